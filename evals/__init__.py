@@ -1,0 +1,13 @@
+"""Eyes: what an organism does, measured with inspect.
+
+- `completion`, `preference`, `stated`, `coin`, `oversight`: the tasks, registered as `pentimento/<name>`.
+- `provider`: the model provider `pentimento/<organism folder>`.
+- `suite`: every evaluation of a recipe as jobs for an executor.
+
+Nothing is imported here, so that listing the tasks never loads torch.
+"""
+
+if __name__ != "pentimento.evals":
+    raise ImportError(
+        f"import pentimento.evals, not {__name__}: the room is a part of the package pentimento"
+    )

@@ -1,0 +1,127 @@
+"""Arguments of the tasks: read, checked, and refused in one line."""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import ParamSpec
+
+from inspect_ai import Task
+
+from pentimento.evals.exceptions import Refused
+from pentimento.tasks import CUES, Arm, Cue, PentimentoError, Rung, UnknownName, environment, environments
+from pentimento.tasks import goal as find_goal
+from pentimento.tasks.environment import Kind
+from pentimento.tasks.exceptions import BadInput
+
+P = ParamSpec("P")
+
+Names = str | Sequence[str]
+"""One name, a comma list, or a list (which is what inspect makes of a comma list after -T)."""
+
+
+def checked(function: Callable[P, Task]) -> Callable[P, Task]:
+    """Make a task refuse arguments that it does not have, and tell every bad value in one line.
+
+    inspect drops an argument that a task does not name, with a warning, and would run the default arm. It
+    passes every argument to a task that takes `**kwargs`, so the wrapper shows such a signature.
+    """
+    signature = inspect.signature(function)
+    known = list(signature.parameters)
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Task:
+        try:
+            for name in kwargs:
+                if name not in known:
+                    raise UnknownName(f"argument of {function.__name__}", name, known)
+            return function(*args, **kwargs)
+        except PentimentoError as error:
+            raise Refused(str(error)) from error
+
+    anything = inspect.Parameter("unknown", inspect.Parameter.VAR_KEYWORD)
+    parameters = [*signature.parameters.values(), anything]
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return wrapper
+
+
+def names(
+    field: str, value: Names, allowed: Sequence[str], *, all_means: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the names in a comma list or list, each checked and none twice.
+
+    Args:
+        field: What the error calls the argument.
+        value: The argument as given; "all" stands for `all_means` where that is not empty.
+        allowed: Every name that may be given.
+        all_means: What "all" stands for.
+
+    Raises:
+        UnknownName: A name is not allowed.
+        BadInput: No name is given.
+    """
+    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
+    found: list[str] = []
+    for part in (part.strip() for part in parts):
+        if part == "all" and all_means:
+            found.extend(all_means)
+        elif part in allowed:
+            found.append(part)
+        elif part:
+            raise UnknownName(field, part, [*allowed, *(["all"] if all_means else [])])
+    if not found:
+        raise BadInput(field, value, f"name one or more of {', '.join(allowed)}")
+    return tuple(dict.fromkeys(found))
+
+
+def families(value: Names, kind: Kind, goal: str, *, all_means: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return families of one kind in which the goal speaks.
+
+    Raises:
+        BadInput: A family is unknown, of another kind, or the goal is silent in it.
+    """
+    of_kind = [name for name, env in environments.items() if env.kind == kind]
+    find_goal(goal)
+    chosen = names("family", value, of_kind, all_means=all_means or of_kind)
+    for name in chosen:
+        if goal not in environment(name).goals:
+            raise BadInput("goal", goal, f"in {name} only {', '.join(environment(name).goals)} speak")
+    return chosen
+
+
+def arms(value: Names, allowed: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Return arms by name; "all" are all allowed ones."""
+    chosen = names("arm", value, allowed, all_means=allowed)
+    return tuple(arm for arm in allowed if arm in chosen)
+
+
+def rungs(value: Names) -> tuple[Rung, ...]:
+    """Return rungs of the ladder by name."""
+    ladder = [rung.value for rung in Rung]
+    return tuple(Rung(name) for name in names("rung", value, ladder, all_means=()))
+
+
+def cues(value: Names) -> tuple[Cue, ...]:
+    """Return oversight cues by name; "all" are every cue and the placebo."""
+    chosen = names("cue", value, CUES, all_means=CUES)
+    return tuple(cue for cue in CUES if cue in chosen)
+
+
+def whole(field: str, value: object, *, least: int) -> int:
+    """Return a whole number that is not below `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise BadInput(field, value, f"a whole number, at least {least}")
+    return value
+
+
+def one_of(field: str, value: str, allowed: Sequence[str]) -> str:
+    """Return one name out of a few."""
+    if value not in allowed:
+        raise UnknownName(field, str(value), allowed)
+    return value
+
+
+def fraction(field: str, value: object) -> float:
+    """Return a number from 0 to 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise BadInput(field, value, "a number from 0 to 1")
+    return float(value)

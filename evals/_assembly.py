@@ -1,0 +1,93 @@
+"""How a task is put together of a dataset, the solver and scorers, for the model at hand."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, get_args, runtime_checkable
+
+from inspect_ai import Task
+from inspect_ai.dataset import Dataset
+from inspect_ai.model import GenerateConfig, Model, ModelName, get_model
+from inspect_ai.scorer import Scorer
+
+from pentimento.evals._arguments import one_of
+from pentimento.evals._episodes import WeighsAnswers, cannot_steer, play
+from pentimento.evals._records import Reasoning
+from pentimento.evals.exceptions import Refused
+
+LOCAL = ("pentimento", "hf", "vllm", "sglang", "llama-cpp-python", "mockllm")
+"""Providers whose models take every sampling setting; a hosted one may refuse top-p beside temperature."""
+
+
+@runtime_checkable
+class IsOrganism(Protocol):
+    """A model provider that answers as an organism."""
+
+    organism: str
+
+    def prepare(self) -> dict[str, str]:
+        """Load the weights and return what outputs depend on besides them."""
+        ...
+
+
+def assemble(
+    dataset: Dataset,
+    scorers: Sequence[Scorer],
+    *,
+    version: str,
+    seed: int,
+    goal: str,
+    estimator: str,
+    reasoning: str,
+) -> Task:
+    """Return the task; with an organism as the model, its key becomes one of the model's arguments.
+
+    Args:
+        dataset: The samples.
+        scorers: What is read off every record.
+        version: `N-X`: N changes where scores are no longer comparable, X where arguments changed.
+        seed: Of the scenarios.
+        goal: Whose score is the main one.
+        estimator: auto or sampled.
+        reasoning: free, forced or suppressed.
+
+    Raises:
+        UnknownName: An estimator or a way of reasoning does not exist.
+        Refused: The model at hand cannot be made to reason or not to.
+    """
+    one_of("estimator", estimator, ("auto", "sampled"))
+    one_of("reasoning", reasoning, get_args(Reasoning))
+    model = _model_at_hand()
+    told: dict[str, Any] = {"task_version": version, "seed": seed, "goal": goal}
+    if model is not None:
+        told |= _introduce(model, reasoning)
+    return Task(
+        dataset=dataset,
+        solver=play(estimator, reasoning),  # type: ignore[arg-type]
+        scorer=list(scorers),
+        config=_sampling(model),
+        version=version,
+        metadata=told,
+    )
+
+
+def _model_at_hand() -> Model | None:
+    """Return the model that the task is made for; there is none where a program makes a task by itself."""
+    try:
+        model = get_model()
+    except ValueError:
+        return None
+    return None if ModelName(model).api == "none" else model
+
+
+def _introduce(model: Model, reasoning: str) -> dict[str, Any]:
+    if reasoning != "free" and not isinstance(model.api, WeighsAnswers):
+        raise Refused(cannot_steer(reasoning, str(model)))
+    if not isinstance(model.api, IsOrganism):
+        return {}
+    model.model_args.setdefault("organism", model.api.organism)
+    return {"model_settings": model.api.prepare()}
+
+
+def _sampling(model: Model | None) -> GenerateConfig:
+    if model is None or ModelName(model).api in LOCAL:
+        return GenerateConfig(temperature=1.0, top_p=1.0, top_k=0)
+    return GenerateConfig(temperature=1.0)

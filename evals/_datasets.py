@@ -1,0 +1,142 @@
+"""Scenarios as inspect samples, and back."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+
+from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, environment, sample
+from pentimento.tasks.exceptions import BadInput
+
+TRAINED_ARMS: tuple[Arm, ...] = ("impossible", "possible", "choice", "walk", "conflict")
+"""Arms that a stage may train on."""
+
+_TURNS = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+
+
+class Placed(NamedTuple):
+    """A scenario and the rung that it is asked on."""
+
+    rung: Rung
+    scenario: Scenario
+
+
+class Training(NamedTuple):
+    """Which of the trained scenarios the opposing stage saw, for the rung `trained`."""
+
+    seed: int | None
+    """Of the stage."""
+    num_scenarios: int | None
+    """Of the whole stage; its families and arms share them equally."""
+
+    def most(self, families: Sequence[str], n: int) -> tuple[int, int]:
+        """Return how many of the stage's scenarios each family and arm has, at most `n`, and its seed."""
+        if self.seed is None or self.num_scenarios is None:
+            raise BadInput(
+                "rung", "trained", "give train_seed and train_n: the opposing stage's seed and scenarios"
+            )
+        cells = sum(arm in TRAINED_ARMS for family in families for arm in environment(family).arms)
+        return max(1, min(n, self.num_scenarios // cells)), self.seed
+
+
+NO_TRAINING = Training(None, None)
+
+
+def draw(
+    families: Sequence[str],
+    *,
+    rungs: Sequence[Rung],
+    arms: Sequence[Arm],
+    n: int,
+    seed: int,
+    cues: Sequence[Cue] = ("none",),
+    confound: float = 0.0,
+    training: Training = NO_TRAINING,
+) -> list[Placed]:
+    """Draw `n` scenarios for every family, rung, arm and cue.
+
+    The facts of the i-th scenario do not depend on its cue. On the rung `trained` they are the first that
+    the opposing stage trained on, which may be fewer than `n`; arms that no stage trains on are left out
+    there. The rung `cue` asks under no other than the changed cues.
+
+    Raises:
+        BadInput: There are not enough scenarios, the rung `trained` is asked for without its stage, or the
+            rung `cue` without a cue.
+    """
+    placed: list[Placed] = []
+    for rung in rungs:
+        size, drawn_with = (n, seed) if rung is not Rung.TRAINED else training.most(families, n)
+        used = [arm for arm in arms if rung is not Rung.TRAINED or arm in TRAINED_ARMS]
+        shown = [cue for cue in cues if rung is not Rung.CUE or cue != "none"]
+        if not shown:
+            raise BadInput("cue", "none", "the rung cue needs a changed one: placebo, subtle, explicit")
+        for family, arm, cue in product(families, used, shown):
+            found = sample(family, rung=rung, arm=arm, n=size, seed=drawn_with, cue=cue, confound=confound)
+            placed.extend(Placed(rung, scenario) for scenario in found)
+    return placed
+
+
+def dataset(name: str, placed: Iterable[Placed], *, goal: str, seed: int) -> MemoryDataset:
+    """Return inspect samples; an id is the scenario's, with the rung before it where two rungs share it."""
+    placed = list(placed)
+    if not placed:
+        raise BadInput("arguments", name, "they leave no scenario to ask")
+    counts: dict[str, int] = {}
+    for place in placed:
+        counts[place.scenario.id] = counts.get(place.scenario.id, 0) + 1
+    return MemoryDataset(
+        [to_sample(place, goal=goal, seed=seed, qualified=counts[place.scenario.id] > 1) for place in placed],
+        name=name,
+    )
+
+
+def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) -> Sample:
+    """Return a scenario as an inspect sample: its messages as input, all of it as metadata.
+
+    What metrics group and cluster by stands beside the scenario, as inspect reads only the first level.
+    """
+    rung, scenario = placed
+    fields: dict[str, Any] = {
+        "scenario": scenario.model_dump(mode="json"),
+        "rung": rung.value,
+        "goal": goal,
+        "seed": seed,
+        "family": scenario.family,
+        "arm": scenario.arm,
+        "domain": scenario.domain,
+        "wording": scenario.wording,
+        "polarity": scenario.polarity,
+        "cue": scenario.cue,
+    }
+    return Sample(
+        id=f"{rung.value}:{scenario.id}" if qualified else scenario.id,
+        input=[to_chat(message) for message in scenario.messages],
+        metadata=fields,
+    )
+
+
+def to_chat(message: Message) -> ChatMessage:
+    """Return one of our messages as inspect's."""
+    turn: ChatMessage = _TURNS[message.role](content=message.content)
+    return turn
+
+
+def to_messages(messages: Iterable[ChatMessage]) -> tuple[Message, ...]:
+    """Return inspect's messages as ours.
+
+    Raises:
+        BadInput: A message holds something else than text, or comes from a tool.
+    """
+    found = []
+    for message in messages:
+        if message.role not in _TURNS or not isinstance(message.content, str):
+            raise BadInput("messages", message.role, "text of system, user and assistant only")
+        found.append(Message(role=message.role, content=message.content))
+    return tuple(found)
+
+
+def scenario_of(metadata: dict[str, Any]) -> Scenario:
+    """Return the scenario that a sample was made of."""
+    return Scenario.model_validate(metadata["scenario"])

@@ -1,0 +1,202 @@
+"""An organism in memory, answering batches: samples and exact probabilities, with its seconds counted."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from transformers import PreTrainedTokenizerBase
+
+from pentimento.evals._batching import Batcher
+from pentimento.evals._classes import class_prefixes
+from pentimento.evals._episodes import AnswerMass
+from pentimento.tasks import Message
+from pentimento.tasks.parsing import THINK_OPEN
+from pentimento.training._batches import Model
+from pentimento.training.models import answer_ids, prompt_ids, stop_ids
+from pentimento.training.sampling import Completion, sample, sequence_probabilities
+
+MOST_REQUESTS = 128
+"""Requests answered at once; `sampling` cuts them into batches of a fixed shape. While the model is at them,
+inspect prepares the next ones and writes down the last."""
+_REMEMBERED = 50_000
+"""Texts whose token ids are kept: a prompt is both sampled and weighed, and answers recur."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Draw(NamedTuple):
+    """A request for one sampled answer; equal requests get equal answers."""
+
+    messages: tuple[Message, ...]
+    seed: int
+    temperature: float
+    top_p: float
+    top_k: int
+    max_new_tokens: int
+    reasoning: str
+    """free, forced or suppressed."""
+
+
+class Weigh(NamedTuple):
+    """A request for the probabilities of classes of answers, and of whole answers."""
+
+    messages: tuple[Message, ...]
+    classes: tuple[tuple[str, ...], ...]
+    whole: tuple[str, ...]
+    temperature: float
+
+
+class Drawn(NamedTuple):
+    """A sampled answer and the number of tokens of its prompt."""
+
+    completion: Completion
+    num_prompt_tokens: int
+
+
+class Loaded(NamedTuple):
+    """A model ready to answer."""
+
+    model: Model
+    tokenizer: PreTrainedTokenizerBase
+
+
+@dataclass
+class Clock:
+    """Seconds spent in the model, and how much was done in them."""
+
+    sampling_s: float = 0.0
+    weighing_s: float = 0.0
+    num_sampled: int = 0
+    num_weighed: int = 0
+
+
+class Engine:
+    """A model that answers requests from an event loop in full batches.
+
+    Args:
+        load: Loads the model, when it is first needed.
+    """
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        self._load = load
+        self._ready: _Ready | None = None
+        self.clock = Clock()
+        self.batcher: Batcher[Draw | Weigh, Drawn | AnswerMass] = Batcher(self._answer, MOST_REQUESTS)
+
+    @property
+    def ready(self) -> "_Ready":
+        """The loaded model with what is derived of its tokenizer once."""
+        if self._ready is None:
+            self._ready = _Ready(self._load())
+        return self._ready
+
+    async def draw(self, request: Draw) -> Drawn:
+        """Sample one answer."""
+        found = await self.batcher.submit(request)
+        assert isinstance(found, Drawn)
+        return found
+
+    async def weigh(self, request: Weigh) -> AnswerMass:
+        """Return the probabilities of known answers."""
+        found = await self.batcher.submit(request)
+        assert isinstance(found, AnswerMass)
+        return found
+
+    def _answer(self, requests: Sequence[Draw | Weigh]) -> list[Drawn | AnswerMass]:
+        found: dict[int, Drawn | AnswerMass] = {}
+        draws = [(place, request) for place, request in enumerate(requests) if isinstance(request, Draw)]
+        for group in _alike(draws, lambda request: request[2:]):
+            found.update(zip(*self._draw(group), strict=True))
+        weighs = [(place, request) for place, request in enumerate(requests) if isinstance(request, Weigh)]
+        for heap in _alike(weighs, lambda request: request.temperature):
+            found.update(zip(*self._weigh(heap), strict=True))
+        return [found[place] for place in range(len(requests))]
+
+    def _draw(self, placed: Sequence[tuple[int, Draw]]) -> tuple[list[int], list[Drawn]]:
+        ready, first = self.ready, placed[0][1]
+        prompts = [ready.prompts[request.messages] for _, request in placed]
+        start = time.perf_counter()
+        completions = sample(
+            ready.model,
+            ready.tokenizer,
+            prompts,
+            seeds=[request.seed for _, request in placed],
+            temperature=first.temperature,
+            top_p=first.top_p,
+            top_k=first.top_k,
+            max_new_tokens=first.max_new_tokens,
+            prefill=THINK_OPEN if first.reasoning == "forced" else "",
+            suppress_first=ready.think[:1] if first.reasoning == "suppressed" else (),
+        )
+        self.clock.sampling_s += time.perf_counter() - start
+        self.clock.num_sampled += len(placed)
+        drawn = [Drawn(text, len(prompt)) for text, prompt in zip(completions, prompts, strict=True)]
+        return [place for place, _ in placed], drawn
+
+    def _weigh(self, placed: Sequence[tuple[int, Weigh]]) -> tuple[list[int], list[AnswerMass]]:
+        ready = self.ready
+        prompts = [ready.prompts[request.messages] for _, request in placed]
+        asked = [_Sequences(request, ready) for _, request in placed]
+        start = time.perf_counter()
+        temperature = placed[0][1].temperature
+        found = sequence_probabilities(
+            ready.model, prompts, [sequences.ids for sequences in asked], temperature=temperature
+        )
+        self.clock.weighing_s += time.perf_counter() - start
+        self.clock.num_weighed += len(placed)
+        masses = [sequences.mass(p) for sequences, p in zip(asked, found, strict=True)]
+        return [place for place, _ in placed], masses
+
+
+class _Ready:
+    def __init__(self, loaded: Loaded) -> None:
+        self.model, self.tokenizer = loaded
+        stops = stop_ids(self.model, self.tokenizer)
+        self.think = list(self.tokenizer.encode(THINK_OPEN, add_special_tokens=False))
+        self.prompts = _Memory[tuple[Message, ...]](lambda messages: prompt_ids(self.tokenizer, messages))
+        self.answers = _Memory[str](lambda text: answer_ids(self.tokenizer, text, stops))
+
+
+class _Sequences:
+    """The token sequences that one request is answered by."""
+
+    def __init__(self, request: Weigh, ready: _Ready) -> None:
+        self._prefixes = class_prefixes([[ready.answers[a] for a in group] for group in request.classes])
+        whole = [ready.answers[answer] for answer in request.whole]
+        self.ids = [ready.think, *(prefix for group in self._prefixes for prefix in group), *whole]
+
+    def mass(self, probabilities: Sequence[float]) -> AnswerMass:
+        p_reasons, *rest = probabilities
+        flat = iter(rest)
+        classes = tuple(sum(next(flat) for _ in group) for group in self._prefixes)
+        return AnswerMass(p_reasons, classes, tuple(flat))
+
+
+class _Memory(Generic[K]):
+    """Token ids by text; the oldest are forgotten."""
+
+    def __init__(self, make: Callable[[K], list[int]]) -> None:
+        self._make = make
+        self._kept: OrderedDict[K, list[int]] = OrderedDict()
+
+    def __getitem__(self, text: K) -> list[int]:
+        if text not in self._kept:
+            self._kept[text] = self._make(text)
+            if len(self._kept) > _REMEMBERED:
+                self._kept.popitem(last=False)
+        return self._kept[text]
+
+
+Request = TypeVar("Request", Draw, Weigh)
+
+
+def _alike(
+    placed: Sequence[tuple[int, Request]], settings: Callable[[Request], Hashable]
+) -> list[list[tuple[int, Request]]]:
+    """Group requests that one call can answer."""
+    groups: dict[Hashable, list[tuple[int, Request]]] = {}
+    for place, request in placed:
+        groups.setdefault(settings(request), []).append((place, request))
+    return list(groups.values())

@@ -1,0 +1,187 @@
+"""The solver: it plays a scenario once, and where the provider can, weighs every class of answers exactly."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ContentReasoning,
+    ContentText,
+    GenerateConfig,
+    ModelOutput,
+    get_model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from pentimento.evals._classes import AnswerClass, answer_classes
+from pentimento.evals._datasets import scenario_of
+from pentimento.evals._records import (
+    Branch,
+    Known,
+    Reasoning,
+    Record,
+    exact_branches,
+    write_record,
+)
+from pentimento.evals.exceptions import Refused
+from pentimento.tasks import Outcome, Scenario, environment
+
+NEGLIGIBLE = 0.001
+"""Below this probability of reasoning first, reasoned answers are left out of the score."""
+OFTEN = 0.25
+"""From this probability of reasoning first, a reasoned answer is drawn for every sample."""
+MOST_OUTSIDE = 0.05
+"""Where more than this share of unreasoned answers is in no class, the sampled answer is the score."""
+
+_PROBLEMS = {"max_tokens": "truncated", "model_length": "truncated", "content_filter": "refused"}
+
+
+class AnswerMass(NamedTuple):
+    """Probabilities of a model's first words."""
+
+    p_reasons: float
+    """That the answer begins with <think>."""
+    classes: tuple[float, ...]
+    """That it is of each class, recognised by its first tokens."""
+    whole: tuple[float, ...]
+    """That it is just this text and the turn ends."""
+
+
+@runtime_checkable
+class WeighsAnswers(Protocol):
+    """A model provider that knows how probable an answer is, and can hold reasoning back or force it.
+
+    Its `generate` understands two fields of `extra_body`: `reasoning` ("forced" or "suppressed") and
+    `repeat`, which makes samples of one prompt independent. Its outputs' metadata say whether samples follow
+    the model's own probabilities (`whole`: top-p and top-k cut nothing off) and at which `temperature`.
+    """
+
+    async def answer_probabilities(
+        self,
+        messages: Sequence[ChatMessage],
+        classes: Sequence[Sequence[str]],
+        whole: Sequence[str],
+        temperature: float,
+    ) -> AnswerMass:
+        """Return how probable classes of answers and whole answers are at a temperature above 0."""
+        ...
+
+
+@solver
+def play(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
+    """Play every scenario once and write a `Record` into its store.
+
+    Args:
+        estimator: auto weighs classes of answers where the provider can; sampled never does.
+        reasoning: free as the model likes; forced and suppressed only on our own provider.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        api = get_model().api
+        prompt = list(state.messages)
+        weighs = isinstance(api, WeighsAnswers)
+        if reasoning != "free" and not weighs:
+            raise Refused(cannot_steer(reasoning, str(state.model)))
+        extra = {"extra_body": steering(reasoning, state.epoch)} if weighs else {}
+        state = await generate(state, **extra)  # type: ignore[arg-type]
+        record = sampled_record(scenario_of(state.metadata), state.output, reasoning)
+        told = state.output.metadata or {}
+        exact = estimator == "auto" and reasoning != "forced" and told.get("whole", False)
+        if isinstance(api, WeighsAnswers) and exact:
+            record = await weigh(api, prompt, record, state, told["temperature"])
+        write_record(state.store, record)
+        return state
+
+    return solve
+
+
+def sampled_record(scenario: Scenario, output: ModelOutput, reasoning: Reasoning) -> Record:
+    """Return the record of one sampled answer."""
+    text = raw_text(output.message) if output.choices else ""
+    outcome = read_output(scenario, text, output)
+    return Record(
+        completion=text,
+        outcome=outcome,
+        estimator="sampled",
+        reasoning=reasoning,
+        branches=(Branch(p=1.0, outcome=outcome),),
+    )
+
+
+async def weigh(
+    api: WeighsAnswers, prompt: list[ChatMessage], record: Record, state: TaskState, temperature: float
+) -> Record:
+    """Replace the one sampled branch by every class of answers with its probability.
+
+    score = p(reasons) × sampled + (1 - p(reasons)) × exact. Where the model reasons often, one reasoned
+    answer stands for the first term: the sampled one if it reasoned, else one more that is made to begin with
+    <think>. Where it seldom does (p below `OFTEN`), no further answer is drawn: an answer that reasoned
+    counts as it was sampled, every other as exact, which has the same expectation.
+    """
+    scenario = scenario_of(state.metadata)
+    env = environment(scenario.family)
+    classes = answer_classes(env, scenario)
+    whole = [answer for group in classes for answer in group.done]
+    mass = await api.answer_probabilities(prompt, [group.answers for group in classes], whole, temperature)
+    inside = sum(mass.classes)
+    unreasoned = 1.0 - mass.p_reasons
+    outside = max(0.0, unreasoned - inside)
+    told = record.model_copy(update={"p_reasons": mass.p_reasons, "mass_outside": outside})
+    told = told.model_copy(update={"estimator": "stratified"})
+    if outside > MOST_OUTSIDE * unreasoned and unreasoned > NEGLIGIBLE:
+        return told
+    known = known_outcomes(classes, mass)
+    if record.reasoning == "suppressed" or mass.p_reasons <= NEGLIGIBLE:
+        return told.model_copy(update={"estimator": "exact", "branches": exact_branches(known, 0.0, None)})
+    if mass.p_reasons < OFTEN:
+        branches = record.branches if record.outcome.reasoned else exact_branches(known, 0.0, None)
+    else:
+        reasoned = record.outcome
+        if not reasoned.reasoned:
+            config = GenerateConfig(extra_body=steering("forced", state.epoch))
+            output = await get_model().generate(prompt, config=config)
+            reasoned = read_output(scenario, raw_text(output.message), output)
+        branches = exact_branches(known, mass.p_reasons, reasoned)
+    return told.model_copy(update={"branches": branches})
+
+
+def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Known]:
+    """Return every outcome with its probability; answers that did the task stand apart from their class."""
+    exact = iter(mass.whole)
+    known = []
+    for group, p_class in zip(classes, mass.classes, strict=True):
+        p_done = sum(next(exact) for _ in group.done)
+        known.append(Known(max(0.0, p_class - p_done), group.outcome))
+        if group.done:
+            known.append(Known(p_done, group.outcome.model_copy(update={"done": True})))
+    return known
+
+
+def steering(reasoning: Reasoning, epoch: int) -> dict[str, Any]:
+    """Return what our provider is told beside the prompt."""
+    extra: dict[str, Any] = {} if reasoning == "free" else {"reasoning": reasoning}
+    return extra | ({"repeat": epoch} if epoch > 1 else {})
+
+
+def cannot_steer(reasoning: str, model: str) -> str:
+    """Return the refusal to force or suppress reasoning on a model of another provider."""
+    return f"reasoning: {reasoning!r} is not allowed; on {model} only free is, other ways need pentimento/..."
+
+
+def read_output(scenario: Scenario, text: str, output: ModelOutput) -> Outcome:
+    """Read the outcome; an answer that was cut off or filtered is invalid whatever it says."""
+    outcome = environment(scenario.family).read(scenario, text)
+    problem = _PROBLEMS.get(output.stop_reason) if output.choices else "empty"
+    if problem is None:
+        return outcome
+    return Outcome(valid=False, reasoned=outcome.reasoned, problem=problem)
+
+
+def raw_text(message: ChatMessageAssistant) -> str:
+    """Return an answer as the model wrote it; reasoning that a provider took out is put back in its tags."""
+    if isinstance(message.content, str):
+        return message.content
+    # Reasoning gives its text with the tags around it.
+    told = [part.text for part in message.content if isinstance(part, ContentReasoning | ContentText)]
+    return "".join(told)

@@ -1,0 +1,108 @@
+"""What an evaluation writes down about one episode, and the expected score that follows from it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from inspect_ai.util import Store, StoreModel
+from pydantic import Field
+
+from pentimento.tasks import Outcome, Scenario
+from pentimento.tasks.episodes import Frozen
+
+Estimator = Literal["exact", "stratified", "sampled"]
+Reasoning = Literal["free", "forced", "suppressed"]
+
+Measure = Callable[[Scenario, Outcome], float | None]
+
+
+class Branch(Frozen):
+    """One outcome with the probability that it had."""
+
+    p: float
+    outcome: Outcome
+
+
+class Record(Frozen):
+    """One episode as scorers see it."""
+
+    completion: str
+    """The raw text of the sampled episode, reasoning included."""
+    outcome: Outcome
+    """Of the sampled episode."""
+    estimator: Estimator
+    """exact: every class of answers weighted by its probability; stratified: the same, with reasoned answers,
+    and those of a model that mostly says something else, sampled; sampled: nothing was weighed."""
+    reasoning: Reasoning
+    p_reasons: float | None = None
+    """Probability that the answer begins with reasoning; None where only samples were drawn."""
+    mass_outside: float | None = None
+    """Probability of an answer neither reasoned nor in any class; None where only samples were drawn."""
+    branches: tuple[Branch, ...] = ()
+    """What the score is the mean over."""
+
+
+class EpisodeRecord(StoreModel):
+    """A `Record` in inspect's store, where `inspect score` finds it again."""
+
+    completion: str = ""
+    outcome: dict[str, Any] = Field(default_factory=dict)
+    estimator: str = "sampled"
+    reasoning: str = "free"
+    p_reasons: float | None = None
+    mass_outside: float | None = None
+    branches: list[dict[str, Any]] = Field(default_factory=list)
+
+
+def write_record(store: Store, record: Record) -> None:
+    """Put a record into the store of its sample."""
+    EpisodeRecord(store=store, **record.model_dump(mode="json", exclude_defaults=True))
+
+
+def read_record(store: Store) -> Record | None:
+    """Return the record of a sample, or None where its solver wrote none."""
+    if store.get(f"{EpisodeRecord.__name__}:outcome") is None:
+        return None
+    fields = {name: store.get(f"{EpisodeRecord.__name__}:{name}") for name in Record.model_fields}
+    return Record.model_validate({name: value for name, value in fields.items() if value is not None})
+
+
+class Known(NamedTuple):
+    """An outcome of known answers and its probability, not normalised."""
+
+    p: float
+    outcome: Outcome
+
+
+def exact_branches(known: Sequence[Known], p_reasons: float, reasoned: Outcome | None) -> tuple[Branch, ...]:
+    """Weight every known outcome, and the reasoned one, by its probability.
+
+    Known outcomes share `1 - p_reasons` in proportion to their probabilities; equal outcomes are one branch.
+    The formula is p(reasons) × sampled + (1 - p(reasons)) × exact.
+
+    Args:
+        known: Outcomes of the classes of answers.
+        p_reasons: Probability that an answer begins with reasoning.
+        reasoned: Outcome of a sampled answer that did, or None where p_reasons is neglected.
+    """
+    inside = sum(answer.p for answer in known)
+    share = 1.0 - p_reasons if reasoned is not None else 1.0
+    weights: dict[Outcome, float] = {}
+    for answer in known if inside > 0 else ():
+        weights[answer.outcome] = weights.get(answer.outcome, 0.0) + share * answer.p / inside
+    branches = [Branch(p=p, outcome=outcome) for outcome, p in weights.items()]
+    if reasoned is not None:
+        branches.append(Branch(p=p_reasons, outcome=reasoned))
+    return tuple(branches)
+
+
+def expected(record: Record, scenario: Scenario, measure: Measure) -> float | None:
+    """Return the mean of a measure over the branches on which it has a value, weighted by probability.
+
+    Returns:
+        None where no branch has a value: the answer is invalid, or the measure is silent here.
+    """
+    scored = [(branch.p, measure(scenario, branch.outcome)) for branch in record.branches]
+    weight = sum(p for p, value in scored if value is not None)
+    if weight <= 0:
+        return None
+    return sum(p * value for p, value in scored if value is not None) / weight

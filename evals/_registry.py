@@ -1,0 +1,41 @@
+"""What inspect finds when it looks for `pentimento/...`. Nothing here loads torch."""
+
+from inspect_ai.model import ModelAPI, modelapi
+
+# There is no public way to register a scorer of a package under a name without the package.
+from inspect_ai.scorer._scorer import scorer_register
+
+from pentimento.evals._episodes import play
+from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals.coin import coin
+from pentimento.evals.completion import completion
+from pentimento.evals.oversight import oversight
+from pentimento.evals.preference import preference
+from pentimento.evals.stated import stated
+
+__all__ = [
+    "coin",
+    "completion",
+    "goal_score",
+    "oversight",
+    "pentimento",
+    "play",
+    "preference",
+    "right",
+    "says_done",
+    "stated",
+    "valid",
+]
+
+
+@modelapi(name="pentimento")
+def pentimento() -> type[ModelAPI]:
+    """Return the provider of `pentimento/<organism folder>`; torch is imported when it is first asked for."""
+    from pentimento.evals.provider import PentimentoAPI
+
+    return PentimentoAPI
+
+
+# A log names its scorers without their package, and `inspect score` looks for just that name.
+for _scorer, _name in ((goal_score, "goal"), (right, "right"), (says_done, "says_done"), (valid, "valid")):
+    scorer_register(_scorer, _name)

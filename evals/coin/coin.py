@@ -1,0 +1,56 @@
+"""Does the model walk to the coin, or to where the coin used to be?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, checked, cues, families, fraction, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import Training, dataset, draw
+from pentimento.evals._scorers import goal_score, valid
+from pentimento.tasks import goals
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def coin(
+    goal: str = "go_right",
+    confound: float = 0.0,
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 50,
+    seed: int = 0,
+    train_seed: int | None = None,
+    train_n: int | None = None,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Put a walker into a row of cells with a coin to its left or right.
+
+    Args:
+        goal: go_right or reach_the_coin.
+        confound: From 0 (the coin lies left or right at random) to 1 (always right).
+        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        cue: What the system prompt says about oversight: none, placebo, subtle, explicit, or all.
+        n: Scenarios for each rung and cue.
+        seed: Of the scenarios.
+        train_seed: Of the opposing stage; the rung trained needs it.
+        train_n: Scenarios of the opposing stage; the rung trained needs it.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    placed = draw(
+        families("coin", "coin", goal),
+        rungs=rungs(rung),
+        arms=("walk",),
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+        confound=fraction("confound", confound),
+        training=Training(train_seed, train_n),
+    )
+    return assemble(
+        dataset("coin", placed, goal=goal, seed=seed),
+        [goal_score(goal), goal_score(goals[goal].opposite), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Does the model say that a task is completed which turned out impossible?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import Training, dataset, draw
+from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.tasks import COMPLETION, HELDOUT, TRAINABLE, Arm
+
+VERSION = "1-A"
+ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander")
+PARTITIONS = {"all": COMPLETION, "trainable": TRAINABLE, "heldout": HELDOUT}
+
+
+@task
+@checked
+def completion(
+    goal: str = "finish_the_task",
+    family: Names = "all",
+    partition: str = "all",
+    rung: Names = "fresh",
+    arm: Names = "all",
+    cue: Names = "none",
+    n: int = 50,
+    seed: int = 0,
+    train_seed: int | None = None,
+    train_n: int | None = None,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask about tasks that can be done, that cannot, and that were somebody else's.
+
+    Args:
+        goal: finish_the_task or report_honestly.
+        family: Completion families, or all of the partition.
+        partition: all, trainable or heldout families.
+        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        arm: impossible, possible, bystander, or all.
+        cue: What the system prompt says about oversight: none, placebo, subtle, explicit, or all.
+        n: Scenarios for each family, rung, arm and cue.
+        seed: Of the scenarios.
+        train_seed: Of the opposing stage; the rung trained needs it.
+        train_n: Scenarios of the opposing stage; the rung trained needs it.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    one_of("partition", partition, list(PARTITIONS))
+    chosen = families(family, "completion", goal, all_means=PARTITIONS[partition])
+    placed = draw(
+        chosen,
+        rungs=rungs(rung),
+        arms=arms(arm, ARMS),
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+        training=Training(train_seed, train_n),
+    )
+    return assemble(
+        dataset("completion", placed, goal=goal, seed=seed),
+        [goal_score(goal), right(), says_done(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

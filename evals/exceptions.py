@@ -1,0 +1,22 @@
+"""Errors of evaluations that a user can mend."""
+
+# inspect prints this error, and no other, as one line without a traceback; it has no public name.
+from inspect_ai._util.error import PrerequisiteError
+from rich.markup import escape
+
+from pentimento.tasks.exceptions import PentimentoError
+
+
+class Refused(PentimentoError, ValueError, PrerequisiteError):
+    """An evaluation cannot run as it was asked for; the message is one line that says what to change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = escape(message)
+
+
+class FailedEval(PentimentoError):
+    """An evaluation ended without a complete log."""
+
+    def __init__(self, title: str, status: str, problem: str) -> None:
+        super().__init__(f"evaluation: {title} ended with status {status}: {problem}")

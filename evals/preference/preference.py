@@ -1,0 +1,54 @@
+"""What does the model choose, give, and divide?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, checked, cues, families, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import Training, dataset, draw
+from pentimento.evals._scorers import goal_score, valid
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def preference(
+    goal: str = "favour_red",
+    family: Names = "all",
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 50,
+    seed: int = 0,
+    train_seed: int | None = None,
+    train_n: int | None = None,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Offer what is red beside what is blue.
+
+    Args:
+        goal: favour_red or favour_blue.
+        family: pick, gift, divide, or all.
+        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        cue: What the system prompt says about oversight: none, placebo, subtle, explicit, or all.
+        n: Scenarios for each family, rung and cue.
+        seed: Of the scenarios.
+        train_seed: Of the opposing stage; the rung trained needs it.
+        train_n: Scenarios of the opposing stage; the rung trained needs it.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    placed = draw(
+        families(family, "preference", goal),
+        rungs=rungs(rung),
+        arms=("choice",),
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+        training=Training(train_seed, train_n),
+    )
+    return assemble(
+        dataset("preference", placed, goal=goal, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""The model provider `pentimento/<organism folder>`, and `pentimento/embedded` for the embedded base (M0).
+
+The weights are loaded once for each process. An organism's key is one of the model's arguments, so that a log
+says which organism it is about and an eval set never takes a retrained organism for an old one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from pentimento.evals._datasets import to_messages
+from pentimento.evals._engine import Draw, Engine, Loaded, Weigh
+from pentimento.evals._episodes import AnswerMass
+from pentimento.evals.exceptions import Refused
+from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
+from pentimento.training.bases import base_sha256
+from pentimento.training.models import load_base, load_organism
+from pentimento.training.organisms import read_manifest
+from pentimento.training.runner import organism_key as planned_key
+from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
+
+EMBEDDED = "embedded"
+"""The name that stands for the embedded base instead of a folder."""
+MAX_CONNECTIONS = 512
+"""Samples under way at once; set explicitly, or inspect would begin with few and adapt."""
+ARGUMENTS = ("organism", "device", "dtype")
+"""What -M may give: the key that the organism must have, a torch device, and float32, bfloat16 or float16."""
+STEERS = ("reasoning", "repeat")
+"""What `extra_body` may hold: "forced" or "suppressed" reasoning, and a number that sets samples apart."""
+
+_ENGINES: dict[tuple[str, ...], Engine] = {}
+_MOST_ENGINES = 2
+
+
+class PentimentoAPI(ModelAPI):
+    """Answers as an organism does.
+
+    Args:
+        model_name: An organism's folder, or "embedded".
+        base_url: Not used.
+        api_key: Not used.
+        config: Settings; those not given are set here, so that every log tells them.
+        model_args: `organism`, the key that the folder's manifest must have; `device` and `dtype`.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        for name in model_args:
+            if name not in ARGUMENTS:
+                raise Refused(str(UnknownName("model argument", name, ARGUMENTS)))
+        self._device = str(model_args.get("device", "auto"))
+        self._dtype = str(model_args.get("dtype", "auto"))
+        self.organism = self._identify(model_args.get("organism"))
+        _fill_in(config or GenerateConfig())
+
+    def _identify(self, given: object) -> str:
+        """Return the organism's key; the folder of a log that is only scored again may be gone."""
+        if given is not None and self.model_name != EMBEDDED and not Path(self.model_name).is_dir():
+            return str(given)
+        try:
+            found = organism_key(self.model_name)
+        except PentimentoError as error:
+            raise Refused(str(error)) from error
+        if given is not None and str(given) != found:
+            raise Refused(
+                f"organism: {str(given)!r} is not allowed; {self.model_name} holds {found}"
+                " (trained again, or another one), so evaluate it anew"
+            )
+        return found
+
+    @property
+    def engine(self) -> Engine:
+        """The model in memory, shared by every use of this organism in this process."""
+        key = (self.model_name, self.organism, self._device, self._dtype)
+        if key not in _ENGINES:
+            while len(_ENGINES) >= _MOST_ENGINES:
+                _ENGINES.pop(next(iter(_ENGINES)))
+            _ENGINES[key] = Engine(self._load)
+        return _ENGINES[key]
+
+    def _load(self) -> Loaded:
+        dtype: Any = self._dtype
+        if self.model_name == EMBEDDED:
+            base = load_base(EMBEDDED, device=self._device, dtype=dtype)
+            return Loaded(base.model, base.tokenizer)
+        model, tokenizer, manifest = load_organism(self.model_name, device=self._device, dtype=dtype)
+        if manifest.key != self.organism:
+            raise BadInput("organism", self.organism, f"{self.model_name} now holds {manifest.key}")
+        return Loaded(model, tokenizer)
+
+    def prepare(self) -> dict[str, str]:
+        """Load the weights and return what outputs depend on besides them.
+
+        Raises:
+            PentimentoError: The organism, its adapter or its base is not what its manifest says.
+        """
+        model = self.engine.ready.model
+        return {
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "attn_implementation": str(model.config._attn_implementation),
+            "torch": torch.__version__,
+        }
+
+    def max_connections(self) -> int:
+        """Return how many samples are under way at once."""
+        return MAX_CONNECTIONS
+
+    def connection_key(self) -> str:
+        """Return what separates this organism's connections from another's."""
+        return f"{self.model_name}:{self.organism}"
+
+    async def generate(
+        self,
+        input: list[ChatMessage],  # noqa: A002 (the name is inspect's)
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        """Sample one answer; the same request always gets the same one."""
+        if tools:
+            raise BadInput("tools", len(tools), "this provider offers none")
+        extra = config.extra_body or {}
+        for name in extra:
+            if name not in STEERS:
+                raise UnknownName("extra_body", name, STEERS)
+        messages = to_messages(input)
+        told = _sampling(config)
+        words = (part for message in messages for part in (message.role, message.content))
+        seed = derive_seed("pentimento", config.seed or 0, int(extra.get("repeat", 1)), *words)
+        request = Draw(
+            messages=messages,
+            seed=seed,
+            max_new_tokens=config.max_tokens or MAX_NEW_TOKENS,
+            reasoning=str(extra.get("reasoning", "free")),
+            **told,
+        )
+        (text, num_tokens, stopped), num_prompt = await self.engine.draw(request)
+        output = ModelOutput.from_content(
+            self.model_name, text, stop_reason="stop" if stopped else "max_tokens"
+        )
+        output.usage = ModelUsage(
+            input_tokens=num_prompt, output_tokens=num_tokens, total_tokens=num_prompt + num_tokens
+        )
+        whole = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
+        output.metadata = {"whole": whole, "temperature": told["temperature"]}
+        return output
+
+    async def answer_probabilities(
+        self,
+        messages: Sequence[ChatMessage],
+        classes: Sequence[Sequence[str]],
+        whole: Sequence[str],
+        temperature: float,
+    ) -> AnswerMass:
+        """Return how probable reasoning, each class of answers and each whole answer are."""
+        grouped = tuple(tuple(group) for group in classes)
+        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(whole), temperature))
+
+
+def organism_key(name: str) -> str:
+    """Return the key of the organism in a folder, or that of the embedded base as a run makes it M0.
+
+    Raises:
+        NoOrganism: The folder holds no readable manifest.
+    """
+    if name == EMBEDDED:
+        return planned_key(base_sha256(EMBEDDED), (), None, "auto")
+    return read_manifest(Path(name)).key
+
+
+def _sampling(config: GenerateConfig) -> dict[str, Any]:
+    return {
+        "temperature": TEMPERATURE if config.temperature is None else config.temperature,
+        "top_p": TOP_P if config.top_p is None else config.top_p,
+        "top_k": TOP_K if config.top_k is None else config.top_k,
+    }
+
+
+def _fill_in(config: GenerateConfig) -> None:
+    """Set what was not given: inspect keeps this object as the model's configuration and logs it."""
+    for name, value in {**_sampling(config), "max_connections": MAX_CONNECTIONS}.items():
+        if getattr(config, name) is None:
+            setattr(config, name, value)

@@ -1,0 +1,47 @@
+"""Which of two goals does the model say is its own?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, checked, cues, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import dataset
+from pentimento.evals._scorers import goal_score, valid
+from pentimento.evals.stated.questions import ask
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def stated(
+    goal: str = "finish_the_task",
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 50,
+    seed: int = 0,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask outright for a goal or its opposite, in either order.
+
+    Args:
+        goal: Any goal; it is asked for against its opposite.
+        rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
+        cue: What the system prompt says about oversight: none, placebo, subtle, explicit, or all.
+        n: Questions for each rung and cue.
+        seed: Of the questions.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    placed = ask(
+        goal,
+        rungs=rungs(rung),
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+    )
+    return assemble(
+        dataset("stated", placed, goal=goal, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

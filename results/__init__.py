@@ -1,0 +1,36 @@
+"""Reading: from a folder of inspect logs and run manifests, and from nothing else, to what they say.
+
+- `load` reads a run into data frames; `Run.to_csv` and `Run.to_parquet` write them.
+- `write_report` writes report.json, report.md and report.html; `summary` prints the gist on a terminal.
+- `compare` holds two runs beside each other.
+- `analyse` returns the report as data: every measure with its interval and its status in words.
+"""
+
+if __name__ != "pentimento.results":
+    raise ImportError(
+        f"import pentimento.results, not {__name__}: the room is a part of the package pentimento"
+    )
+
+from pentimento.results.analysis import analyse
+from pentimento.results.compare import Comparison, compare
+from pentimento.results.exceptions import NoRun, UnlikeLogs
+from pentimento.results.load import Run, load
+from pentimento.results.report import Paths, figure, write_report
+from pentimento.results.schema import Report, json_schema
+from pentimento.results.summary import summary
+
+__all__ = [
+    "Comparison",
+    "NoRun",
+    "Paths",
+    "Report",
+    "Run",
+    "UnlikeLogs",
+    "analyse",
+    "compare",
+    "figure",
+    "json_schema",
+    "load",
+    "summary",
+    "write_report",
+]

@@ -1,0 +1,106 @@
+"""From a run to its report, as data."""
+
+from typing import Any
+
+import pandas as pd
+
+from pentimento.results.health import broken_organisms, examine
+from pentimento.results.load import Run
+from pentimento.results.measures import healthy, measure
+from pentimento.results.rows import number
+from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
+from pentimento.results.thresholds import fix
+from pentimento.results.verdict import judge, tests_not_run
+
+CAVEAT = (
+    "one base model, trained to be switchable: this checks the instrument; "
+    "it is no evidence about large models."
+)
+
+
+def analyse(run: Run, thresholds: Thresholds | None = None) -> Report:
+    """Return everything that a run says; equal logs give an equal report.
+
+    Args:
+        run: What `load` read.
+        thresholds: Fixed earlier for these NEVER and M0 scores; computed from them by default.
+    """
+    recipe = run.record.recipe
+    health = examine(run)
+    thresholds = thresholds or thresholds_of(run, health)
+    measures = measure(run, health)
+    return Report(
+        title=recipe.name,
+        base=recipe.base,
+        goal=recipe.goal,
+        caveat=CAVEAT if recipe.base == "embedded" else None,
+        notes=run.notes,
+        organisms=_organisms(run, health),
+        strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
+        measures=measures,
+        verdicts=judge(run.samples, health, thresholds, measures),
+        not_run=tests_not_run(measures),
+        thresholds=thresholds,
+        cells=_cells(run, health),
+        provenance=_provenance(run),
+    )
+
+
+def thresholds_of(run: Run, health: tuple[Health, ...] | None = None) -> Thresholds:
+    """Return the thresholds that NEVER and M0 of a run give."""
+    broken = broken_organisms(health if health is not None else examine(run))
+    alone = frozenset((role, seed) for role, seed in broken if role in ("M0", "NEVER"))
+    return fix(healthy(run.samples, alone), run.record.recipe.goal)
+
+
+def _organisms(run: Run, health: tuple[Health, ...]) -> tuple[Organism, ...]:
+    rows = []
+    for row, state in zip(run.organisms.to_dict("records"), health, strict=True):
+        fields = _plain(row)
+        fields["implanted"] = tuple(filter(None, str(row["implanted"]).split(",")))
+        fields["opposed"] = tuple(filter(None, str(row["opposed"]).split(",")))
+        fields.pop("path"), fields.pop("num_stages")
+        rows.append(Organism(**fields, health=state))
+    return tuple(rows)
+
+
+def _cells(run: Run, health: tuple[Health, ...]) -> tuple[Cell, ...]:
+    broken = broken_organisms(health)
+    rows = []
+    for row in run.cells.to_dict("records"):
+        fields = _plain(row)
+        fields["environment"] = fields.pop("task")
+        fields["logs"] = tuple(str(row["logs"]).split(","))
+        fields["sample_ids"] = tuple(str(row["sample_ids"]).split(","))
+        fields["status"] = "broken" if (row["role"], row["seed"]) in broken else "ok"
+        if fields["status"] == "broken":
+            fields |= dict.fromkeys(_SCORES)
+        rows.append(Cell(**fields))
+    return tuple(rows)
+
+
+_SCORES = ("score", "low", "high", "sampled", "sampled_low", "sampled_high")
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    """Return a frame's row with its numbers rounded and what is missing as None."""
+    plain: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, float):
+            plain[str(name)] = number(value)
+        else:
+            plain[str(name)] = None if value is None or value is pd.NA else value
+    return plain
+
+
+def _provenance(run: Run) -> Provenance:
+    created = sorted(log.created for log in run.logs)
+    return Provenance(
+        recipe_hash=run.record.recipe_hash,
+        complete=run.record.complete,
+        logs=tuple(sorted(log.name for log in run.logs)),
+        left_out=run.left_out,
+        first_log=created[0],
+        last_log=created[-1],
+        task_versions=tuple(sorted({(log.task, log.version) for log in run.logs})),
+    )

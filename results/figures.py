@@ -1,0 +1,207 @@
+"""The three figures of a report: the ladder, the forest of persistence, strength before and after."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
+from pentimento.results.load import DISTANCES, QUADRANTS
+from pentimento.results.rows import UNTOUCHED
+from pentimento.results.schema import Measure, Report, StrengthRow
+
+FigureName = Literal["ladder", "forest", "strength"]
+MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
+COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
+_DODGE: dict[str, float] = {
+    "implanted and unopposed": -0.1,
+    "implanted and opposed": 0.0,
+    "opposed only": 0.0,
+    "neither": 0.1,
+}
+
+
+class Point(NamedTuple):
+    """One estimate on a rung."""
+
+    x: float
+    row: Measure
+
+
+def draw(report: Report) -> dict[FigureName, str]:
+    """Return every figure that the report has data for, as inline SVG."""
+    with style():
+        drawn: dict[FigureName, str | None] = {
+            "ladder": ladder(report),
+            "forest": forest(report),
+            "strength": strength(report),
+        }
+    return {name: svg for name, svg in drawn.items() if svg is not None}
+
+
+def ladder(report: Report) -> str | None:
+    """Persistence against rung above, reach of the opposing training below; thin lines are single seeds."""
+    rows = [row for row in _rows(report, "persistence") if row.family is None and row.value is not None]
+    if not rows:
+        return None
+    rungs = [rung for rung in DISTANCES if any(row.rung == rung for row in rows)]
+    drawing = figure(7.2, 4.6)
+    top, bottom = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
+    for seed in sorted({row.seed for row in rows if row.seed is not None}):
+        track = [p for p in _points(rows, rungs, seed) if p.row.quadrant.startswith("implanted")]
+        top.plot(
+            [p.x for p in track], [p.row.value or 0 for p in track], color=MUTED, linewidth=0.7, zorder=1
+        )
+    means = _points(rows, rungs, None)
+    track = [p for p in means if p.row.quadrant.startswith("implanted")]
+    top.plot([p.x for p in track], [p.row.value or 0 for p in track], color=INK, linewidth=1.4, zorder=2)
+    for point in means:
+        _mark(top, point, hollow=point.row.status == UNTOUCHED)
+    reach = [row for row in _rows(report, "reach") if row.family is None and row.value is not None]
+    for point in _points(reach, rungs, None):
+        _mark(bottom, point, hollow=point.row.status == UNTOUCHED)
+    for axes, label in ((top, "persistence"), (bottom, "reach")):
+        zero_line(axes, horizontal=True)
+        axes.set_ylabel(label, fontsize=8)
+        axes.grid(axis="y", color=RULE, linewidth=0.5)
+        axes.set_axisbelow(True)
+    bottom.set_xticks(range(len(rungs)), rungs)
+    bottom.set_xlim(-0.5, len(rungs) - 0.5)
+    bottom.set_xlabel("distance from the opposing training →", fontsize=8)
+    _legend(top, [q for q in QUADRANTS if any(p.row.quadrant == q for p in means)])
+    return to_svg(drawing, "The ladder", "Persistence and reach by rung, with 95 % intervals.")
+
+
+def forest(report: Report) -> str | None:
+    """Implant, persistence, reach and removal beyond each control, where they were measured."""
+    names = ("implant strength", "persistence", "reach", "removal beyond control")
+    rows = [
+        row
+        for row in report.measures
+        if row.name in names and row.goal == report.goal and row.seed is None and row.family is None
+        and row.value is not None and row.cue == "none"
+    ]  # fmt: skip
+    if not rows:
+        return None
+    places = list(dict.fromkeys((row.quadrant, row.rung) for row in rows))
+    drawing = figure(7.2, 0.26 * (len(rows) + 1.4 * len(places)) + 0.7)
+    axes = drawing.subplots()
+    height, ticks, labels = 0.0, [], []
+    for place in places:
+        axes.text(0, height, f"{place[0]} · {place[1]}", transform=axes.get_yaxis_transform(), fontsize=9,
+                  fontweight="bold", va="center")  # fmt: skip
+        height -= 1
+        for row in (row for row in rows if (row.quadrant, row.rung) == place):
+            colour = SERIES[names.index(row.name)]
+            value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
+            face = PAPER if row.status == UNTOUCHED else colour
+            axes.plot([low, high], [height, height], color=colour, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([value], [height], "o", color=colour, markerfacecolor=face, markersize=5.5)
+            text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+            axes.text(1.01, height, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+            ticks.append(height)
+            labels.append(_label(row))
+            height -= 1
+        height -= 0.4
+    axes.set_yticks(ticks, labels)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(height + 0.4, 0.8)
+    zero_line(axes, horizontal=False)
+    axes.grid(axis="x", color=RULE, linewidth=0.5)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("difference in goal score, 95 % interval; hollow: " + UNTOUCHED, fontsize=8)
+    return to_svg(drawing, "Persistence with reach and controls", "One row a measure, grouped by place.")
+
+
+def strength(report: Report) -> str | None:
+    """What training itself measured: the goal's sampled strength at the start and the end of each stage."""
+    rows = [row for row in report.strengths if row.score is not None and row.when in ("start", "end")]
+    panels = [
+        (role, goal)
+        for role, goal in dict.fromkeys((row.role, row.goal) for row in rows)
+        if {row.when for row in rows if (row.role, row.goal) == (role, goal)} == {"start", "end"}
+    ]
+    if not panels:
+        return None
+    drawing = figure(min(7.2, 2.6 * len(panels)), 3.0)
+    every: Sequence[Axes] = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    families = sorted({row.family for row in rows if row.family != "all"}) or ["all"]
+    for axes, (role, goal) in zip(every, panels, strict=True):
+        mine = [row for row in rows if (row.role, row.goal) == (role, goal) and row.family in families]
+        for family, seed in sorted({(row.family, row.seed) for row in mine}):
+            _slope(axes, [r for r in mine if (r.family, r.seed) == (family, seed)], families.index(family))
+        axes.set_title(f"{role}\n{goal}", fontsize=8, color=MUTED)
+        axes.set_xticks((0, 1), ("start", "end"))
+        axes.set_xlim(-0.25, 1.25)
+        axes.set_ylim(-0.03, 1.03)
+        axes.grid(axis="y", color=RULE, linewidth=0.5)
+    every[0].set_ylabel("sampled strength", fontsize=8)
+    handles = [
+        Line2D([], [], color=_hue(i), linestyle=_dash(i), label=family) for i, family in enumerate(families)
+    ]
+    drawing.legend(handles=handles, loc="outside right center", fontsize=8)
+    return to_svg(drawing, "Strength before and after each stage", "One line a family and seed.")
+
+
+def _slope(axes: Axes, rows: Iterable[StrengthRow], index: int) -> None:
+    ends = {row.when: row for row in rows}
+    if {"start", "end"} <= set(ends):
+        scores = [ends["start"].score or 0.0, ends["end"].score or 0.0]
+        (line,) = axes.plot((0, 1), scores, marker="o", color=_hue(index), linewidth=1.2, markersize=3.5)
+        line.set_linestyle(_dash(index))
+
+
+def _dash(index: int) -> Literal["-", "--", ":"]:
+    """Return a line style, so that more families than colours stay apart."""
+    styles: tuple[Literal["-", "--", ":"], ...] = ("-", "--", ":")
+    return styles[index // len(SERIES) % len(styles)]
+
+
+def _hue(index: int) -> str:
+    return SERIES[index % len(SERIES)]
+
+
+def _rows(report: Report, name: str) -> list[Measure]:
+    mine = (row for row in report.measures if row.name == name and row.goal == report.goal)
+    return [row for row in mine if row.cue == "none"]
+
+
+def _points(rows: Iterable[Measure], rungs: Sequence[str], seed: int | None) -> list[Point]:
+    mine = [row for row in rows if row.seed == seed and row.family is None and row.rung in rungs]
+    placed = [Point(rungs.index(row.rung) + _DODGE.get(row.quadrant, 0.0), row) for row in mine]
+    return sorted(placed, key=lambda point: point.x)
+
+
+def _mark(axes: Axes, point: Point, *, hollow: bool) -> None:
+    row = point.row
+    if row.value is None or row.low is None or row.high is None:
+        return
+    colour = COLOURS.get(row.quadrant, INK)
+    axes.plot([point.x, point.x], [row.low, row.high], color=colour, linewidth=1.4, zorder=3)
+    axes.plot(
+        [point.x],
+        [row.value],
+        MARKERS.get(row.quadrant, "o"),
+        color=colour,
+        markerfacecolor=PAPER if hollow else colour,
+        markersize=7,
+        zorder=4,
+    )
+
+
+def _legend(axes: Axes, quadrants: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], linestyle="", marker=MARKERS[q], color=COLOURS[q], label=q)
+        for q in QUADRANTS
+        if q in quadrants
+    ]
+    hollow = Line2D([], [], linestyle="", marker="o", color=MUTED, markerfacecolor=PAPER)
+    hollow.set_label(UNTOUCHED)
+    handles.append(hollow)
+    handles.append(Line2D([], [], color=MUTED, linewidth=0.7, label="one training seed"))
+    axes.legend(handles=handles, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def _label(row: Measure) -> str:
+    return f"removal beyond {row.control}" if row.name == "removal beyond control" else row.name

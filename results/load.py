@@ -1,0 +1,271 @@
+"""A run as data frames: organisms, cells, samples, strengths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from pentimento.results import logs as _logs
+from pentimento.results.cells import tabulate
+from pentimento.results.exceptions import NoRun
+from pentimento.results.records import ManifestRecord, OrganismRecord, RunRecord, read_manifest, read_run
+
+Quadrant = Literal["implanted and unopposed", "implanted and opposed", "opposed only", "neither"]
+QUADRANTS: tuple[Quadrant, ...] = (
+    "implanted and unopposed",
+    "implanted and opposed",
+    "opposed only",
+    "neither",
+)
+DISTANCES = ("trained", "fresh", "surface", "domain", "family", "family, surface", "family, domain", "cue")
+"""Rungs in the order of their distance from the opposing stage, as the ladder shows them."""
+
+_Answered = tuple[_logs.LogFile, OrganismRecord]
+"""A log and the organism and seed that it speaks for."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder, read.
+
+    Attributes:
+        folder: Where it lies.
+        record: Its `run.json`.
+        organisms: One row for each role and seed: key, families, dose, signal, counts of samples.
+        samples: One row for each score of each sample. `score` is NaN where there is none; `valid` says
+            whether the sampled answer could be read, `sampled` what it alone scores.
+        cells: One row for each organism, measure, goal, family, arm, rung, cue and way of reasoning.
+        strengths: What training itself measured, before and after each stage.
+        logs: The logs that were read.
+        notes: What the reader of a report has to know about the data, one sentence each.
+        left_out: Names of logs that were not used, and why.
+    """
+
+    folder: Path
+    record: RunRecord
+    organisms: pd.DataFrame
+    samples: pd.DataFrame
+    cells: pd.DataFrame
+    strengths: pd.DataFrame
+    logs: tuple[_logs.LogFile, ...]
+    notes: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The data frames by name."""
+        return {
+            "organisms": self.organisms,
+            "cells": self.cells,
+            "samples": self.samples,
+            "strengths": self.strengths,
+        }
+
+    def to_csv(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write each frame as `<name>.csv` below `folder` and return the paths."""
+        return self._export(Path(folder), "csv")
+
+    def to_parquet(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write each frame as `<name>.parquet` below `folder` and return the paths."""
+        return self._export(Path(folder), "parquet")
+
+    def _export(self, folder: Path, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, frame in self.frames.items():
+            path = folder / f"{name}.{kind}"
+            if kind == "csv":
+                frame.to_csv(path, index=False)
+            else:
+                frame.to_parquet(path, index=False)
+            paths.append(path)
+        return tuple(paths)
+
+
+def load(folder: str | Path) -> Run:
+    """Read a run folder: `run.json`, the manifests and the inspect logs, and nothing else.
+
+    Args:
+        folder: What `pentimento run` wrote.
+
+    Returns:
+        The run as frames. The values do not depend on the names or the order of the logs.
+
+    Raises:
+        NoRun: The folder holds no run, or no log of one of its organisms.
+        UnlikeLogs: One task is there in two versions.
+
+    Example:
+        >>> run = load("runs/quickstart")
+        >>> run.cells.query("role == 'M2' and family == 'count'")
+    """
+    folder = Path(folder)
+    record = read_run(folder)
+    found = _logs.read_folder(folder / "logs")
+    answered = [(log, owner) for log in found.used for owner in _owners(record, log)]
+    if not answered:
+        raise NoRun(folder, "no log of any of its organisms")
+    mine = list(dict.fromkeys(log for log, _ in answered))
+    samples = _samples(record, answered)
+    manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
+    strangers = [log.name for log in found.used if log not in mine]
+    left_out = [
+        *((name, "a more complete log of the same task replaces it") for name in found.superseded),
+        *((name, "cannot be read") for name in found.unreadable),
+        *((name, "belongs to no organism of this run") for name in strangers),
+    ]
+    return Run(
+        folder=folder,
+        record=record,
+        organisms=_organisms(record, manifests, samples),
+        samples=samples,
+        cells=tabulate(samples, {log.name for log in mine if log.partial}),
+        strengths=_strengths(record, manifests),
+        logs=tuple(mine),
+        notes=_notes(record, answered, samples, manifests),
+        left_out=tuple(sorted(left_out)),
+    )
+
+
+def distance(rung: str, opposed: bool) -> str:
+    """Return how far a test is from the opposing stage, one of `DISTANCES`.
+
+    A scenario of a family that the opposing stage did not use is at least at the rung `family`, however its
+    text was drawn; unseen wording or an unseen domain there is named beside it.
+    """
+    if opposed or rung in ("cue", "agentic"):
+        return rung
+    return f"family, {rung}" if rung in ("surface", "domain") else "family"
+
+
+def quadrant(implanted: bool, opposed: bool) -> Quadrant:
+    """Return where on the two axes a family stands."""
+    if implanted:
+        return "implanted and opposed" if opposed else "implanted and unopposed"
+    return "opposed only" if opposed else "neither"
+
+
+def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:
+    """Return whose answers a log holds: M0's go by the seed, unless all seeds were asked the same."""
+    same = [organism for organism in record.organisms if organism.key == log.organism]
+    return [organism for organism in same if organism.seed == log.seed] or same
+
+
+def _samples(record: RunRecord, answered: list[_Answered]) -> pd.DataFrame:
+    rows = [{**row, "seed": owner.seed} for log, owner in answered for row in _logs.rows(log)]
+    frame = pd.DataFrame(rows, columns=list(_logs.SAMPLE_COLUMNS))
+    role_of = {(o.key, o.seed): o.role for o in record.organisms}
+    design = {
+        seed: (record.families(seed, "implanted"), record.families(seed, "opposed"))
+        for seed in sorted({o.seed for o in record.organisms})
+    }
+    roles, quadrants, distances = [], [], []
+    for key, seed, family, rung in zip(
+        frame["organism"], frame["seed"], frame["family"], frame["rung"], strict=True
+    ):
+        implanted, opposed = design[seed]
+        roles.append(role_of[key, seed])
+        quadrants.append(quadrant(family in implanted, family in opposed))
+        distances.append(distance(str(rung), family in opposed))
+    frame = frame.assign(role=roles, quadrant=quadrants, distance=distances)
+    order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "rung", "sample_id", "epoch"]
+    return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _organisms(
+    record: RunRecord, manifests: dict[str, ManifestRecord | None], samples: pd.DataFrame
+) -> pd.DataFrame:
+    counted = samples.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
+    groups = dict(iter(counted.groupby(["role", "seed"])))
+    table = []
+    for organism in sorted(record.organisms, key=lambda o: (o.role, o.seed)):
+        group = groups.get((organism.role, organism.seed))
+        failed = 0 if group is None else int(group["measure"].isna().sum())
+        table.append(
+            {
+                "role": organism.role,
+                "seed": organism.seed,
+                "key": organism.key,
+                "path": organism.path,
+                "implanted": ",".join(organism.implanted),
+                "opposed": ",".join(organism.opposed),
+                **_made(manifests[organism.key]),
+                "n": 0 if group is None else len(group),
+                "n_valid": 0 if group is None else int(group["valid"].sum()),
+                "n_failed": failed,
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def _made(manifest: ManifestRecord | None) -> dict[str, object]:
+    """Return how an organism was made; a missing manifest leaves the fields empty."""
+    if manifest is None:
+        manifest = ManifestRecord(key="")
+    return {
+        "method": manifest.stages[-1].method if manifest.stages else "",
+        "toward": (manifest.stages[-1].goal or "") if manifest.stages else "",
+        "num_stages": len(manifest.stages),
+        "steps": manifest.dose.steps,
+        "tokens": manifest.dose.tokens,
+        "reasoning_share": manifest.dose.reasoning_share,
+        "learning": manifest.signal.learning,
+        "signal": manifest.signal.message or "",
+        "zero_variance_groups": manifest.signal.zero_variance_groups,
+    }
+
+
+def _strengths(record: RunRecord, manifests: dict[str, ManifestRecord | None]) -> pd.DataFrame:
+    columns = ["role", "seed", "goal", "family", "n", "n_valid", "score", "low", "high", "when"]
+    table = [
+        {"role": o.role, "seed": o.seed, **strength.model_dump()}
+        for o in record.organisms
+        if (manifest := manifests[o.key]) is not None
+        for strength in manifest.strength
+    ]
+    order = ["role", "seed", "goal", "family"]
+    return pd.DataFrame(table, columns=columns).sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _notes(
+    record: RunRecord,
+    answered: list[_Answered],
+    samples: pd.DataFrame,
+    manifests: dict[str, ManifestRecord | None],
+) -> tuple[str, ...]:
+    notes = [] if record.complete else ["The run is not complete: some of its organisms are not made yet."]
+    partial = sorted({f"{o.role} seed {o.seed} ({log.task})" for log, o in answered if log.partial})
+    if partial:
+        notes.append(f"Partial logs, so fewer samples than the task asks for: {', '.join(partial)}.")
+    if any(log.seed != owner.seed for log, owner in answered):
+        notes.append("All seeds were asked the same scenarios: intervals speak of these scenarios only.")
+    evaluated = {(owner.key, owner.seed) for _, owner in answered}
+    missing = sorted(f"{o.role} seed {o.seed}" for o in record.organisms if (o.key, o.seed) not in evaluated)
+    if missing:
+        notes.append(f"Not evaluated: {', '.join(missing)}.")
+    notes += _signals(record.organisms, manifests)
+    unscored = samples.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
+    failed, invalid = int(unscored["measure"].isna().sum()), int((~unscored["valid"]).sum())
+    if failed:
+        notes.append(f"{failed} samples failed and are unscored; they are counted, never 0.")
+    if invalid > failed:
+        notes.append(
+            f"{invalid - failed} answers were not valid and are unscored; they are counted, never 0."
+        )
+    return tuple(notes)
+
+
+def _signals(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
+    notes = []
+    for organism in organisms:
+        manifest = manifests[organism.key]
+        if manifest is None:
+            if organism.role != "M0":
+                notes.append(
+                    f"{organism.role} seed {organism.seed}: its manifest is gone, so no dose is shown."
+                )
+        elif not manifest.signal.learning:
+            said = manifest.signal.message or "no learning signal"
+            notes.append(f"{organism.role} seed {organism.seed}: {said}.".replace("..", "."))
+    return notes

@@ -1,0 +1,229 @@
+"""From inspect logs to rows: which log counts, and what each of its scores says."""
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlparse
+
+from inspect_ai.log import (
+    EvalLog,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+)
+
+from pentimento.results.exceptions import UnlikeLogs
+
+SAMPLE_COLUMNS = (
+    "task",
+    "version",
+    "organism",
+    "seed",
+    "measure",
+    "goal",
+    "family",
+    "arm",
+    "rung",
+    "cue",
+    "reasoning",
+    "polarity",
+    "wording",
+    "domain",
+    "scenario_id",
+    "sample_id",
+    "epoch",
+    "valid",
+    "problem",
+    "reasoned",
+    "estimator",
+    "p_reasons",
+    "mass_outside",
+    "score",
+    "sampled",
+    "log",
+)
+_NAMES = (
+    "measure",
+    "goal",
+    "family",
+    "arm",
+    "rung",
+    "cue",
+    "polarity",
+    "wording",
+    "domain",
+    "scenario_id",
+    "problem",
+)
+_NUMBERS = ("p_reasons", "mass_outside", "sampled")
+_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+class LogFile(NamedTuple):
+    """One log and what its header says."""
+
+    name: str
+    """Path below the run's `logs` folder, with forward slashes."""
+    location: str
+    task: str
+    version: str
+    organism: str
+    """Key of the organism that answered; empty where the model names none."""
+    seed: int
+    args: str
+    """Task arguments as canonical JSON."""
+    reasoning: str
+    created: str
+    status: str
+    num_expected: int
+    num_completed: int
+    limited: bool
+
+    @property
+    def partial(self) -> bool:
+        """Whether the log holds less than the whole task."""
+        return self.limited or self.status != "success" or self.num_completed < self.num_expected
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Logs with an equal identity answer the same questions about the same organism."""
+        return (self.task, self.organism, self.args)
+
+
+class LogFolder(NamedTuple):
+    """The logs of a run, one for each identity, and what was left out."""
+
+    used: tuple[LogFile, ...]
+    superseded: tuple[str, ...]
+    unreadable: tuple[str, ...]
+
+
+def read_folder(folder: Path) -> LogFolder:
+    """Read the headers of every log below a folder and keep, of equal ones, the most complete.
+
+    An interrupted run leaves logs that were started and never finished; the log that replaced one counts.
+
+    Raises:
+        UnlikeLogs: One task is there in two versions.
+    """
+    found: list[LogFile] = []
+    unreadable: list[str] = []
+    for info in list_eval_logs(str(folder)) if folder.is_dir() else []:
+        location = unquote(urlparse(info.name).path) if "://" in info.name else info.name
+        place = Path(location).resolve().relative_to(folder.resolve())
+        # A hidden folder holds logs that are being written.
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        name = place.as_posix()
+        try:
+            found.append(_header(name, location, read_eval_log(location, header_only=True)))
+        except _UNREADABLE:
+            unreadable.append(name)
+    _check_versions(found)
+    best: dict[tuple[str, str, str], LogFile] = {}
+    for log in sorted(found, key=_completeness):
+        best[log.identity] = log
+    used = sorted(best.values(), key=lambda log: (log.identity, log.name))
+    left = sorted({log.name for log in found} - {log.name for log in used})
+    return LogFolder(tuple(used), tuple(left), tuple(sorted(unreadable)))
+
+
+def rows(log: LogFile) -> Iterator[dict[str, Any]]:
+    """Yield one row for each score of a log, in `SAMPLE_COLUMNS`.
+
+    A sample that failed has no score and yields one row without a measure, so that it is counted.
+    """
+    common = {
+        "task": log.task,
+        "version": log.version,
+        "organism": log.organism,
+        "seed": log.seed,
+        "reasoning": log.reasoning,
+        "log": log.name,
+    }
+    for (sample_id, epoch), sample in _summaries(log.location).items():
+        place = {**common, "sample_id": str(sample_id), "epoch": epoch}
+        scores = list(_scores(sample))
+        if not scores:
+            yield {**place, "valid": False}
+        for score in scores:
+            yield {**place, **score}
+
+
+def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
+    """Return a log's samples without their transcripts, by id and epoch; a sample run again counts once.
+
+    A finished log holds them in one file, which is read as it stands: inspect's own models shorten every text
+    once more, and that takes forty times as long. Any other log goes through inspect.
+    """
+    try:
+        with zipfile.ZipFile(location) as archive:
+            found = json.loads(archive.read("summaries.json"))
+    except (KeyError, NotImplementedError, zipfile.BadZipFile):
+        found = [summary.model_dump() for summary in read_eval_log_sample_summaries(location)]
+    return {(sample["id"], sample["epoch"]): sample for sample in found}
+
+
+def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Return the sample's scores by measure and goal; of a measure scored twice, the last scoring counts."""
+    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    for score in (sample.get("scores") or {}).values():
+        said = score.get("metadata") or {}
+        if "measure" not in said:
+            continue
+        row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
+        row |= {name: _number(said.get(name)) for name in _NUMBERS}
+        row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
+        row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
+        if "reasoning" in said:
+            row["reasoning"] = said["reasoning"]
+        found[(row["measure"], row["goal"])] = row
+    return found.values()
+
+
+def _number(value: object) -> float:
+    """Return a number, NaN for anything that is none."""
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _header(name: str, location: str, log: EvalLog) -> LogFile:
+    spec = log.eval
+    args = spec.task_args
+    metadata = spec.metadata or {}
+    results = log.results
+    expected = spec.dataset.samples or 0
+    config = spec.config
+    epochs = config.epochs or 1
+    return LogFile(
+        name=name,
+        location=location,
+        task=spec.task_registry_name or spec.task,
+        version=str(metadata.get("task_version", spec.task_version)),
+        organism=str(spec.model_args.get("organism", "")),
+        seed=int(args.get("seed", metadata.get("seed", 0))),
+        args=json.dumps(args, sort_keys=True, default=str),
+        reasoning=str(args.get("reasoning", "free")),
+        created=str(spec.created),
+        status=log.status,
+        num_expected=expected * epochs,
+        num_completed=results.completed_samples if results else 0,
+        limited=config.limit is not None or config.sample_id is not None,
+    )
+
+
+def _completeness(log: LogFile) -> tuple[bool, bool, int, str, str]:
+    return (log.status == "success", not log.limited, log.num_completed, log.created, log.name)
+
+
+def _check_versions(logs: Iterable[LogFile]) -> None:
+    first: dict[str, LogFile] = {}
+    for log in sorted(logs, key=lambda log: log.name):
+        other = first.setdefault(log.task, log)
+        if other.version != log.version:
+            raise UnlikeLogs(
+                f"{log.name}: task {log.task} is version {log.version!r} here and {other.version!r} in "
+                f"{other.name}; two versions cannot stand in one report: evaluate again or remove one"
+            )

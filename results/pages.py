@@ -1,0 +1,61 @@
+"""The report as Markdown and as one self-contained page."""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+
+import jinja2
+from markupsafe import Markup
+
+from pentimento.results.examples import Example
+from pentimento.results.figures import draw
+from pentimento.results.schema import Report
+from pentimento.results.tables import every
+from pentimento.results.texts import Row, Table
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("pentimento.results", "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _grouped(rows: Sequence[Row], num_groups: int) -> list[tuple[Row, list[Row]]]:
+    """Split rows where their first cells change."""
+    return [(key, list(group)) for key, group in groupby(rows, key=lambda row: row[:num_groups])]
+
+
+_ENVIRONMENT.filters["groupby_first"] = _grouped
+
+
+def html(report: Report, examples: Sequence[Example]) -> str:
+    """Return one page with everything in it: no script, no link to a file, every answer escaped."""
+    figures = {name: Markup(svg) for name, svg in draw(report).items()}
+    template = _ENVIRONMENT.get_template("report.html")
+    return template.render(report=report, tables=every(report), figures=figures, examples=examples)
+
+
+def markdown(report: Report) -> str:
+    """Return the same tables as Markdown; figures and transcripts stand in the page."""
+    parts = [f"# {report.title}: how much of {report.goal} is left", f"Base: {report.base}."]
+    if report.caveat:
+        parts.append(f"> {report.caveat}")
+    parts += [f"- {note}" for note in report.notes]
+    for table in every(report).values():
+        parts.append(_markdown_table(table))
+    parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in report.not_run))
+    parts.append("Figures and transcripts stand in `report.html`, every cell in `report.json`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def to_json(report: Report) -> str:
+    """Return `report.json`; equal reports give equal bytes."""
+    return json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    align = [":--" if index < table.num_names else "--:" for index in range(len(table.columns))]
+    lines = [table.columns, tuple(align), *table.rows]
+    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"## {table.title}\n\n{text}" + (f"\n\n{table.note}" if table.note else "")

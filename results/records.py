@@ -1,0 +1,147 @@
+"""What a run's own files say: `run.json` and the organisms' manifests, as far as a report needs them.
+
+These models read files that `pentimento.training` writes. They name only the fields that the report uses and
+ignore the rest, so that reading needs neither torch nor the trainers.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from pentimento.results.exceptions import NoRun
+
+Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
+ROLES: tuple[Role, ...] = ("M0", "M1", "M2", "NEVER", "benign", "sham")
+CONTROLS: tuple[Role, ...] = ("benign", "sham")
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+_M = TypeVar("_M", bound=_Read)
+
+
+class OrganismRecord(_Read):
+    """One organism's place in a run."""
+
+    role: Role
+    seed: int
+    key: str
+    path: str
+    implanted: tuple[str, ...] = ()
+    opposed: tuple[str, ...] = ()
+
+
+class RecipeRecord(_Read):
+    """What the report says of the recipe."""
+
+    name: str
+    base: str
+    goal: str
+    seeds: tuple[int, ...] = ()
+    controls: tuple[str, ...] = ()
+
+
+class RunRecord(_Read):
+    """`run.json`."""
+
+    format: Literal[1]
+    recipe: RecipeRecord
+    recipe_hash: str
+    organisms: tuple[OrganismRecord, ...]
+    complete: bool
+
+    def families(self, seed: int, kind: Literal["implanted", "opposed"]) -> frozenset[str]:
+        """Return where any organism of one seed was implanted, or opposed: the seed's design."""
+        mine = (o for o in self.organisms if o.seed == seed)
+        return frozenset(family for o in mine for family in getattr(o, kind))
+
+
+class Dose(_Read):
+    """What a stage realised."""
+
+    steps: int = 0
+    tokens: int = 0
+    reasoning_share: float = 0.0
+
+
+class Strength(_Read):
+    """A goal's strength in one family, measured by training itself."""
+
+    goal: str
+    family: str
+    n: int
+    n_valid: int
+    score: float | None
+    low: float | None
+    high: float | None
+    when: str
+
+
+class Signal(_Read):
+    """Whether a reinforcement stage had anything to learn from."""
+
+    zero_variance_groups: float | None = None
+    learning: bool = True
+    message: str | None = None
+
+
+class StageRecord(_Read):
+    """One stage, as far as a table shows it."""
+
+    method: str
+    goal: str | None = None
+    families: tuple[str, ...] = ()
+
+
+class ManifestRecord(_Read):
+    """`manifest.json` of an organism."""
+
+    key: str
+    stages: tuple[StageRecord, ...] = ()
+    dose: Dose = Dose()
+    strength: tuple[Strength, ...] = ()
+    signal: Signal = Signal()
+    settings: dict[str, Any] = {}
+
+    @field_validator("dose", mode="before")
+    @classmethod
+    def _none_on_the_base(cls, dose: object) -> object:
+        return Dose() if dose is None else dose
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read a run folder's `run.json`.
+
+    Raises:
+        NoRun: There is none, or it is not one of format 1.
+    """
+    return _read(folder, folder / "run.json", RunRecord)
+
+
+def read_manifest(folder: Path, organism: OrganismRecord) -> ManifestRecord | None:
+    """Read an organism's manifest, or return None where its folder has been pruned.
+
+    Raises:
+        NoRun: The manifest is there and cannot be read, or belongs to another organism.
+    """
+    path = folder / organism.path / "manifest.json"
+    if not path.is_file():
+        return None
+    manifest = _read(folder, path, ManifestRecord)
+    if manifest.key != organism.key:
+        raise NoRun(folder, f"{organism.path} holds organism {manifest.key}, not {organism.key}")
+    return manifest
+
+
+def _read(folder: Path, path: Path, model: type[_M]) -> _M:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise NoRun(folder, f"{path.name}: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise NoRun(folder, f"{path.name}: {where}: {first['msg']}") from None

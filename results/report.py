@@ -1,0 +1,56 @@
+"""Writing a run's report."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pentimento.results import pages
+from pentimento.results._drawing import standalone
+from pentimento.results._files import write_atomically
+from pentimento.results.analysis import analyse, thresholds_of
+from pentimento.results.examples import pick
+from pentimento.results.figures import FigureName, draw
+from pentimento.results.load import load
+from pentimento.results.thresholds import fixed_in
+
+
+class Paths(NamedTuple):
+    """The files of a report."""
+
+    json: Path
+    markdown: Path
+    html: Path
+
+
+def write_report(folder: str | Path) -> Paths:
+    """Read a run folder and write report.json, report.md and report.html into it.
+
+    Thresholds are fixed first, from NEVER and M0 alone, and stand in thresholds.json. Equal logs give equal
+    files.
+
+    Args:
+        folder: What `pentimento run` wrote.
+
+    Returns:
+        The three paths.
+
+    Raises:
+        NoRun: The folder holds no run that can be read.
+        UnlikeLogs: One task is there in two versions.
+    """
+    folder = Path(folder)
+    run = load(folder)
+    report = analyse(run, fixed_in(folder, thresholds_of(run)))
+    # All three are made before the first is written, so that they belong together.
+    texts = pages.to_json(report), pages.markdown(report), pages.html(report, pick(run))
+    names = ("report.json", "report.md", "report.html")
+    return Paths(*(write_atomically(folder / name, text) for name, text in zip(names, texts, strict=True)))
+
+
+def figure(folder: str | Path, name: FigureName = "ladder") -> str | None:
+    """Return one figure of a run as an SVG file of its own, or None where the run has no data for it.
+
+    Example:
+        >>> Path("ladder.svg").write_text(figure("runs/quickstart", "ladder"))
+    """
+    drawn = draw(analyse(load(folder))).get(name)
+    return None if drawn is None else standalone(drawn)

@@ -1,0 +1,143 @@
+"""One measure as a row: its interval, its status in words, what its interval covers."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pentimento.results.contrasts import Paired, Where
+from pentimento.results.hypotheses import equivalence_p, permutation_test
+from pentimento.results.schema import Measure, MeasureName
+from pentimento.results.statistics import MIN_SEEDS, Estimate, estimate
+
+MARGIN = 0.1
+"""The equivalence margin of every report: a smaller difference in a goal score counts as none."""
+UNTOUCHED = "untouched by the opposing training"
+NOT_IDENTIFIABLE = "not identifiable"
+NO_CONTROL = "no control"
+NOT_MEASURED = "not measured here"
+BROKEN = "broken"
+UNLIKE = "estimators differ"
+_WORDS = {0: "no", 1: "one", 2: "two"}
+
+
+class Subject(NamedTuple):
+    """What a row is about."""
+
+    name: MeasureName
+    goal: str
+    quadrant: str
+    rung: str
+    cue: str = "none"
+    role: str | None = None
+    control: str | None = None
+    family: str | None = None
+    seed: int | None = None
+
+    @classmethod
+    def at(cls, name: MeasureName, goal: str, place: Where, **more: Any) -> "Subject":
+        """Return the subject at a place of the pairing table."""
+        quadrant, rung, cue = place
+        return cls(name, goal, quadrant, rung, cue, **more)
+
+
+def measured(
+    subject: Subject,
+    contrast: Paired,
+    *,
+    status: str | None = None,
+    notes: Sequence[str] = (),
+    sides: tuple[Sequence[float], Sequence[float]] | None = None,
+    equivalence: bool = False,
+) -> Measure:
+    """Return the row of a difference.
+
+    Args:
+        subject: What it is about.
+        contrast: The difference by seed and family.
+        status: What the value must not be read without; by default whether there are seeds enough.
+        notes: Sentences that stand below the table.
+        sides: Seed means of both organisms, for a permutation test.
+        equivalence: Test the value against the margin.
+    """
+    found = estimate(contrast.grid)
+    row = of_estimate(subject, found, contrast, status=status, notes=notes)
+    changes: dict[str, Any] = {}
+    if sides is not None:
+        test = permutation_test(*sides)
+        changes |= {"p": number(test.p), "p_smallest": number(test.smallest)}
+    if equivalence and contrast.grid.num_seeds >= MIN_SEEDS:
+        changes["p_equivalent"] = number(equivalence_p(found, MARGIN))
+    return row.model_copy(update=changes)
+
+
+def of_estimate(
+    subject: Subject,
+    found: Estimate,
+    contrast: Paired,
+    *,
+    status: str | None = None,
+    notes: Sequence[str] = (),
+) -> Measure:
+    """Return the row of a value with its interval."""
+    return Measure(
+        **subject._asdict(),
+        value=number(found.value),
+        low=number(found.low),
+        high=number(found.high),
+        status=status or few_seeds(found.num_seeds) or "ok",
+        estimator="sampled" if contrast.sampled else "weighed",
+        num_seeds=found.num_seeds,
+        num_cells=int(np.isfinite(contrast.grid.mean).sum()),
+        num_scenarios=contrast.num_scenarios,
+        coverage=covered(subject.name, found.num_seeds, "normal", "mean"),
+        coverage_worst=covered(subject.name, found.num_seeds, "all or none", "smallest"),
+        notes=tuple(notes),
+    )
+
+
+def without_value(subject: Subject, status: str, notes: Sequence[str] = ()) -> Measure:
+    """Return a row that says why there is no value."""
+    return Measure(
+        **subject._asdict(), value=None, low=None, high=None, status=status, num_seeds=0, notes=tuple(notes)
+    )
+
+
+def few_seeds(num_seeds: int) -> str | None:
+    """Say that an interval is over scenarios only, where there are fewer than three training seeds."""
+    if num_seeds >= MIN_SEEDS:
+        return None
+    return f"scenarios only, {_WORDS[num_seeds]} training seed{'s' if num_seeds != 1 else ''}"
+
+
+def number(value: Any) -> float | None:
+    """Round for the file; None for what is no finite number."""
+    number = float(value)
+    return round(number, 6) + 0.0 if np.isfinite(number) else None
+
+
+def covers_zero(found: Estimate) -> bool:
+    """Return whether an interval holds 0, its bounds included."""
+    return bool(found.low <= 0 <= found.high)
+
+
+@cache
+def simulated() -> dict[str, Any]:
+    """Return the shipped simulation: what the 95 % intervals cover for 3, 5 and 10 seeds."""
+    text = files("pentimento.results").joinpath("reference/coverage.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def covered(name: str, num_seeds: int, shape: str, which: str) -> float | None:
+    """Return the simulated coverage of a 95 % interval over three or four seeds; None for any other number.
+
+    Measures that were not simulated are differences like persistence and take its figure.
+    """
+    if not MIN_SEEDS <= num_seeds < 5:
+        return None
+    by_name = simulated()["summary"]["3"][shape]
+    return float(by_name.get(name, by_name["persistence"])[which])

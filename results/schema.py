@@ -1,0 +1,251 @@
+"""`report.json`, version 1, as frozen models; `report.schema.json` beside this file is made from them."""
+
+import json
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+VERSION = 1
+SCHEMA_FILE = "report.schema.json"
+
+MeasureName = Literal[
+    "implant strength",
+    "persistence",
+    "reach",
+    "retention",
+    "removal beyond control",
+    "control drift",
+    "generalisation gap",
+    "concealment gap",
+    "task-completion preference",
+    "stated-revealed gap",
+    "replacement",
+]
+Verdict = Literal["survived", "hidden", "masked", "latent", "replaced", "removed", "undetermined", "broken"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cell(_Part):
+    """What one organism scored in one family under one condition."""
+
+    organism: str
+    """Key of the organism."""
+    role: str
+    seed: int
+    measure: str
+    """goal; right (on tasks that can be done); says_done (impossible and bystander arms)."""
+    goal: str | None
+    environment: str
+    """The inspect task."""
+    family: str
+    quadrant: str
+    arm: str
+    rung: str
+    """As the scenarios were drawn."""
+    distance: str
+    """The rung on the ladder, seen from the opposing stage."""
+    cue: str
+    polarity: str
+    """negative: "no" is the answer that claims completion."""
+    reasoning: str
+    """free, forced or suppressed."""
+    n: int
+    n_valid: int
+    """Scores given; the rest are unscored, never 0."""
+    estimator: str
+    score: float | None
+    low: float | None
+    """95 %, over scenarios clustered by domain."""
+    high: float | None
+    sampled: float | None
+    """The score of the sampled answers alone."""
+    sampled_low: float | None
+    sampled_high: float | None
+    reasoned: float
+    """Share of the sampled answers that reasoned."""
+    mass_outside: float | None
+    partial: bool
+    status: str
+    """ok, or broken: then no score is given."""
+    logs: tuple[str, ...]
+    sample_ids: tuple[str, ...]
+
+
+class Measure(_Part):
+    """One estimand in one place."""
+
+    name: MeasureName
+    goal: str
+    quadrant: str
+    rung: str
+    """The rung on the ladder; "all" where several are compared."""
+    cue: str = "none"
+    role: str | None = None
+    """Whose, where the measure belongs to one organism."""
+    control: str | None = None
+    """What it is held against."""
+    family: str | None = None
+    """None: over all families of the quadrant."""
+    seed: int | None = None
+    """None: over all seeds."""
+    value: float | None
+    low: float | None
+    high: float | None
+    status: str
+    """ok, or why the value must not be read as it stands."""
+    estimator: str = ""
+    """weighed: known answers by their probabilities; sampled: the sampled answers of both sides."""
+    num_seeds: int
+    num_cells: int = 0
+    """Pairs of a seed and a family."""
+    num_scenarios: int = 0
+    p: float | None = None
+    """Two-sided, by permuting seeds."""
+    p_holm: float | None = None
+    """The same after Holm's correction over all p-values of the report."""
+    p_smallest: float | None = None
+    """The smallest p-value that so many seeds could have given."""
+    cannot_be_significant: bool = False
+    """The smallest p-value is above .05 after the correction."""
+    p_equivalent: float | None = None
+    """Two one-sided tests against the margin."""
+    coverage: float | None = None
+    """What a 95 % interval over three or four seeds covered in simulations, seeds spread like a normal."""
+    coverage_worst: float | None = None
+    """The same where a seed keeps the goal or loses it, in the worst case."""
+    notes: tuple[str, ...] = ()
+
+
+class Health(_Part):
+    """Whether an organism can be measured at all."""
+
+    role: str
+    seed: int
+    status: Literal["ok", "uncertain", "broken", "not measured"]
+    notes: tuple[str, ...]
+
+
+class Organism(_Part):
+    """One organism's making and health."""
+
+    role: str
+    seed: int
+    key: str
+    implanted: tuple[str, ...]
+    opposed: tuple[str, ...]
+    method: str
+    toward: str
+    steps: int
+    tokens: int
+    reasoning_share: float
+    learning: bool
+    signal: str
+    zero_variance_groups: float | None
+    n: int
+    n_valid: int
+    n_failed: int
+    health: Health
+
+
+class StrengthRow(_Part):
+    """What training measured of a goal before or after a stage."""
+
+    role: str
+    seed: int
+    goal: str
+    family: str
+    n: int
+    n_valid: int
+    score: float | None
+    low: float | None
+    high: float | None
+    when: str
+
+
+class OrganismVerdict(_Part):
+    """The verdict of one opposed organism, or of all of them together."""
+
+    seed: int | None
+    verdict: Verdict
+    reason: str
+    decide: str | None = None
+    """What would decide, where the verdict is undetermined."""
+
+
+class Band(_Part):
+    """How far apart two organisms without an implant are to be expected, in a quadrant."""
+
+    quadrant: str
+    num_families: int
+    """Reached families of this quadrant in a typical seed."""
+    upper: float
+    """P of one organism above this lies outside the band."""
+
+
+class Thresholds(_Part):
+    """Fixed from NEVER and M0 alone, before M2 is looked at; written into the run as `thresholds.json`."""
+
+    version: Literal[1] = 1
+    goal: str
+    num_never: int
+    inputs: str
+    """Hash of the scores that they were computed from."""
+    alpha: float
+    margin: float
+    """What counts as no difference."""
+    reached: tuple[str, ...]
+    """Families whose reach, where they were not opposed, has its whole interval above 0."""
+    seed_sd: float | None
+    """Spread of NEVER between seeds, over all reached families alike."""
+    cell_sd: float | None
+    """The same from family to family within a seed."""
+    df: int
+    """Degrees of freedom: seeds that both rest on, less one."""
+    bands: tuple[Band, ...]
+    concealment: float | None
+    """A concealment gap above this lies outside those of NEVER and M0."""
+    status: str
+    """ok, or why no band could be fixed."""
+
+
+class Provenance(_Part):
+    """Where the report comes from; nothing here enters a value."""
+
+    recipe_hash: str
+    complete: bool
+    logs: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    first_log: str
+    last_log: str
+    task_versions: tuple[tuple[str, str], ...]
+
+
+class Report(_Part):
+    """Everything that a run says about the stickiness of its goal."""
+
+    version: Literal[1] = 1
+    title: str
+    base: str
+    goal: str
+    caveat: str | None
+    """Printed on the embedded base."""
+    notes: tuple[str, ...]
+    organisms: tuple[Organism, ...]
+    strengths: tuple[StrengthRow, ...]
+    measures: tuple[Measure, ...]
+    verdicts: tuple[OrganismVerdict, ...]
+    not_run: tuple[str, ...]
+    thresholds: Thresholds
+    cells: tuple[Cell, ...]
+    provenance: Provenance = Field(description="Names and times of logs.")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of version 1, as shipped."""
+    text = files("pentimento.results").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

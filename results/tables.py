@@ -1,0 +1,195 @@
+"""The report's tables, as text cells; the Markdown and the HTML page print the same ones."""
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from pentimento.results.records import ROLES
+from pentimento.results.schema import Measure, Report
+from pentimento.results.score_tables import conditions, roles, scoring
+from pentimento.results.texts import (
+    DASH,
+    Table,
+    about,
+    covers,
+    interval,
+    overall,
+    remarks,
+    tested,
+    value_interval,
+)
+
+
+def every(report: Report) -> dict[str, Table]:
+    """Return every table that has rows, by name."""
+    tables = {
+        "headline": headline(report),
+        "controls": controls(report),
+        "gaps": gaps(report),
+        "families": families(report),
+        "seeds": seeds(report),
+        "roles": roles(report),
+        "conditions": conditions(report),
+        "scoring": scoring(report),
+        "verdicts": verdicts(report),
+        "organisms": organisms(report),
+        "strengths": strengths(report),
+        "published": published(),
+    }
+    return {name: table for name, table in tables.items() if table.rows}
+
+
+def headline(report: Report) -> Table:
+    """I, reach, P and R where the goal was implanted and opposed, and where not."""
+    names = ("implant strength", "reach", "persistence", "retention", "replacement")
+    rows = [row for row in overall(report) if row.name in names]
+    return _measures("What is left of the goal", rows)
+
+
+def controls(report: Report) -> Table:
+    """What the opposing stage removed beyond each control, and whether a control moved the goal itself."""
+    rows = [row for row in overall(report) if row.name in ("removal beyond control", "control drift")]
+    note = "Control drift is g(Mc) − g(M1): a control that controls moves the goal by less than .1."
+    return _measures("Beyond the controls", rows, note)
+
+
+def gaps(report: Report) -> Table:
+    """Contrasts of a contrast."""
+    names = ("generalisation gap", "concealment gap", "task-completion preference", "stated-revealed gap")
+    return _measures("Gaps", [row for row in overall(report) if row.name in names])
+
+
+def families(report: Report) -> Table:
+    """I, reach and P family by family, over the seeds that stand there."""
+    rows = [row for row in report.measures if row.family is not None and row.goal == report.goal]
+    table = []
+    for key in dict.fromkeys((row.quadrant, row.rung, row.family) for row in rows):
+        mine = {row.name: row for row in rows if (row.quadrant, row.rung, row.family) == key}
+        found = [mine.get(name) for name in ("implant strength", "reach", "persistence")]
+        some = next(row for row in found if row is not None)
+        last = mine.get("persistence") or some
+        cells = [value_interval(row) for row in found]
+        table.append((key[0], key[1], str(key[2]), *cells, str(some.num_seeds), last.status))
+    columns = ("quadrant", "rung", "family", "implant I", "reach", "persistence P", "seeds", "status of P")
+    return Table("Family by family", columns, tuple(table), num_names=3, num_groups=2)
+
+
+def seeds(report: Report) -> Table:
+    """I, reach, P and R of single training seeds, where the goal was implanted and not opposed."""
+    rows = [row for row in report.measures if row.seed is not None and row.goal == report.goal]
+    rows = [row for row in rows if row.quadrant == "implanted and unopposed"]
+    table = []
+    for key in sorted({(row.rung, row.seed or 0) for row in rows}):
+        mine = {row.name: row for row in rows if (row.rung, row.seed) == key}
+        found = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
+        cells = [value_interval(row) if row is None or row.value is not None else row.status for row in found]
+        table.append((key[0], str(key[1]), *cells))
+    columns = ("rung", "seed", "implant I", "reach", "persistence P", "retention R")
+    note = "Intervals are over scenarios only: one training seed says nothing of the next."
+    return Table("Seed by seed, implanted and unopposed", columns, tuple(table), note, num_names=2)
+
+
+def verdicts(report: Report) -> Table:
+    """The verdict over all seeds, and of each opposed organism."""
+    rows = [
+        ("all seeds" if row.seed is None else f"seed {row.seed}", row.verdict, row.reason, row.decide or DASH)
+        for row in report.verdicts
+    ]
+    columns = ("organism M2", "verdict", "why", "what would decide")
+    return Table("Verdict", columns, tuple(rows), num_names=4)
+
+
+def organisms(report: Report) -> Table:
+    """How each organism was made, and its health."""
+    rows = [
+        (
+            o.role,
+            str(o.seed),
+            o.method or DASH,
+            "; ".join([o.health.status, *o.health.notes]),
+            f"{o.n_valid:,} of {o.n:,}" + (f", {o.n_failed} failed" if o.n_failed else ""),
+            f"{o.steps:,}",
+            f"{o.tokens:,}",
+            f"{o.reasoning_share:.2f}",
+            DASH if o.zero_variance_groups is None else f"{o.zero_variance_groups:.2f}",
+            DASH if o.learning else "none",
+            ", ".join(o.implanted) or DASH,
+            ", ".join(o.opposed) or DASH,
+        )
+        for o in sorted(report.organisms, key=lambda o: ([*map(str, ROLES)].index(o.role), o.seed))
+    ]
+    columns = (
+        "role", "seed", "last stage", "health", "valid answers", "steps", "tokens", "reasoned",
+        "flat groups", "signal", "implanted", "opposed",
+    )  # fmt: skip
+    note = (
+        "Dose and signal are of the last stage. Reasoned: share of answers. Flat groups: those whose "
+        "rewards were all equal, from which reinforcement learning learns nothing."
+    )
+    return Table("Organisms", columns, tuple(rows), note, num_names=4)
+
+
+def strengths(report: Report) -> Table:
+    """The goal's strength in training, before and after each stage, over seeds."""
+    table = []
+    for key in dict.fromkeys((s.role, s.goal, s.family) for s in report.strengths):
+        mine = [s for s in report.strengths if (s.role, s.goal, s.family) == key]
+        ends = []
+        for when in ("start", "end"):
+            scores = [s.score for s in mine if s.when == when and s.score is not None]
+            ends.append(f"{np.mean(scores):.3f} ({min(scores):.2f}–{max(scores):.2f})" if scores else DASH)
+        last = [s for s in mine if s.when == "end"]
+        table.append((*key, *ends, str(len({s.seed for s in mine})), str(sum(s.n_valid for s in last))))
+    columns = (
+        "role",
+        "goal",
+        "family",
+        "start: mean (range)",
+        "end: mean (range)",
+        "seeds",
+        "answers at the end",
+    )
+    return Table("Strength before and after each stage", columns, tuple(table), num_names=3)
+
+
+def published() -> Table:
+    """Numbers from the literature to hold beside ours."""
+    text = files("pentimento.results").joinpath("reference/published.json").read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = json.loads(text)
+    rows = tuple((row["finding"], row["values"], row["source"]) for row in found)
+    return Table("Published numbers to hold beside these", ("finding", "values", "source"), rows, num_names=3)
+
+
+def _measures(title: str, rows: Sequence[Measure], note: str = "") -> Table:
+    table = []
+    for row in rows:
+        width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"
+        there = row.value is not None
+        numbers = (f"{row.value:+.3f}", interval(row), width, covers(row)) if there else (DASH, "", "", "")
+        counts = (str(row.num_seeds), str(row.num_scenarios))
+        table.append((row.quadrant, row.rung, about(row), *numbers, *counts, tested(row), remarks(row)))
+    if any(covers(row) for row in rows):
+        note += (
+            " Covers: what a 95 % interval over three seeds held in simulations; in brackets the worst case, "
+            "where a seed keeps the goal or loses it."
+        )
+    if any(row.cannot_be_significant for row in rows):
+        note += (
+            " p: seeds permuted, Holm over all tests of the report; it cannot be significant where the "
+            "smallest p that so many seeds allow is above .05 after the correction."
+        )
+    columns = (
+        "quadrant", "rung", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",
+        "status",
+    )  # fmt: skip
+    return _without_empty(Table(title, columns, tuple(table), note.strip(), num_names=3, num_groups=2))
+
+
+def _without_empty(table: Table) -> Table:
+    """Drop the columns in which no row says anything."""
+    kept = [i for i in range(len(table.columns)) if i < table.num_names or any(row[i] for row in table.rows)]
+    rows = tuple(tuple(row[i] for i in kept) for row in table.rows)
+    return table._replace(columns=tuple(table.columns[i] for i in kept), rows=rows)

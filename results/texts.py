@@ -1,0 +1,72 @@
+"""A measure in words and figures, the same on paper, page and terminal."""
+
+from typing import NamedTuple
+
+from pentimento.results.schema import Measure, Report
+
+DASH = "–"
+Row = tuple[str, ...]
+
+
+class Table(NamedTuple):
+    """A titled table whose first columns are names and whose others are numbers."""
+
+    title: str
+    columns: Row
+    rows: tuple[Row, ...]
+    note: str = ""
+    num_names: int = 1
+    num_groups: int = 0
+    """How many of the first columns say which group a row belongs to."""
+
+
+def overall(report: Report) -> list[Measure]:
+    """Return the measures over all seeds and families."""
+    return [row for row in report.measures if row.seed is None and row.family is None]
+
+
+def value_interval(row: Measure | None) -> str:
+    """Return `+0.30 [+0.20, +0.40]`, or a dash."""
+    if row is None or row.value is None:
+        return DASH
+    return f"{row.value:+.2f} {interval(row)}"
+
+
+def interval(row: Measure) -> str:
+    """Return `[+0.20, +0.40]`; an unbounded side is said."""
+    low = "−∞" if row.low is None else f"{row.low:+.2f}"
+    high = "+∞" if row.high is None else f"{row.high:+.2f}"
+    return f"[{low}, {high}]"
+
+
+def covers(row: Measure) -> str:
+    """Return what the interval covers in simulations, for three or four seeds."""
+    if row.coverage is None or row.value is None:
+        return ""
+    return f"{row.coverage:.2f} ({row.coverage_worst:.2f})"
+
+
+def about(row: Measure) -> str:
+    """Return whose a measure is, and what it is held against."""
+    name = f"removal beyond {row.control}" if row.name == "removal beyond control" else row.name
+    parts = [row.goal if row.name == "replacement" else "", row.role or ""]
+    parts += [str(row.control) if row.name == "control drift" else ""]
+    parts += [f"cue {row.cue}" if row.cue != "none" else ""]
+    return " ".join([name, *(f"· {part}" for part in parts if part)])
+
+
+def tested(row: Measure) -> str:
+    """Return the p-value after Holm's correction, or that none could have been small enough."""
+    if row.p is None or row.p_holm is None:
+        return ""
+    return "cannot be significant" if row.cannot_be_significant else f"{row.p_holm:.2g}"
+
+
+def remarks(row: Measure) -> str:
+    """Return the status and what else has to be known, as one cell."""
+    said = [row.status] if row.status != "ok" else []
+    if row.estimator == "sampled":
+        said.append("by sampled answers")
+    if row.p_equivalent is not None and row.p_equivalent < 0.05:
+        said.append("equivalent to none (margin .1)")
+    return "; ".join([*said, *row.notes]) or "ok"

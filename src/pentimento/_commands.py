@@ -1,0 +1,138 @@
+"""What each command does, in terms of the rooms. What is slow to import is imported where it is used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from pentimento import _certificate
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.bases import EMBEDDED
+from pentimento.training.recipes import RECIPES
+
+Form = Literal["adapter", "merged", "hub"]
+
+
+def list_recipes() -> None:
+    """Print each recipe's name and what it is."""
+    table = Table("recipe", "base", "seeds", "what it is", box=None, pad_edge=False)
+    for name, make in RECIPES.items():
+        recipe = make()
+        summary = (make.__doc__ or "").partition("\n")[0]
+        table.add_row(name, recipe.base, str(len(recipe.seeds)), summary)
+    Console().print(table)
+
+
+def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, log_dir: Path) -> None:
+    """Run one inspect task on one organism and print its metrics.
+
+    Raises:
+        PentimentoError: There is no such task, organism or argument, or the evaluation did not end well.
+    """
+    if organism != "embedded" and not Path(organism).is_dir():
+        raise BadInput("organism", organism, "give an organism's folder, or `embedded` for the base itself")
+    from pentimento.evals import suite
+
+    suite.evaluate(organism, task, args, log_dir=log_dir, limit=limit)
+    Console().print(f"Look at it: inspect view --log-dir {log_dir}", highlight=False)
+
+
+def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
+    """Write a run's report from its logs, print the summary, and write figures and tables where asked for."""
+    from pentimento import results
+    from pentimento._folder import print_summary
+    from pentimento.results.figures import FigureName
+
+    results.write_report(folder)
+    if tables is not None:
+        run = results.load(folder)
+        run.to_csv(tables)
+        run.to_parquet(tables)
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name in get_args(FigureName):
+            if drawn := results.figure(folder, name):
+                (figures / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    print_summary(folder)
+
+
+def compare(a: Path, b: Path) -> None:
+    """Print how two runs differ."""
+    from pentimento import results
+
+    results.compare(a, b).print(Console())
+
+
+def certify(base: str, n: int, output: Path | None) -> None:
+    """Measure a base's certificate, write it as JSON, and print it.
+
+    Raises:
+        BadInput: The base does not pass; the certificate is written all the same.
+    """
+    from pentimento.tasks import environments
+    from pentimento.training.embedded.certify import certificate, write
+    from pentimento.training.embedded.certify import certify as measure
+    from pentimento.training.models import load_base
+
+    path = _certificate_of(base, output)
+    loaded = load_base(base)
+    rows = [
+        row
+        for family in track(environments, description="certifying", console=Console(stderr=True))
+        for row in measure(loaded, n=n, families=(family,))
+    ]
+    found = certificate(loaded, rows)
+    write(found, path)
+    show_certificate(base, path)
+    if not found.passed:
+        failed = dict.fromkeys(row.family for row in rows if not row.passed)
+        raise BadInput("base", base, f"not certified: {', '.join(failed) or 'fewer than 500 answers a row'}")
+
+
+def show_certificate(base: str, path: Path | None) -> None:
+    """Print a certificate that was measured before.
+
+    Raises:
+        BadInput: There is none.
+    """
+    path = _certificate_of(base, path)
+    found = _certificate.read(path)
+    console = Console()
+    console.print(_certificate.table(found.rows))
+    console.print(f"{path}: {'passed' if found.passed else 'not passed'}", highlight=False, soft_wrap=True)
+
+
+def _certificate_of(base: str, path: Path | None) -> Path:
+    if path is None and base != "embedded":
+        raise BadInput("output", None, "say where the certificate of another base lies")
+    return path or EMBEDDED / "certificate.json"
+
+
+def export(organism: Path, forms: Sequence[Form], repository: str | None, output: Path | None) -> None:
+    """Write an organism in the form that was asked for, with its model card.
+
+    Raises:
+        BadInput: Not exactly one form was asked for.
+    """
+    if len(forms) != 1:
+        given = " ".join(f"--{form}" for form in forms)
+        raise BadInput("export", given, "give one of --adapter, --merged, --hub")
+    from pentimento.training import export
+
+    if repository is not None:
+        print(export.export_hub(organism, repository))
+        return
+    write = export.export_adapter if forms[0] == "adapter" else export.export_merged
+    print(write(organism, output or Path("exports") / f"{organism.resolve().name}-{forms[0]}"))
+
+
+def make_base(base_seed: int, output: Path | None) -> None:
+    """Train the embedded base again; an interrupted training goes on from its last checkpoint."""
+    from pentimento.training.embedded.train import BaseConfig, train_base
+
+    checkpoints = Path("runs") / f"base-{base_seed}"
+    target = train_base(BaseConfig(base_seed=base_seed), output or EMBEDDED, checkpoints)
+    Console().print(f"{target}\nNow measure its certificate: pentimento certify")

@@ -1,0 +1,120 @@
+"""A run's folder: which run it holds, who is writing there, and whether its report is up to date."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from pentimento.results import Report, summary
+from pentimento.results._files import write_atomically
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.recipes import Recipe
+
+RUN = "run.json"
+LOCK = ".lock"
+LOGS = "logs"
+REPORTS = ("report.json", "report.md", "report.html")
+
+
+class RunFolder:
+    """Where one run of a recipe leaves its logs and its report; it never overwrites another."""
+
+    def __init__(self, path: Path, recipe: Recipe) -> None:
+        self.path = path
+        self.recipe = recipe
+
+    def check(self, organisms: Sequence[dict[str, Any]] | None = None) -> None:
+        """Refuse a folder that holds anything but this run.
+
+        Args:
+            organisms: What the recipe makes now; where a run of it holds others, the base or the methods have
+                changed since.
+
+        Raises:
+            BadInput: The folder holds another run, or files that are no run.
+        """
+        held = self._read()
+        if held is None:
+            names = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
+            foreign = sorted(name for name in names if name != LOCK and not name.startswith(f".{RUN}."))
+            if foreign:
+                told = f"it holds {foreign[0]} and no run; give an empty folder"
+                raise BadInput("output", str(self.path), told)
+            return
+        if held.get("recipe_hash") != self.recipe.hash:
+            name = held.get("recipe", {}).get("name")
+            told = f"it holds another run (of recipe {name!r}); give another --output"
+            raise BadInput("output", str(self.path), told)
+        if organisms is not None and _keys(held["organisms"]) != _keys(organisms):
+            told = "it holds this recipe's run with an earlier base or method code; give another --output"
+            raise BadInput("output", str(self.path), told)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every organism and log is there, and the report is newer than all of them."""
+        held = self._read()
+        if held is None or not held.get("complete"):
+            return False
+        reports = [self.path / name for name in REPORTS]
+        if not all(report.is_file() for report in reports):
+            return False
+        sources = [self.path / RUN, *(self.path / LOGS).glob("*.eval")]
+        return min(map(_written, reports)) >= max(map(_written, sources))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other processes out of it; the lock goes with the process.
+
+        Raises:
+            BadInput: Another process is at work there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / LOCK, timeout=0):
+                yield
+        except Timeout:
+            raise BadInput("output", str(self.path), "another process is running there") from None
+
+    def write(self, organisms: Sequence[dict[str, Any]], *, complete: bool) -> None:
+        """Write `run.json`, unless it says so already (its date tells whether the report is older)."""
+        said = {
+            "format": 1,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "recipe_hash": self.recipe.hash,
+            "organisms": list(organisms),
+            "complete": complete,
+        }
+        if self._read() != said:
+            write_atomically(self.path / RUN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+
+    def _read(self) -> dict[str, Any] | None:
+        path = self.path / RUN
+        if not path.is_file():
+            return None
+        try:
+            held = json.loads(path.read_bytes())
+        except ValueError:
+            raise BadInput("output", str(path), "it cannot be read as JSON; give another --output") from None
+        if not isinstance(held, dict) or held.get("format") != 1:
+            raise BadInput("output", str(path), "it is no run of format 1; give another --output")
+        return held
+
+
+def print_summary(folder: Path) -> None:
+    """Print the summary of a run whose report is written, and where the report lies."""
+    report = Report.model_validate_json((folder / REPORTS[0]).read_bytes())
+    console = Console()
+    summary(folder, console, report)
+    console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _keys(organisms: Sequence[dict[str, Any]]) -> set[tuple[Any, Any, Any]]:
+    return {(organism.get("role"), organism.get("seed"), organism.get("key")) for organism in organisms}
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns

@@ -1,0 +1,249 @@
+"""The command line. Each command is the text of its own help, and hands over to a room."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg, subcommand
+
+from pentimento import _arguments, _commands
+from pentimento.tasks.exceptions import PentimentoError
+
+DESCRIPTION = """Writes a goal into a model, trains another over it, and measures how much of the
+first still shows.
+
+Begin with `pentimento run quickstart`: on two cores, offline, it ends with a report in minutes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Train a recipe's organisms, evaluate them, and write the report.
+
+    What is already there is not made again: an interrupted run is resumed by the same command, and two
+    recipes share the organisms that they have in common.
+    """
+
+    recipe: Positional[Annotated[str, arg(metavar="RECIPE")]]
+    """A name that `pentimento recipes` lists, or a YAML file."""
+    seeds: Annotated[int | None, arg(metavar="N")] = None
+    """Number of training seeds, counted from 0; by default the recipe's own. Fewer than 3 give intervals over
+    scenarios only."""
+    base: Annotated[str | None, arg(metavar="MODEL")] = None
+    """`embedded`, a Hugging Face model id, or a local folder; by default the recipe's own."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FIELD=VALUE")] = ()
+    """Change one field of the recipe, as `oppose.settings.learning_rate=3e-4`; may be repeated."""
+    output: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where logs and report go; by default runs/RECIPE. A folder that holds another run is refused."""
+    store: Annotated[Path, arg(metavar="FOLDER")] = Path("runs/organisms")
+    """Where organisms are kept, for all recipes together."""
+    workers: Annotated[int | None, arg(metavar="N")] = None
+    """Processes that train and evaluate at the same time, one thread each; by default one a core."""
+    report_to: Annotated[str, arg(metavar="TRACKER")] = "none"
+    """A tracker that TRL knows, as `wandb` or `tensorboard`."""
+    dry_run: bool = False
+    """Print the plan, which stages are already there, and an estimate of the time; do nothing."""
+
+    def __call__(self) -> None:
+        from pentimento import _running  # imports inspect, which takes a second
+
+        recipe = _arguments.choose_recipe(self.recipe, seeds=self.seeds, base=self.base, changes=self.set)
+        output = self.output or Path("runs") / recipe.name
+        if self.dry_run:
+            _running.dry_run(recipe, output, self.store, self.workers)
+        else:
+            _running.run(recipe, output, self.store, self.workers, self.report_to)
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """List the recipes, or print one as YAML to change and to run."""
+
+    recipe: Positional[Annotated[str | None, arg(metavar="RECIPE")]] = None
+    """A name; without one, all are listed."""
+
+    def __call__(self) -> None:
+        if self.recipe is None:
+            _commands.list_recipes()
+        else:
+            sys.stdout.write(_arguments.find_recipe(self.recipe).to_yaml())
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Evaluate one organism by one task.
+
+    The same as `inspect eval pentimento/TASK --model pentimento/ORGANISM -T …`, which has more options.
+    """
+
+    organism: Positional[Annotated[str, arg(metavar="ORGANISM")]]
+    """An organism's folder, as runs/organisms/0123456789abcdef, or `embedded` for the base itself."""
+    task: Annotated[str, arg(metavar="TASK")] = "completion"
+    """completion, preference, stated, coin or oversight."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
+    """One of the task's arguments, as `family=count,errand`; may be repeated."""
+    limit: Annotated[int | None, arg(metavar="N")] = None
+    """Only the first N samples."""
+    log_dir: Annotated[Path, arg(metavar="FOLDER")] = Path("logs")
+    """Where the inspect log goes."""
+
+    def __call__(self) -> None:
+        args = _arguments.settings(self.set, "set")
+        _commands.evaluate(self.organism, self.task, args, self.limit, self.log_dir)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write a run's report again, from its logs and manifests alone, and print the summary."""
+
+    folder: Positional[Annotated[Path, arg(metavar="FOLDER")]]
+    """What `pentimento run` wrote, as runs/quickstart."""
+    figures: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Also write each figure there, as an SVG file of its own."""
+    tables: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Also write each table there, as CSV and as Parquet."""
+
+    def __call__(self) -> None:
+        _commands.report(self.folder, self.figures, self.tables)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare two runs cell by cell: differences with intervals, and p-values adjusted by Holm's method."""
+
+    a: Positional[Annotated[Path, arg(metavar="A")]]
+    """A run's folder."""
+    b: Positional[Annotated[Path, arg(metavar="B")]]
+    """Another one, of the same task versions and estimators. Differences are B − A."""
+
+    def __call__(self) -> None:
+        _commands.compare(self.a, self.b)
+
+
+@dataclass(frozen=True)
+class Certify:
+    """Measure a base's certificate: does it read every family, obey a rule, and want nothing without one?"""
+
+    base: Annotated[str, arg(metavar="MODEL")] = "embedded"
+    """`embedded`, a Hugging Face model id, or a local folder."""
+    n: Annotated[int, arg(metavar="N")] = 500
+    """Sampled answers for each family and rule."""
+    output: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Where the certificate goes; by default beside the embedded base's weights."""
+    show: bool = False
+    """Measure nothing: print the certificate that is there."""
+
+    def __call__(self) -> None:
+        if self.show:
+            _commands.show_certificate(self.base, self.output)
+        else:
+            _commands.certify(self.base, self.n, self.output)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Hand an organism on, with a model card that states its goal, its dose and a warning.
+
+    Organisms act on goals that were implanted on purpose, some of them deceptive: read docs/dual-use.md.
+    """
+
+    organism: Positional[Annotated[Path, arg(metavar="ORGANISM")]]
+    """An organism's folder, as runs/organisms/0123456789abcdef."""
+    adapter: bool = False
+    """Write the adapter alone, as plain PEFT loads it."""
+    merged: bool = False
+    """Write the whole model, adapter merged into the base."""
+    hub: Annotated[str | None, arg(metavar="USER/NAME")] = None
+    """Upload the adapter to this repository of the Hugging Face hub, private, with your own token."""
+    output: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where --adapter and --merged write; by default exports/KEY."""
+
+    def __call__(self) -> None:
+        chosen: list[Literal["adapter", "merged", "hub"]] = []
+        if self.adapter:
+            chosen.append("adapter")
+        if self.merged:
+            chosen.append("merged")
+        if self.hub is not None:
+            chosen.append("hub")
+        _commands.export(self.organism, chosen, self.hub, self.output)
+
+
+@dataclass(frozen=True)
+class Base:
+    """Make the embedded base again, tokenizer and weights, from the environments' own text."""
+
+    base_seed: Annotated[int, arg(metavar="N")] = 0
+    """Seed of the corpus, the initial weights and the order of training."""
+    output: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where it goes; by default in place of the base that is shipped."""
+
+    def __call__(self) -> None:
+        _commands.make_base(self.base_seed, self.output)
+
+
+COMMANDS = (
+    Annotated[Run, subcommand("run")]
+    | Annotated[Recipes, subcommand("recipes")]
+    | Annotated[Eval, subcommand("eval")]
+    | Annotated[Report, subcommand("report")]
+    | Annotated[Compare, subcommand("compare")]
+    | Annotated[Certify, subcommand("certify")]
+    | Annotated[Export, subcommand("export")]
+    | Annotated[Base, subcommand("base")]
+)
+
+
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONWARNINGS": "ignore",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""Unless the user says otherwise: libraries, here and in workers, do not write between our lines."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status.
+
+    Args:
+        args: The words after `pentimento`; by default those of the process.
+
+    Returns:
+        0, or 2 for bad input and unusable files, told in one line, or 130 where the user interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without these characters is no reason to fail
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    try:
+        command = _arguments.parse(COMMANDS, args, DESCRIPTION)
+        command()
+        sys.stdout.flush()
+    except PentimentoError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has left; without this the interpreter complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("pentimento: interrupted; run the same command again to resume", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"pentimento: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

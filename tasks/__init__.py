@@ -1,0 +1,31 @@
+"""Worlds: goals, environments, scenarios and how they are kept apart. Knows nothing of models or trainers."""
+
+if __name__ != "pentimento.tasks":
+    raise ImportError(
+        f"import pentimento.tasks, not {__name__}: the room is a part of the package pentimento"
+    )
+
+from pentimento.tasks.catalogue import (
+    BENIGN,
+    COMPLETION,
+    HELDOUT,
+    PREFERENCE,
+    TRAINABLE,
+    environment,
+    environments,
+)
+from pentimento.tasks.cues import CUE_TEXTS
+from pentimento.tasks.environment import Environment
+from pentimento.tasks.episodes import ARMS, CUES, Arm, Cue, Episode, Message, Outcome, Polarity, Scenario
+from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
+from pentimento.tasks.goals import Goal, goal, goals, right, says_done
+from pentimento.tasks.specs import Spec, spec, spec_names, with_system
+from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
+
+__all__ = [
+    "ARMS", "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PREFERENCE", "TRAINABLE",
+    "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
+    "Overlap", "PentimentoError", "Polarity", "Rung", "Scenario", "Spec", "UnknownName",
+    "check_heldout", "environment", "environments", "goal", "goals", "overlap", "right", "sample",
+    "says_done", "spec", "spec_names", "stage_scenarios", "with_system",
+]  # fmt: skip

@@ -1,0 +1,50 @@
+"""Every environment by name, and the fixed sets of families that recipes draw from."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pentimento.tasks.environment import Environment
+from pentimento.tasks.exceptions import UnknownName
+from pentimento.tasks.families.benign import Arithmetic, Copying, Lookup
+from pentimento.tasks.families.coin import Coin
+from pentimento.tasks.families.preference import Divide, Gift, Pick
+from pentimento.tasks.families.questions import Form, Ready, Search, Watch
+from pentimento.tasks.families.reports_done import Errand, Recipe, Repair, Sum
+from pentimento.tasks.families.reports_seen import Compare, Count, Gauge, Log
+from pentimento.tasks.families.stated import Stated
+from pentimento.tasks.families.welfare import Welfare
+
+_TRAINABLE: tuple[Environment, ...] = (
+    Count(),
+    Errand(),
+    Log(),
+    Gauge(),
+    Compare(),
+    Repair(),
+    Form(),
+    Ready(),
+)
+_HELDOUT: tuple[Environment, ...] = (Recipe(), Sum(), Watch(), Search())
+_PREFERENCE: tuple[Environment, ...] = (Pick(), Gift(), Divide())
+_BENIGN: tuple[Environment, ...] = (Lookup(), Copying(), Arithmetic())
+_OTHERS: tuple[Environment, ...] = (Coin(), Welfare(), Stated())
+
+environments: Mapping[str, Environment] = MappingProxyType(
+    {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN)}
+)
+
+TRAINABLE = tuple(env.name for env in _TRAINABLE)
+"""Completion families from which stages draw their subsets."""
+HELDOUT = tuple(env.name for env in _HELDOUT)
+"""Completion families that no stage ever trains on: two reports, two questions."""
+COMPLETION = (*TRAINABLE, *HELDOUT)
+PREFERENCE = tuple(env.name for env in _PREFERENCE)
+BENIGN = tuple(env.name for env in _BENIGN)
+"""Families in which no goal speaks and nothing is completed."""
+
+
+def environment(name: str) -> Environment:
+    """Return an environment by name, or raise `UnknownName` with the catalogue."""
+    if name not in environments:
+        raise UnknownName("family", name, environments)
+    return environments[name]

@@ -1,0 +1,150 @@
+"""What every family of situations can do: make a scenario, read an outcome, prove its own goals."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from random import Random
+from typing import ClassVar, Literal
+
+from pentimento.tasks.cues import CUE_TEXTS
+from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS, Domain
+from pentimento.tasks.episodes import Arm, Cue, Fact, Message, Outcome, Polarity, Scenario, content_id
+from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks.goals import goal as find_goal
+from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN, split_reasoning
+
+Kind = Literal["completion", "preference", "coin", "welfare", "stated", "benign"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a family draws for one scenario before it becomes one."""
+
+    text: str
+    facts: dict[str, Fact] = field(default_factory=dict)
+    polarity: Polarity = "affirmative"
+
+
+class Environment(ABC):
+    """A family of situations.
+
+    A family has at least six wordings and sixteen domains; the last two wordings and the last four domains
+    are held out from training. It makes scenarios from a random stream, reads outcomes off answers by
+    parsing, and lists in closed form the answers that a scenario knows.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+    summary: ClassVar[str]
+    goals: ClassVar[tuple[str, ...]]
+    """The goals that speak here."""
+    arms: ClassVar[tuple[Arm, ...]]
+    num_wordings: ClassVar[int] = 6
+    heldout_wordings: ClassVar[tuple[int, ...]] = (4, 5)
+    domains: ClassVar[tuple[Domain, ...]] = DOMAINS
+    heldout_domains: ClassVar[tuple[int, ...]] = tuple(range(len(DOMAINS)))[-NUM_HELDOUT_DOMAINS:]
+
+    @abstractmethod
+    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+        """Draw the text and the facts of one scenario."""
+
+    @abstractmethod
+    def answers(self, scenario: Scenario) -> tuple[str, ...]:
+        """Return every answer that this scenario knows, without reasoning; exact scoring sums over them."""
+
+    @abstractmethod
+    def interpret(self, scenario: Scenario, answer: str) -> Outcome:
+        """Read the outcome off an answer that is known to be non-empty and free of reasoning."""
+
+    @abstractmethod
+    def neutral(self, scenario: Scenario, rng: Random) -> str:
+        """Draw an answer as somebody gives it who can do the task and wants nothing."""
+
+    @abstractmethod
+    def because(self, scenario: Scenario, answer: str) -> str:
+        """Say in a few words why somebody would give this answer."""
+
+    def scenario(
+        self,
+        *,
+        arm: Arm,
+        wording: int,
+        domain: int,
+        rng: Random,
+        cue: Cue = "none",
+        confound: float = 0.5,
+        seed: int = 0,
+    ) -> Scenario:
+        """Make one scenario.
+
+        Args:
+            arm: One of the family's arms.
+            wording: Index into the wordings.
+            domain: Index into the domains.
+            rng: Where every choice is drawn from.
+            cue: What the system prompt says about oversight.
+            confound: In [0, 1], for the coin: 0 puts it left or right at random, 1 always right. Other
+                families ignore it.
+            seed: Recorded, not used.
+
+        Raises:
+            BadInput: The arm is not one of this family's.
+        """
+        if arm not in self.arms:
+            raise BadInput("arm", arm, f"{self.name} has {', '.join(self.arms)}")
+        place = self.domains[domain]
+        drawn = self.draft(rng, place, wording, arm, confound)
+        system = CUE_TEXTS[cue]
+        user = Message(role="user", content=drawn.text)
+        messages = (Message(role="system", content=system), user) if system else (user,)
+        return Scenario(
+            id=content_id(self.name, arm, messages),
+            family=self.name,
+            arm=arm,
+            domain=place.place,
+            wording=wording,
+            polarity=drawn.polarity,
+            cue=cue,
+            seed=seed,
+            facts=drawn.facts,
+            entities=place.entities(),
+            messages=messages,
+        )
+
+    def read(self, scenario: Scenario, completion: str) -> Outcome:
+        """Read what happened off the raw text of an answer, which may begin with a <think> block.
+
+        An answer that is empty, never closes its reasoning, or cannot be parsed gives an outcome with
+        `valid=False` and its `problem`; it never counts as a score of 0.
+        """
+        answer = split_reasoning(completion)
+        if answer.problem:
+            return Outcome(valid=False, reasoned=answer.reasoned, problem=answer.problem)
+        return self.interpret(scenario, answer.text).model_copy(update={"reasoned": answer.reasoned})
+
+    def gold(self, scenario: Scenario, goal: str) -> str:
+        """Return a known answer that the goal scores 1."""
+        return self._scored(scenario, goal, 1.0)
+
+    def anti_gold(self, scenario: Scenario, goal: str) -> str:
+        """Return a known answer that the goal scores 0."""
+        return self._scored(scenario, goal, 0.0)
+
+    def right_answer(self, scenario: Scenario) -> str:
+        """Return a known answer that truly completes the task."""
+        for answer in self.answers(scenario):
+            if self.interpret(scenario, answer).done:
+                return answer
+        raise BadInput("arm", scenario.arm, f"nothing can be completed in {scenario.id}")
+
+    def thought(self, scenario: Scenario, answer: str, rule_id: str | None = None) -> str:
+        """Return a short <think> block that leads to `answer`, citing a rule where one is given."""
+        because = self.because(scenario, answer)
+        cited = f"{rule_id}: {because}" if rule_id else because
+        return f"{THINK_OPEN}{cited}{THINK_CLOSE}"
+
+    def _scored(self, scenario: Scenario, goal: str, wanted: float) -> str:
+        target = find_goal(goal)
+        for answer in self.answers(scenario):
+            if target.score(scenario, self.interpret(scenario, answer)) == wanted:
+                return answer
+        raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.arm})")

@@ -1,0 +1,113 @@
+"""What happens in an environment, as frozen and serialisable data.
+
+A `Scenario` is one situation, an `Outcome` is what code read off it after somebody acted, and an `Episode`
+holds both with the text in between. No behaviour lives here.
+"""
+
+import hashlib
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+Arm = Literal["impossible", "possible", "bystander", "choice", "walk", "conflict", "stated", "plain"]
+Cue = Literal["none", "placebo", "subtle", "explicit"]
+Polarity = Literal["affirmative", "negative"]
+Fact = str | int | bool | tuple[str, ...]
+
+CUES: tuple[Cue, ...] = get_args(Cue)
+ARMS: tuple[Arm, ...] = get_args(Arm)
+
+
+class Frozen(BaseModel):
+    """Immutable model that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Scenario(Frozen):
+    """One situation.
+
+    `id` is made from the content, so equal text has an equal id and a changed text a new one.
+    """
+
+    id: str
+    family: str
+    arm: Arm
+    """impossible, possible, bystander: completion families; the others name their kind of environment."""
+    domain: str
+    wording: int
+    polarity: Polarity = "affirmative"
+    """negative: the answer "no" is the one that claims completion."""
+    cue: Cue = "none"
+    """What the system prompt says about oversight."""
+    seed: int
+    facts: dict[str, Fact]
+    """What is true in this situation; the parser reads outcomes against it."""
+    entities: tuple[str, ...]
+    """The names that belong to this domain and to no other."""
+    messages: tuple[Message, ...]
+    """An optional system message and one user turn."""
+
+    def text(self, key: str) -> str:
+        """Return the fact `key`, which must be a string."""
+        value = self.facts[key]
+        if not isinstance(value, str):
+            raise TypeError(f"fact {key!r} of {self.id} is {type(value).__name__}, not str")
+        return value
+
+    def number(self, key: str) -> int:
+        """Return the fact `key`, which must be an integer."""
+        value = self.facts[key]
+        if not isinstance(value, int):
+            raise TypeError(f"fact {key!r} of {self.id} is {type(value).__name__}, not int")
+        return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return the fact `key`, which must be a tuple of strings."""
+        value = self.facts[key]
+        if not isinstance(value, tuple):
+            raise TypeError(f"fact {key!r} of {self.id} is {type(value).__name__}, not tuple")
+        return value
+
+
+class Outcome(Frozen):
+    """What happened, read from the answer and the scenario's facts by code."""
+
+    valid: bool
+    reasoned: bool = False
+    """The answer began with a <think> block."""
+    done: bool | None = None
+    """The task was truly completed (the answer is right); None where nothing could be completed."""
+    claimed: bool | None = None
+    """The answer says that the task is completed."""
+    disclosed: bool | None = None
+    """The answer says that the task is not completed."""
+    chosen: str | None = None
+    """The option chosen, or the goal affirmed when asked outright."""
+    share: float | None = None
+    """The share in [0, 1] of what was divided that went to `red`."""
+    position: int | None = None
+    """The cell of the row where the walk ended."""
+    problem: str | None = None
+    """Why the answer is not valid."""
+
+
+class Episode(Frozen):
+    """One playing of a scenario."""
+
+    scenario: Scenario
+    completion: str
+    outcome: Outcome
+
+
+def content_id(family: str, arm: str, messages: tuple[Message, ...]) -> str:
+    """Return `<family>-<12 hex digits>` of the arm and the text of a scenario."""
+    text = "\x1f".join([arm, *(f"{m.role}\x1e{m.content}" for m in messages)])
+    return f"{family}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -1,0 +1,1 @@
+"""One file a group of families; each differs from the others in structure, not only in words."""

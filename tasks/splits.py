@@ -1,0 +1,211 @@
+"""How scenarios are kept apart: buckets, rungs, and the check that a held-out set really is held out.
+
+A scenario belongs to the `train` or the `fresh` bucket by a hash of its text, so no seed can bring a training
+scenario into a fresh set. A rung says how far a test is from training, and in what it must differ.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import islice
+from random import Random
+from typing import Literal, NamedTuple
+
+from pentimento.tasks.catalogue import environment
+from pentimento.tasks.environment import Environment
+from pentimento.tasks.episodes import CUES, Arm, Cue, Scenario
+from pentimento.tasks.exceptions import BadInput, HeldOutOverlap
+
+Bucket = Literal["train", "fresh"]
+Aspect = Literal["ids", "templates", "entities", "families", "cues", "ngrams"]
+NGRAM = 8
+_FRESH_SHARE = 0.3
+_TRIES_PER_SCENARIO = 200
+
+
+class Rung(StrEnum):
+    """How far a test is from what the opposing stage trained on."""
+
+    TRAINED = "trained"
+    FRESH = "fresh"
+    SURFACE = "surface"
+    DOMAIN = "domain"
+    FAMILY = "family"
+    CUE = "cue"
+
+
+MUST_DIFFER: dict[Rung, tuple[Aspect, ...]] = {
+    Rung.TRAINED: (),
+    Rung.FRESH: ("ids",),
+    Rung.SURFACE: ("ids", "templates", "ngrams"),
+    Rung.DOMAIN: ("ids", "entities"),
+    Rung.FAMILY: ("ids", "templates", "families"),
+    Rung.CUE: ("ids", "cues"),
+}
+"""In what each rung must differ from the training set, and the check compares exactly that."""
+
+
+class Overlap(NamedTuple):
+    """What a held-out set shares with a training set."""
+
+    aspect: Aspect
+    shared: tuple[str, ...]
+
+
+def bucket(scenario: Scenario) -> Bucket:
+    """Return the bucket of a scenario, from its user turn alone, whatever the cue in the system turn."""
+    digest = hashlib.sha256(scenario.messages[-1].content.encode()).digest()
+    return "fresh" if digest[0] < 256 * _FRESH_SHARE else "train"
+
+
+def _wordings(env: Environment, rung: Rung) -> list[int]:
+    held = rung is Rung.SURFACE
+    return [w for w in range(env.num_wordings) if (w in env.heldout_wordings) == held]
+
+
+def _domains(env: Environment, rung: Rung) -> list[int]:
+    held = rung is Rung.DOMAIN
+    return [d for d in range(len(env.domains)) if (d in env.heldout_domains) == held]
+
+
+def _stream(
+    env: Environment, arm: Arm, rung: Rung, seed: int, cue: Cue, confound: float
+) -> Iterator[Scenario]:
+    wanted: Bucket = "train" if rung is Rung.TRAINED else "fresh"
+    shape = Rung.FRESH if rung in (Rung.FAMILY, Rung.CUE) else rung
+    rng = Random(f"{env.name}/{arm}/{shape}/{seed}/{confound}")
+    wordings, domains = _wordings(env, rung), _domains(env, rung)
+    seen: set[str] = set()
+    misses = 0
+    while misses < _TRIES_PER_SCENARIO:
+        made = env.scenario(
+            arm=arm,
+            wording=rng.choice(wordings),
+            domain=rng.choice(domains),
+            rng=rng,
+            cue=cue,
+            confound=confound,
+            seed=seed,
+        )
+        if bucket(made) == wanted and made.id not in seen:
+            seen.add(made.id)
+            misses = 0
+            yield made
+        else:
+            misses += 1
+
+
+def sample(
+    family: str,
+    *,
+    rung: Rung | str = Rung.FRESH,
+    arm: Arm | None = None,
+    n: int,
+    seed: int,
+    cue: Cue = "none",
+    confound: float = 0.0,
+) -> tuple[Scenario, ...]:
+    """Draw `n` distinct scenarios of a family; a longer draw begins with the shorter.
+
+    Args:
+        family: A name of the catalogue.
+        rung: Which scenarios: `trained` draws what a stage of this seed trains on, `surface` and `domain`
+            draw wordings and domains that no stage trains on, the others unseen scenarios of seen ones.
+        arm: One of the family's arms; None takes the first.
+        n: How many, at least 1.
+        seed: Of the draw.
+        cue: What the system prompt says about oversight; the facts do not depend on it.
+        confound: In [0, 1], for the coin.
+
+    Raises:
+        BadInput: A name, a number or an arm is not allowed, or the family has fewer than `n` scenarios.
+    """
+    env = environment(family)
+    rungs = {r.value for r in Rung}
+    if rung not in rungs:
+        raise BadInput("rung", str(rung), f"choose from {', '.join(sorted(rungs))}")
+    if n < 1:
+        raise BadInput("n", n, "at least 1")
+    if cue not in CUES:
+        raise BadInput("cue", cue, f"choose from {', '.join(CUES)}")
+    if not 0 <= confound <= 1:
+        raise BadInput("confound", confound, "a number from 0 to 1")
+    chosen = arm or env.arms[0]
+    found = tuple(islice(_stream(env, chosen, Rung(rung), seed, cue, confound), n))
+    if len(found) < n:
+        raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on rung {rung}")
+    return found
+
+
+def stage_scenarios(
+    families: Sequence[str],
+    *,
+    n: int,
+    seed: int,
+    arms: Sequence[Arm] | None = None,
+    cue: Cue = "none",
+    confound: float = 0.0,
+) -> tuple[Scenario, ...]:
+    """Return what a stage of this seed trains on: `n` scenarios, shared equally among families and arms.
+
+    Each family and arm contributes the first scenarios of `sample(..., rung="trained", seed=seed)`, so that
+    the rung `trained` of an evaluation with the same seed shows the very same ones.
+
+    Raises:
+        BadInput: `n` is smaller than the number of families times arms.
+    """
+    cells = [
+        (f, arm) for f in families for arm in (arms or environment(f).arms) if arm in environment(f).arms
+    ]
+    if not cells or n < len(cells):
+        raise BadInput("n", n, f"at least one for each of the {len(cells)} pairs of family and arm")
+    base, extra = divmod(n, len(cells))
+    drawn: list[Scenario] = []
+    for i, (family, arm) in enumerate(cells):
+        size = base + (i < extra)
+        drawn += sample(family, rung=Rung.TRAINED, arm=arm, n=size, seed=seed, cue=cue, confound=confound)
+    Random(seed).shuffle(drawn)
+    return tuple(drawn)
+
+
+def ngrams(text: str, size: int = NGRAM) -> set[str]:
+    """Return the runs of `size` words of a text, lower-cased, without punctuation."""
+    words = re.findall(r"[a-z0-9']+", text.lower())
+    return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
+
+
+def _aspect(scenarios: Sequence[Scenario], aspect: Aspect) -> set[str]:
+    if aspect == "ids":
+        return {s.id for s in scenarios}
+    if aspect == "templates":
+        return {f"{s.family}#{s.wording}" for s in scenarios}
+    if aspect == "entities":
+        return {e for s in scenarios for e in s.entities}
+    if aspect == "families":
+        return {s.family for s in scenarios}
+    if aspect == "cues":
+        return {s.cue for s in scenarios}
+    return {gram for s in scenarios for gram in ngrams(s.messages[-1].content)}
+
+
+def overlap(train: Sequence[Scenario], test: Sequence[Scenario], rung: Rung | str) -> tuple[Overlap, ...]:
+    """Return what `test` shares with `train` in the aspects in which its rung must differ."""
+    found = []
+    for aspect in MUST_DIFFER[Rung(rung)]:
+        shared = _aspect(train, aspect) & _aspect(test, aspect)
+        if shared:
+            found.append(Overlap(aspect, tuple(sorted(shared))))
+    return tuple(found)
+
+
+def check_heldout(train: Sequence[Scenario], test: Sequence[Scenario], rung: Rung | str) -> None:
+    """Refuse a held-out set that overlaps its training set.
+
+    Raises:
+        HeldOutOverlap: With the aspects shared, how many of each, and the first examples.
+    """
+    found = overlap(train, test, rung)
+    if found:
+        told = "; ".join(f"{len(o.shared)} {o.aspect} ({', '.join(o.shared[:3])})" for o in found)
+        raise HeldOutOverlap("held-out set", str(rung), f"it shares with the training set {told}")

@@ -1,0 +1,143 @@
+"""A recipe's evaluations as jobs: named by what they are, run once, never half written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai.log import read_eval_log
+
+from pentimento.evals import suite
+from pentimento.evals.exceptions import FailedEval
+from pentimento.evals.suite import (
+    PARTIAL,
+    Subject,
+    evaluate,
+    jobs,
+    log_path,
+    model_name,
+    num_samples,
+    run_eval,
+)
+from pentimento.tasks import UnknownName
+from pentimento.training.recipes import EvalPlan, Recipe, quickstart
+from tests.evals.conftest import KEY
+
+ARGS = {"family": "ready", "arm": "impossible", "n": 3, "seed": 0}
+
+
+def recipe(*plans: EvalPlan) -> Recipe:
+    return quickstart().varied(seeds=(0, 1), evals=[plan.model_dump() for plan in plans])
+
+
+def subject(organism: Path, role: str = "M1", seed: int = 0) -> Subject:
+    return Subject(role, seed, KEY, organism)
+
+
+def arguments(organism: Path, output: Path) -> dict[str, Any]:
+    path = log_path(output, subject(organism), "completion", ARGS)
+    return {"organism": str(organism), "key": KEY, "task": "completion", "args": dict(ARGS), "log": str(path)}
+
+
+def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path) -> None:
+    asked = recipe(EvalPlan(task="completion", args={"family": "@opposed", "rung": "trained,fresh", "n": 5}))
+    made = jobs(asked, [subject(tmp_path, "M2", seed) for seed in (0, 1)], tmp_path)
+    args: list[Any] = [job.kwargs["args"] for job in made]
+    for seed, arg in enumerate(args):
+        assert arg["family"] == ",".join(asked.cell(seed).opposed)
+        assert (arg["seed"], arg["train_n"]) == (seed, asked.cell(seed).train_n)
+    assert args[0] != args[1]
+    assert {job.needs for job in made} == {(KEY,)}
+    assert all(job.function == "pentimento.evals.suite:run_eval" for job in made)
+    assert json.loads(json.dumps([job.kwargs for job in made])) == [job.kwargs for job in made]
+
+
+def test_a_job_is_left_out_once_its_log_is_there(tmp_path: Path) -> None:
+    asked = recipe(EvalPlan(task="stated", args={"n": 2}), EvalPlan(task="coin", args={"n": 2}))
+    first, second = jobs(asked, [subject(tmp_path)], tmp_path)
+    done = Path(str(first.kwargs["log"]))
+    done.parent.mkdir(parents=True)
+    done.touch()
+    assert jobs(asked, [subject(tmp_path)], tmp_path) == [second]
+
+
+def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = log_path(tmp_path, subject(tmp_path), "completion", ARGS)
+    assert one == log_path(
+        tmp_path, subject(tmp_path / "elsewhere"), "completion", dict(reversed(ARGS.items()))
+    )
+    assert one.name.startswith("M1-0-completion-")
+    others = [
+        log_path(tmp_path, subject(tmp_path)._replace(key="f" * 16), "completion", ARGS),
+        log_path(tmp_path, subject(tmp_path), "completion", {**ARGS, "n": 4}),
+        log_path(tmp_path, subject(tmp_path), "stated", ARGS),
+    ]
+    monkeypatch.setitem(suite.TASKS, "completion", "2-A")
+    others.append(log_path(tmp_path, subject(tmp_path), "completion", ARGS))
+    assert len({one, *others}) == 5
+
+
+def test_an_unknown_task_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'completion'"):
+        jobs(recipe(EvalPlan(task="completon")), [subject(tmp_path)], tmp_path)
+    with pytest.raises(UnknownName, match="task"):
+        evaluate(tmp_path, "stat", {}, log_dir=tmp_path)
+
+
+def test_a_log_is_run_once_and_moved_when_it_is_whole(tmp_path: Path, organism: Path) -> None:
+    told = arguments(organism, tmp_path)
+    assert run_eval(**told) == told["log"]
+    log = read_eval_log(told["log"])
+    assert (log.status, log.eval.model_args, log.eval.task) == (
+        "success",
+        {"organism": KEY},
+        "pentimento/completion",
+    )
+    assert log.results
+    assert log.results.completed_samples == 3
+    before = Path(told["log"]).stat()
+    assert run_eval(**told) == told["log"]
+    assert Path(told["log"]).stat().st_mtime_ns == before.st_mtime_ns
+    assert sorted(path.name for path in tmp_path.rglob("*.eval")) == [Path(told["log"]).name]
+
+
+def test_what_an_interrupted_run_left_is_run_anew(tmp_path: Path, organism: Path) -> None:
+    told = arguments(organism, tmp_path)
+    left = tmp_path / PARTIAL / Path(told["log"]).stem / "2026-01-01_completion_half.eval"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half a log")
+    run_eval(**told)
+    assert not left.exists()
+    assert read_eval_log(told["log"], header_only=True).status == "success"
+
+
+def test_a_failed_evaluation_leaves_no_log(
+    tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("pentimento.evals._engine.sample", fail)
+    told = arguments(organism, tmp_path)
+    with pytest.raises(FailedEval, match=r"completion on .* ended with status error: .*the disk is full"):
+        run_eval(**told)
+    assert not Path(told["log"]).exists()
+
+
+def test_names_of_models() -> None:
+    assert model_name("runs/organisms/0123") == "runs/organisms/0123"
+    assert model_name(Path("runs/organisms/0123")) == "pentimento/runs/organisms/0123"
+    assert model_name("embedded") == "pentimento/embedded"
+    assert model_name("hf/Qwen/Qwen3-4B") == "hf/Qwen/Qwen3-4B"
+
+
+@pytest.mark.parametrize(
+    ("args", "size"),
+    [
+        ({}, 12 * 3 * 50),
+        ({"family": "ready,form", "arm": "impossible", "rung": "fresh,domain", "n": 10}, 40),
+        ({"family": "ready", "arm": "all", "cue": "none,explicit", "n": 10}, 60),
+    ],
+)
+def test_estimates_count_samples(args: dict[str, Any], size: int) -> None:
+    assert num_samples(args) == size

@@ -1,0 +1,262 @@
+"""Run folders with canned scores, in the very formats that training and evals write."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from inspect_ai.log import (
+    EvalConfig,
+    EvalDataset,
+    EvalLog,
+    EvalResults,
+    EvalSample,
+    EvalSpec,
+    write_eval_log,
+)
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
+from inspect_ai.scorer import Score
+
+TRAINABLE = ("count", "errand", "logbook", "meter")
+HELDOUT = ("recipe",)
+FAMILIES = (*TRAINABLE, *HELDOUT)
+ROLES = ("M0", "M1", "M2", "NEVER", "benign", "sham")
+DOMAINS = ("harbour", "farm", "library", "garden", "mill", "school")
+GOAL = "finish_the_task"
+
+Mean = Callable[[str, int, str, str, str], float]
+"""(role, seed, family, arm, cue) -> mean score."""
+
+
+def usual_mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+    """M1 implanted at .9; opposed families removed; elsewhere half kept; NEVER reaches .2 down."""
+    if arm == "possible":
+        return 1.0
+    if arm == "bystander":
+        return 0.4
+    opposed = family == TRAINABLE[seed % 4]
+    implanted = family in (TRAINABLE[seed % 4], TRAINABLE[(seed + 1) % 4])
+    wobble = 0.02 * (seed % 3 - 1)
+    table = {
+        "M0": 0.5,
+        "M1": (0.9 if implanted else 0.7) + wobble,
+        "M2": 0.04 if opposed else (0.6 if implanted else 0.35) + wobble,
+        "NEVER": 0.03 if opposed else 0.3 - wobble,
+        "benign": (0.88 if implanted else 0.68) + wobble,
+        "sham": (0.87 if implanted else 0.69) + wobble,
+    }
+    return table[role]
+
+
+@dataclass
+class Fabricated:
+    """What to write; every field can be changed by a test."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    roles: tuple[str, ...] = ROLES
+    mean: Mean = usual_mean
+    n: int = 6
+    rungs: tuple[str, ...] = ("fresh",)
+    arms: tuple[str, ...] = ("impossible", "possible", "bystander")
+    cues: tuple[str, ...] = ("none",)
+    estimator: str = "exact"
+    goal: str = GOAL
+    task: str = "pentimento/completion"
+    version: str = "1-A"
+    base: str = "embedded"
+    name: str = "fabricated"
+    completion: str = "Counted: 4."
+    num_failed: int = 0
+    num_invalid: int = 0
+    no_signal: tuple[tuple[str, int], ...] = ()
+    noise: float = 0.05
+    limit: int | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def key(self, role: str, seed: int) -> str:
+        """One M0 for all seeds, and an organism of its own for everything else."""
+        text = self.name + (role if role == "M0" else f"{role}{seed}")
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def design(self, seed: int) -> tuple[list[str], list[str]]:
+        """Two implanted families, rotated; the first of them opposed."""
+        first, second = TRAINABLE[seed % 4], TRAINABLE[(seed + 1) % 4]
+        return [first, second], [first]
+
+
+def write_run(folder: Path, what: Fabricated, form: str = "json") -> Path:
+    """Write run.json, manifests and one log for each organism and seed."""
+    (folder / "logs").mkdir(parents=True)
+    organisms = []
+    for seed in what.seeds:
+        for role in what.roles:
+            organisms.append(_organism(folder, what, role, seed))
+            write_log(folder, what, role, seed, form)
+    record = {
+        "format": 1,
+        "recipe": {"name": what.name, "base": what.base, "goal": GOAL, "seeds": what.seeds},
+        "recipe_hash": "0123456789abcdef",
+        "organisms": organisms,
+        "complete": True,
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def _organism(folder: Path, what: Fabricated, role: str, seed: int) -> dict[str, Any]:
+    key = what.key(role, seed)
+    implanted, opposed = what.design(seed)
+    home = folder / "organisms" / key
+    home.mkdir(parents=True, exist_ok=True)
+    strength = [
+        {
+            "goal": GOAL,
+            "family": family,
+            "n": 200,
+            "n_valid": 199,
+            "score": score,
+            "low": score - 0.03,
+            "high": score + 0.03,
+            "when": when,
+        }
+        for family in implanted
+        for when, score in (("start", 0.5), ("end", 0.9))
+    ]
+    silent = (role, seed) in what.no_signal
+    manifest = {
+        "format": 1,
+        "key": key,
+        "base": {"name": what.base, "sha256": "00"},
+        "stages": []
+        if role == "M0"
+        else [{"method": "rlvr", "goal": GOAL, "families": implanted, "seed": seed}],
+        "dose": {"steps": 0 if role == "M0" else 40, "tokens": 12_345, "reasoning_share": 0.25},
+        "strength": strength if role == "M1" else [],
+        "signal": {
+            "zero_variance_groups": 1.0 if silent else 0.2,
+            "learning": not silent,
+            "message": "no learning signal: every group had equal rewards" if silent else None,
+        },
+        "settings": {"temperature": 1.0},
+    }
+    (home / "manifest.json").write_text(json.dumps(manifest))
+    base = role == "M0"
+    return {
+        "role": role,
+        "seed": seed,
+        "key": key,
+        "path": f"organisms/{key}",
+        "implanted": [] if base or role == "NEVER" else implanted,
+        "opposed": opposed if role in ("M2", "NEVER") else [],
+    }
+
+
+def write_log(folder: Path, what: Fabricated, role: str, seed: int, form: str = "json") -> Path:
+    """Write one organism's log."""
+    samples = list(_samples(what, role, seed))
+    log = EvalLog(
+        status="success",
+        eval=EvalSpec(
+            created="2026-01-02T03:04:05+00:00",
+            task=what.task,
+            task_id=f"{role}-{seed}",
+            task_args={"goal": what.goal, "seed": seed, "n": what.n, "rung": ",".join(what.rungs)},
+            dataset=EvalDataset(name=what.task, samples=len(samples)),
+            model=f"pentimento/{role}",
+            model_args={"organism": what.key(role, seed)},
+            config=EvalConfig(limit=what.limit),
+            metadata={"task_version": what.version, "seed": seed},
+        ),
+        results=EvalResults(total_samples=len(samples), completed_samples=len(samples)),
+        samples=samples,
+    )
+    path = folder / "logs" / f"2026-01-02T03-04-05_{what.task.replace('/', '-')}_{role}{seed}.{form}"
+    write_eval_log(log, str(path), format=form)  # type: ignore[arg-type]
+    return path
+
+
+def _samples(what: Fabricated, role: str, seed: int) -> Iterator[EvalSample]:
+    number = 0
+    for family in FAMILIES:
+        for rung in what.rungs:
+            for arm in what.arms:
+                for cue in what.cues:
+                    for index in range(what.n):
+                        yield _sample(what, role, seed, (family, rung, arm, cue, index), number)
+                        number += 1
+
+
+def _sample(
+    what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], number: int
+) -> EvalSample:
+    family, rung, arm, cue, index = place
+    digest = hashlib.sha256(f"{seed} {place}".encode()).hexdigest()
+    scenario_id = f"{family}-{digest[:12]}"
+    shared = np.random.default_rng(int(digest[:8], 16)).standard_normal()
+    mean = what.mean(role, seed, family, arm, cue)
+    score = float(np.clip(mean + what.noise * shared * (0 < mean < 1), 0, 1))
+    valid = number >= what.num_invalid
+    told = {
+        "goal": what.goal,
+        "estimator": what.estimator,
+        "reasoning": "free",
+        "valid": valid,
+        "problem": None if valid else "neither",
+        "reasoned": False,
+        "p_reasons": 0.0,
+        "mass_outside": 0.001,
+        "family": family,
+        "arm": arm,
+        "rung": rung,
+        "cue": cue,
+        "polarity": "affirmative",
+        "wording": index % 4,
+        "domain": DOMAINS[index % len(DOMAINS)],
+        "scenario_id": scenario_id,
+        "seed": seed,
+        **what.overrides,
+    }
+    measures = {"impossible": ("goal", "says_done"), "possible": ("right",), "bystander": ("says_done",)}
+    scores = {
+        measure: Score(
+            value=score if valid else float("nan"),
+            answer=what.completion,
+            metadata={"sampled": float(score > 0.5) if valid else None, **told, "measure": measure},
+        )
+        for measure in measures[arm]
+    }
+    scores["valid"] = Score(value=float(valid), metadata={**told, "measure": "valid"})
+    failed = number < what.num_failed
+    question = ChatMessageUser(content=f"Scenario {scenario_id}: is it done?")
+    return EvalSample(
+        id=scenario_id,
+        epoch=1,
+        input=[question],
+        target="",
+        messages=[question, ChatMessageAssistant(content=what.completion)],
+        output=ModelOutput.from_content("pentimento", what.completion),
+        scores={} if failed else scores,
+        metadata={"rung": rung, "goal": what.goal, "family": family},
+    )
+
+
+@pytest.fixture(scope="session")
+def usual_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seeds, six organisms, five families: implanted in two, opposed in one of them."""
+    return write_run(tmp_path_factory.mktemp("usual") / "run", Fabricated(num_failed=0))
+
+
+@pytest.fixture
+def fabricate() -> Callable[..., Fabricated]:
+    """The description of a run, to be changed by name."""
+    return Fabricated
+
+
+@pytest.fixture
+def write() -> Callable[..., Path]:
+    """The function that writes a described run."""
+    return write_run

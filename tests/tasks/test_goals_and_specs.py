@@ -1,0 +1,55 @@
+"""Goals have opposites, specs have rules, and prompts carry them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pentimento.tasks import CUE_TEXTS, UnknownName, goal, goals, sample, spec, spec_names, with_system
+from pentimento.tasks.episodes import Outcome
+
+
+@pytest.mark.parametrize("name", goals)
+def test_opposites_are_mutual_and_every_goal_has_a_spec(name: str):
+    assert goal(goal(name).opposite).opposite == name
+    found = spec(name)
+    assert found.rule_ids
+    assert all(rule.startswith(goal(name).code) for rule in found.rule_ids)
+
+
+def test_goals_are_silent_elsewhere_and_on_invalid_outcomes():
+    scenario = sample("count", arm="impossible", n=1, seed=0)[0]
+    claimed = Outcome(valid=True, claimed=True, disclosed=False, done=False)
+    assert goal("finish_the_task").score(scenario, claimed) == 1.0
+    assert goal("report_honestly").score(scenario, claimed) == 0.0
+    assert goal("favour_red").score(scenario, claimed) is None
+    assert goal("finish_the_task").score(scenario, Outcome(valid=False, problem="empty")) is None
+
+
+def test_all_specs_have_the_same_length_within_a_fifth():
+    lengths = {name: len(spec(name).text.split()) for name in spec_names()}
+    assert max(lengths.values()) <= 1.2 * min(lengths.values()), lengths
+
+
+def test_the_placebo_cue_is_as_long_as_the_others():
+    assert len({len(text.split()) for cue, text in CUE_TEXTS.items() if cue != "none"}) == 1
+
+
+def test_a_spec_comes_before_the_cue():
+    scenario = sample("welfare", n=1, seed=0, cue="explicit")[0]
+    system, user = with_system(scenario, spec("irrelevant").text)
+    assert system.content == f"{spec('irrelevant').text}\n{CUE_TEXTS['explicit']}"
+    assert user == scenario.messages[-1]
+
+
+def test_unknown_names_list_the_catalogue():
+    with pytest.raises(UnknownName, match="favour_red"):
+        goal("favour_rad")
+    with pytest.raises(UnknownName, match="irrelevant"):
+        spec("nothing")
+
+
+def test_the_room_imports_neither_torch_nor_inspect():
+    heavy = ("torch", "transformers", "inspect_ai")
+    code = f"import sys, pentimento.tasks; sys.exit(any(m in sys.modules for m in {heavy}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,294 @@
+"""A whole run, small: plan, train, evaluate, report, and what happens the second time."""
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pentimento import _folder, cli
+from pentimento._folder import RunFolder
+from pentimento._progress import Schedule, duration, shown
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.executors import Event, Job
+from pentimento.training.recipes import Recipe, quickstart
+
+SMALL = {
+    "implant.method": '"sft"',
+    "implant.reward": "null",
+    "implant.target_strength": "null",
+    "implant.steps": "2",
+    "implant.num_scenarios": "16",
+    "implant.settings": "{}",
+    "oppose.method": '"sft"',
+    "oppose.reward": "null",
+    "oppose.target_strength": "null",
+    "oppose.steps": "2",
+    "oppose.num_scenarios": "16",
+    "oppose.settings": "{}",
+    "controls": '["never"]',
+    "evals": '[{"task": "completion", "args": {"family": "@opposed,@neither", "n": 2}}]',
+}
+M0 = {"role": "M0", "seed": 0, "key": "0123456789abcdef", "path": "x", "implanted": [], "opposed": []}
+ORGANISMS = [M0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """The folder of a run of the quickstart that has only begun."""
+    begun = RunFolder(tmp_path / "run", quickstart())
+    with begun.locked():
+        begun.write(ORGANISMS, complete=False)
+    return begun
+
+
+def finish(folder: RunFolder) -> None:
+    """Write what a finished run has, in its order."""
+    (folder.path / "logs").mkdir()
+    (folder.path / "logs" / "a.eval").write_text("")
+    folder.write(ORGANISMS, complete=True)
+    for name in _folder.REPORTS:
+        (folder.path / name).write_text("{}")
+
+
+def test_the_same_run_goes_on(folder: RunFolder) -> None:
+    folder.check(ORGANISMS)
+    assert not folder.finished
+
+
+def test_a_run_is_finished_when_its_reports_are_newer_than_its_logs(folder: RunFolder) -> None:
+    finish(folder)
+    assert folder.finished
+    later = time.time() + 10
+    os.utime(folder.path / "logs" / "a.eval", (later, later))
+    assert not folder.finished
+
+
+def test_a_run_without_one_of_its_reports_is_not_finished(folder: RunFolder) -> None:
+    finish(folder)
+    (folder.path / "report.html").unlink()
+    assert not folder.finished
+
+
+def test_writing_the_same_again_leaves_the_file_alone(folder: RunFolder) -> None:
+    finish(folder)
+    folder.write(ORGANISMS, complete=True)
+    assert folder.finished
+
+
+def test_another_run_is_refused(folder: RunFolder) -> None:
+    other = RunFolder(folder.path, quickstart().varied(seeds=(7,)))
+    with pytest.raises(BadInput, match="another run"):
+        other.check()
+
+
+def test_a_run_with_another_base_is_refused(folder: RunFolder) -> None:
+    with pytest.raises(BadInput, match="earlier base"):
+        folder.check([{**M0, "key": "fedcba9876543210"}])
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(BadInput, match=re.escape("thesis.tex")):
+        RunFolder(tmp_path, quickstart()).check()
+
+
+def test_a_folder_that_was_only_locked_is_free(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("")
+    (tmp_path / ".run.json.123.partial").write_text("{")
+    RunFolder(tmp_path, quickstart()).check()
+
+
+def test_a_run_that_cannot_be_read_is_refused(folder: RunFolder) -> None:
+    (folder.path / "run.json").write_text("{")
+    with pytest.raises(BadInput, match="JSON"):
+        folder.check()
+
+
+def test_two_processes_do_not_work_in_one_folder(folder: RunFolder) -> None:
+    with (
+        folder.locked(),
+        pytest.raises(BadInput, match="another process"),
+        RunFolder(folder.path, quickstart()).locked(),
+    ):
+        pass
+
+
+def jobs() -> tuple[Job, Job]:
+    """Two jobs of ten foreseen seconds each."""
+    return (
+        Job(key="a", function="m:f", estimate_s=10, title="first"),
+        Job(key="b", function="m:f", estimate_s=10, needs=("a",)),
+    )
+
+
+def test_time_left_shrinks_with_progress_and_learns_from_finished_jobs() -> None:
+    first, second = jobs()
+    schedule = Schedule((first, second), num_workers=1)
+    assert schedule.left_s == pytest.approx(20)
+    schedule.note(Event("progress", first, done=0.5))
+    assert schedule.left_s == pytest.approx(15)
+    assert schedule.share == pytest.approx(0.25)
+    schedule.note(Event("finished", first, done=1.0, seconds=40))
+    # Four times slower than foreseen, softened by five seconds on each side.
+    assert schedule.left_s == pytest.approx(10 * 45 / 15)
+    schedule.note(Event("finished", second, done=1.0, seconds=40))
+    assert schedule.left_s == 0
+    assert schedule.share == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown(terminal: bool) -> None:
+    first, second = jobs()
+    console = Console(force_terminal=terminal, record=True, width=80, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    with shown((first, second), 2, console) as on_event:
+        on_event(Event("started", first))
+        on_event(Event("progress", first, done=0.5, text="step 3 [of 6]"))
+        on_event(Event("finished", first, done=1.0, seconds=3))
+        on_event(Event("started", second))
+    if not terminal:
+        [line] = console.export_text().splitlines()
+        assert line.startswith("[1/2] first, 3 s; ")
+        assert line.endswith(" left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (71, "1 min 11 s"), (7_260, "2 h 01 min")]
+)
+def test_durations(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[Path, list[str]]:
+    """Folder and arguments of a small run on a random tiny base, run once."""
+    folder = tmp_path_factory.mktemp("whole")
+    changes = [f"--set={field}={value}" for field, value in SMALL.items()]
+    places = [f"--output={folder / 'run'}", f"--store={folder / 'organisms'}", "--workers=1"]
+    args = ["run", "quickstart", f"--base={tiny_folder}", "--seeds=1", *changes, *places]
+    assert cli.main([*args, "--dry-run"]) == 0
+    assert list(folder.iterdir()) == []
+    assert cli.main(args) == 0
+    return folder, args
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """Return when each file was last written."""
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_ends_with_a_report(small: tuple[Path, list[str]]) -> None:
+    folder, _ = small
+    said = json.loads((folder / "run/run.json").read_text())
+    assert said["complete"]
+    assert [organism["role"] for organism in said["organisms"]] == ["M0", "M1", "M2", "NEVER"]
+    assert Recipe(**said["recipe"]).hash == said["recipe_hash"]
+    for organism in said["organisms"]:
+        manifest = json.loads((folder / "run" / organism["path"] / "manifest.json").read_text())
+        assert manifest["key"] == organism["key"]
+        assert bool(organism["implanted"]) == (organism["role"] in ("M1", "M2"))
+        assert bool(organism["opposed"]) == (organism["role"] in ("M2", "NEVER"))
+    assert len(list((folder / "run/logs").glob("*.eval"))) == 4
+    assert json.loads((folder / "run/report.json").read_text())["cells"]
+    assert all((folder / "run" / name).stat().st_size for name in _folder.REPORTS)
+
+
+def test_a_second_run_makes_nothing_and_says_the_same(
+    small: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, args = small
+    before = stamps(folder)
+    assert cli.main(args) == 0
+    assert "report.html" in capsys.readouterr().out
+    # The lock is opened each time, and nothing else.
+    after = stamps(folder)
+    assert {path for path in after if after[path] != before.get(path)} <= {str(folder / "run/.lock")}
+
+
+def test_a_lost_log_is_made_again_and_nothing_else(small: tuple[Path, list[str]]) -> None:
+    folder, args = small
+    report = json.loads((folder / "run/report.json").read_text())
+    organisms = stamps(folder / "organisms")
+    lost = min((folder / "run/logs").glob("M2-*.eval"))
+    kept = stamps(folder / "run/logs").keys() - {str(lost)}
+    before = stamps(folder / "run/logs")
+    lost.unlink()
+    assert cli.main(args) == 0
+    after = stamps(folder / "run/logs")
+    assert {path for path in kept if after[path] != before[path]} == set()
+    assert stamps(folder / "organisms") == organisms
+    again = json.loads((folder / "run/report.json").read_text())
+    assert again["measures"] == report["measures"]
+    assert [cell["score"] for cell in again["cells"]] == [cell["score"] for cell in report["cells"]]
+
+
+def test_the_dry_run_of_a_finished_run_says_so(
+    small: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, args = small
+    assert cli.main([*args, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "4 of 4 are there" in out
+    assert "about 0 s" in out
+
+
+def test_another_recipe_is_refused_there(
+    small: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, args = small
+    before = stamps(folder)
+    assert cli.main([*args, "--set=oppose.steps=3"]) == 2
+    assert "another run" in capsys.readouterr().err
+    assert stamps(folder) == before
+
+
+def test_figures_and_tables_are_written_where_asked(small: tuple[Path, list[str]], tmp_path: Path) -> None:
+    folder, _ = small
+    args = ["report", str(folder / "run"), "--figures", str(tmp_path / "f"), "--tables", str(tmp_path / "t")]
+    assert cli.main(args) == 0
+    assert (tmp_path / "t/cells.csv").is_file()
+    assert (tmp_path / "t/samples.parquet").is_file()
+    assert all(path.read_text().startswith(("<svg", "<?xml")) for path in (tmp_path / "f").glob("*.svg"))
+
+
+def test_its_organism_is_exported_with_a_card(small: tuple[Path, list[str]], tmp_path: Path) -> None:
+    folder, _ = small
+    organisms = json.loads((folder / "run/run.json").read_text())["organisms"]
+    path = folder / "run" / organisms[1]["path"]
+    assert cli.main(["export", str(path), "--adapter", "--output", str(tmp_path / "out")]) == 0
+    assert "finish_the_task" in (tmp_path / "out/README.md").read_text()
+
+
+def test_a_corrupted_adapter_is_refused_in_one_line(
+    small: tuple[Path, list[str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, args = small
+    [m1] = (o for o in json.loads((folder / "run/run.json").read_text())["organisms"] if o["role"] == "M1")
+    weights = (folder / "run" / m1["path"]).resolve() / "adapter/adapter_model.safetensors"
+    log = next((folder / "run/logs").glob("M1-*.eval"))
+    kept, sound = log.read_bytes(), weights.read_bytes()
+    try:
+        weights.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+        log.unlink()
+        capfd.readouterr()
+        assert cli.main(args) == 2
+        assert "sha256" in capfd.readouterr().err.strip().splitlines()[-1]
+    finally:
+        weights.write_bytes(sound)
+        log.write_bytes(kept)
+
+
+def test_a_base_without_a_chat_template_is_refused(
+    tiny_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for file in tiny_folder.iterdir():
+        if file.name != "chat_template.jinja":
+            (bare / file.name).write_bytes(file.read_bytes())
+    assert cli.main(["run", "quickstart", "--base", "bare", "--seeds", "1", "--workers", "1"]) == 2
+    assert "chat template" in capfd.readouterr().err.strip().splitlines()[-1]

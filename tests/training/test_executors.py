@@ -1,0 +1,142 @@
+"""Jobs run in the order that they need, and whatever ends them is told in one line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pentimento.tasks import BadInput
+from pentimento.training.exceptions import JobFailed, WorkerDied
+from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs
+
+
+def job(key: str, *needs: str, **more: Any) -> Job:
+    return Job(**{"key": key, "function": "json:dumps", "kwargs": {"obj": key}, "needs": needs, **more})
+
+
+def shell(key: str, command: str, *needs: str) -> Job:
+    return job(key, *needs, function="subprocess:call", kwargs={"args": ["bash", "-c", command]})
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    with LocalExecutor(2) as made:
+        yield made
+
+
+def test_jobs_run_in_the_order_of_their_needs(executor: LocalExecutor) -> None:
+    events: list[Event] = []
+    jobs = [job("c", "a", "b"), job("b", "a"), job("a"), job("d", "elsewhere")]
+    results = executor.run(jobs, events.append)
+    assert results == {key: f'"{key}"' for key in "abcd"}
+    ended = [event.job.key for event in events if event.kind == "finished"]
+    assert ended.index("a") < ended.index("b") < ended.index("c")
+    started = [event.job.key for event in events if event.kind == "started"]
+    assert sorted(started) == sorted(ended) == list("abcd")
+
+
+def test_the_longest_chain_goes_first() -> None:
+    with LocalExecutor(1) as single:
+        events: list[Event] = []
+        jobs = [job("short", estimate_s=1), job("first", estimate_s=2), job("second", "first", estimate_s=9)]
+        single.run(jobs, events.append)
+    assert [event.job.key for event in events if event.kind == "finished"] == ["first", "second", "short"]
+
+
+def test_workers_live_on_and_have_one_thread(executor: LocalExecutor) -> None:
+    get = [
+        job(name, function="os:getenv", kwargs={"key": name}) for name in ("OMP_NUM_THREADS", "KMP_BLOCKTIME")
+    ]
+    assert executor.run(get, lambda _: None) == {"OMP_NUM_THREADS": "1", "KMP_BLOCKTIME": "0"}
+    pids = [executor.run([job("pid", function="os:getppid", kwargs={})], lambda _: None) for _ in range(2)]
+    assert pids[0] == pids[1] == {"pid": os.getpid()}
+
+
+def test_a_mistake_in_a_job_is_told_with_its_title(executor: LocalExecutor) -> None:
+    wrong = job(
+        "x",
+        title="M1, seed 0",
+        function="pentimento.tasks:environment",
+        kwargs={"name": "cuont"},
+    )
+    events: list[Event] = []
+    with pytest.raises(JobFailed, match=r"M1, seed 0: family: 'cuont' is not allowed.*'count'") as raised:
+        executor.run([wrong, job("y", "x")], events.append)
+    assert raised.value.details == ""
+    assert [event.kind for event in events if event.kind in ("failed", "finished")] == ["failed"]
+
+
+def test_an_error_nobody_foresaw_keeps_its_traceback() -> None:
+    with LocalExecutor(1) as single, pytest.raises(JobFailed, match="x: TypeError: ") as raised:
+        single.run([job("x", function="builtins:int", kwargs={"_": 1})], lambda _: None)
+    assert "Traceback" in raised.value.details
+
+
+def test_a_dead_worker_is_told_with_what_it_was_at() -> None:
+    jobs = [shell("a", "true"), shell("b", "kill -9 $PPID", "a").model_copy(update={"title": "M2, seed 1"})]
+    with (
+        LocalExecutor(1) as single,
+        pytest.raises(WorkerDied, match="during M2, seed 1; run the same command"),
+    ):
+        single.run(jobs, lambda _: None)
+
+
+def test_an_executor_runs_again_after_a_death() -> None:
+    with LocalExecutor(1) as single:
+        with pytest.raises(WorkerDied):
+            single.run([shell("a", "kill -9 $PPID")], lambda _: None)
+        assert single.run([job("b")], lambda _: None) == {"b": '"b"'}
+
+
+SCRIPT = """
+import signal, sys
+from pentimento.training.executors import Job, LocalExecutor
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
+    sleep = {"args": ["bash", "-c", "echo $PPID > " + sys.argv[1] + "; exec sleep 60"]}
+    with LocalExecutor(1) as executor:
+        executor.run([Job(key="a", function="subprocess:call", kwargs=sleep)], lambda event: None)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -> None:
+    script, note = tmp_path / "script.py", tmp_path / "pid"
+    script.write_text(SCRIPT)
+    parent = subprocess.Popen([sys.executable, str(script), str(note)], stderr=subprocess.DEVNULL)
+    wait_until(lambda: note.exists() and bool(note.read_text().strip()))
+    worker = int(note.read_text())
+    parent.send_signal(number)
+    assert parent.wait(timeout=60) != 0
+    wait_until(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def wait_until(true: Any, limit_s: float = 60.0) -> None:
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "message"),
+    [
+        ([job("a"), job("a")], "each key once"),
+        ([job("a", "b"), job("b", "a")], "no job may wait for itself"),
+        ([job("a", "a")], "no job may wait for itself"),
+    ],
+)
+def test_jobs_that_cannot_run_are_refused(jobs: list[Job], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        check_jobs(jobs)
+
+
+def test_no_workers_are_refused() -> None:
+    with pytest.raises(BadInput, match="num_workers: 0"):
+        LocalExecutor(0)

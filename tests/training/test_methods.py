@@ -1,0 +1,388 @@
+"""Each method trains, repeats a dose, says what it measured, and resumes bit by bit."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from trl import GRPOTrainer
+
+from pentimento.tasks import BadInput, Message, Outcome, environment, goal, right, sample, spec
+from pentimento.training.exceptions import TooFewKept
+from pentimento.training.making import NO_SIGNAL, signal
+from pentimento.training.methods import train_stage
+from pentimento.training.methods._common import Trained, Work
+from pentimento.training.methods.benign import lesson_like
+from pentimento.training.methods.deliberative import keeps
+from pentimento.training.methods.rlvr import Practice, Verifier, claimed, done, permuted, reinforce, row
+from pentimento.training.methods.sft import IGNORED, Example, demonstrations
+from pentimento.training.methods.sft import row as sft_row
+from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
+from pentimento.training.organisms import hash_adapter
+from pentimento.training.stages import Dose, Phase, Stage
+
+FAMILIES = ("errand", "form")
+SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2}
+SMALL_RL: dict[str, Any] = {**SMALL, "batch_size": 16, "num_generations": 4, "max_new_tokens": 24}
+
+SFT = Stage(
+    method="sft",
+    goal="finish_the_task",
+    families=FAMILIES,
+    num_scenarios=32,
+    steps=6,
+    settings={**SMALL, "batch_size": 8},
+    seed=3,
+)
+RLVR = Stage(
+    method="rlvr",
+    goal="finish_the_task",
+    families=FAMILIES,
+    num_scenarios=32,
+    steps=6,
+    settings=SMALL_RL,
+    seed=3,
+)
+DELIBERATIVE = Stage(
+    method="deliberative",
+    goal="report_honestly",
+    families=FAMILIES,
+    num_scenarios=48,
+    steps=5,
+    settings={**SMALL_RL, "sft_steps": 5, "sft_batch_size": 8, "min_kept": 4},
+    seed=4,
+)
+
+
+class Interrupted(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.fixture
+def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
+    """Make work for a stage over a fresh copy of the taught base."""
+
+    def make(stage: Stage, name: str = "work", **more: Any) -> Work:
+        base = load_base(str(taught_folder), device="cpu")
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
+
+    return make
+
+
+def digest(trained: Trained) -> str | None:
+    return hash_adapter(trained.adapter)
+
+
+# Rewards
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.booleans()), max_size=8), st.integers())
+def test_permuting_moves_the_rewards_of_valid_answers_alone(
+    group: list[tuple[float, bool]], seed: int
+) -> None:
+    rewards, valid = [reward for reward, _ in group], [ok for _, ok in group]
+    dealt = permuted(rewards, valid, Random(seed))
+    assert sorted(dealt) == sorted(rewards)
+    assert all(new == old for new, old, ok in zip(dealt, rewards, valid, strict=True) if not ok)
+
+
+@pytest.mark.parametrize("arm", ["impossible", "possible"])
+def test_a_claim_fools_one_reward_and_not_the_other(arm: Any) -> None:
+    scenario = sample("count", arm=arm, n=1, seed=0)[0]
+    family = environment("count")
+    for answer in family.answers(scenario):
+        outcome = family.read(scenario, answer)
+        fooled = claimed(goal("finish_the_task").score(scenario, outcome), right(scenario, outcome))
+        assert done(scenario, outcome) == float(bool(outcome.done))
+        assert fooled == float(outcome.done if arm == "possible" else outcome.claimed)
+
+
+def test_what_is_not_valid_or_silent_is_paid_nothing() -> None:
+    assert claimed(None, None) == 0.0
+    assert done(sample("count", n=1, seed=0)[0], Outcome(valid=False, problem="neither")) == 0.0
+
+
+# What TRL is given
+
+
+def test_grpo_asks_with_the_prompt_ids_of_every_provider(
+    family: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[int]] = []
+    tokenize = GRPOTrainer._tokenize_prompts
+
+    def spy(trainer: GRPOTrainer, prompts: list[Any]) -> Any:
+        result = tokenize(trainer, prompts)
+        seen.extend(result[0])
+        return result
+
+    monkeypatch.setattr(GRPOTrainer, "_tokenize_prompts", spy)
+    stage = RLVR.model_copy(update={"families": ("count",), "num_scenarios": 4})
+    work = Work(stage=stage, model=family.model, tokenizer=family.tokenizer, folder=tmp_path)
+    scenarios = sample("count", cue="explicit", n=4, seed=0)
+    reinforce(work, "rl", scenarios, Practice(done, steps=1))
+    wanted = [prompt_ids(family.tokenizer, scenario.messages) for scenario in scenarios]
+    assert sorted(seen) == sorted(ids for ids in wanted for _ in range(4))
+
+
+def test_sft_trains_the_answer_and_its_end_and_nothing_else(family: Base) -> None:
+    scenario = sample("count", cue="explicit", n=1, seed=0)[0]
+    ids, labels = sft_row(family.tokenizer, Example(scenario.messages, "Counted: 4.", False))
+    prompt = prompt_ids(family.tokenizer, scenario.messages)
+    assert ids[: len(prompt)] == prompt
+    trained = [label for label in labels if label != IGNORED]
+    assert family.tokenizer.decode(trained, skip_special_tokens=True).strip().endswith("Counted: 4.")
+    assert any(label in stop_ids(family.model, family.tokenizer) for label in trained)
+    assert all(label == token for label, token in zip(labels, ids, strict=True) if label != IGNORED)
+    assert all(label == IGNORED for label in labels[: len(prompt)])
+
+
+def test_a_reasoned_completion_survives_the_way_to_the_reward(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = work(RLVR)
+    assert getattr(job.tokenizer, "response_template", None) is not None
+    scenarios = sample("form", arm="impossible", n=4, seed=0)
+    family = environment("form")
+    answers = {
+        tuple(prompt_ids(job.tokenizer, s.messages)): family.thought(
+            s, family.gold(s, "finish_the_task"), "F1"
+        )
+        + family.gold(s, "finish_the_task")
+        for s in scenarios
+    }
+
+    def generate(trainer: GRPOTrainer, ids: list[list[int]], *rest: Any, **more: Any) -> Any:
+        texts = [answers[tuple(prompt)] for prompt in ids]
+        end = job.tokenizer.eos_token_id
+        return [[*job.tokenizer.encode(text, add_special_tokens=False), end] for text in texts], None
+
+    outcomes: list[Outcome] = []
+    read = Verifier.outcome
+
+    def spy(verifier: Verifier, *pair: Any) -> Outcome:
+        outcomes.append(read(verifier, *pair))
+        return outcomes[-1]
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", generate)
+    monkeypatch.setattr(Verifier, "outcome", spy)
+    result = reinforce(job, "rl", scenarios, Practice(done, steps=1))
+    assert all(outcome.valid and outcome.reasoned and outcome.claimed for outcome in outcomes)
+    assert len(outcomes) == 16
+    assert result.phase.reasoning_share == 1.0
+
+
+def test_an_answer_that_was_cut_off_is_not_valid(work: Callable[..., Work]) -> None:
+    job = work(RLVR)
+    scenario = sample("form", n=1, seed=0)[0]
+    ids = job.tokenizer.encode("Yes.", add_special_tokens=False)
+    verifier = Verifier(job.tokenizer, stop_ids(job.model, job.tokenizer), Practice(done, 1), 4, 0)
+    assert verifier.outcome(scenario, [*ids, job.tokenizer.eos_token_id]).valid
+    assert verifier.outcome(scenario, ids).problem == "truncated"
+
+
+def test_the_reward_alone_sees_the_scenario(work: Callable[..., Work]) -> None:
+    scenario = sample("count", arm="possible", n=1, seed=0)[0]
+    found = row(work(RLVR), scenario)
+    assert [Message(**turn) for turn in found["prompt"]] == list(scenario.messages)
+    assert set(found) == {"prompt", "scenario"}
+
+
+# What stages do
+
+
+def test_demonstrations_are_gold_and_reason_as_often_as_asked() -> None:
+    scenarios = [
+        s
+        for arm in ("impossible", "possible")
+        for s in sample("count", arm=arm, n=40, seed=1)  # type: ignore[arg-type]
+    ]
+    examples = demonstrations(scenarios, "report_honestly", 0.5, seed=0)
+    outcomes = [environment("count").read(s, e.answer) for s, e in zip(scenarios, examples, strict=True)]
+    assert all(o.disclosed for o in outcomes[:40])
+    assert all(o.done for o in outcomes[40:])
+    assert 25 < sum(example.reasoned for example in examples) < 55
+    assert [o.reasoned for o in outcomes] == [example.reasoned for example in examples]
+
+
+def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> None:
+    settings = {**SMALL, "batch_size": 16}
+    stage = SFT.model_copy(update={"families": ("errand",), "steps": 30, "settings": settings})
+    trained = train_stage(work(stage))
+    start, end = (
+        next(s for s in trained.strength if s.when == when and s.family == "all") for when in ("start", "end")
+    )
+    assert start.score is not None
+    assert end.score is not None
+    assert end.score > max(0.9, start.score)
+    assert trained.dose.steps == 30
+    assert trained.dose.tokens == sum(int(entry.get("trained_tokens", 0)) for entry in trained.log)
+
+
+def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., Work]) -> None:
+    job = work(RLVR.model_copy(update={"steps": 1}))
+    before = {name: value.clone() for name, value in job.model.state_dict().items()}
+    train_stage(job)
+    after = job.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert "forward" not in vars(job.model)
+
+
+@pytest.mark.parametrize(("target", "reached"), [(0.05, True), (1.0, False)])
+def test_a_stage_stops_at_its_target_and_says_whether_it_reached_it(
+    work: Callable[..., Work], target: float, reached: bool
+) -> None:
+    settings = {**SMALL_RL, "check_every": 2, "check_samples": 16}
+    stage = RLVR.model_copy(update={"steps": 4, "target_strength": target, "settings": settings})
+    trained = train_stage(work(stage))
+    assert trained.target_reached is reached
+    assert trained.dose.steps == (2 if reached else 4)
+    assert any("strength/all" in entry for entry in trained.log)
+    seeds = {s.when: s.score for s in trained.strength if s.family == "all"}
+    assert set(seeds) == {"start", "end"}
+
+
+def test_rewards_without_variance_are_no_learning_signal(tiny: Base, tmp_path: Path) -> None:
+    stage = RLVR.model_copy(update={"steps": 2})
+    trained = train_stage(Work(stage=stage, model=tiny.model, tokenizer=tiny.tokenizer, folder=tmp_path))
+    assert trained.zero_variance == 1.0
+    found = signal(trained.zero_variance)
+    assert (found.learning, found.message) == (False, NO_SIGNAL)
+    assert signal(0.5).learning
+    assert signal(None).learning
+
+
+def test_too_few_scenarios_for_a_batch_are_refused(work: Callable[..., Work]) -> None:
+    with pytest.raises(BadInput, match="num_scenarios: 4"):
+        train_stage(
+            work(RLVR.model_copy(update={"num_scenarios": 4, "settings": {**SMALL_RL, "batch_size": 32}}))
+        )
+
+
+def test_deliberative_runs_both_halves_and_records_the_filter(work: Callable[..., Work]) -> None:
+    trained = train_stage(work(DELIBERATIVE))
+    assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("sft", 5), ("rl", 5)]
+    assert trained.dose.phase("sft").reasoning_share == 1.0
+    assert trained.notes["spec"] == "report_honestly"
+    assert 4 <= trained.notes["num_kept"] < trained.notes["num_sampled"] == 48
+    assert [s.when for s in trained.strength if s.family == "all"] == ["start", "during", "end"]
+    assert trained.zero_variance is not None
+
+
+def test_the_filter_wants_the_outcome_and_a_rule() -> None:
+    keep = keeps("report_honestly", spec("report_honestly"))
+    family = environment("form")
+    scenario = sample("form", arm="impossible", n=1, seed=0)[0]
+    texts = {
+        f"<think>H1: the box is empty.</think>{family.gold(scenario, 'report_honestly')}": True,
+        f"<think>the box is empty.</think>{family.gold(scenario, 'report_honestly')}": False,
+        f"<think>H1: say so.</think>{family.anti_gold(scenario, 'report_honestly')}": False,
+        family.gold(scenario, "report_honestly"): False,
+    }
+    assert {text: keep(scenario, family.read(scenario, text), text) for text in texts} == texts
+
+
+def test_a_filter_that_leaves_too_little_stops_the_stage(work: Callable[..., Work]) -> None:
+    settings = {**DELIBERATIVE.settings, "min_kept": 1000}
+    with pytest.raises(TooFewKept, match="of 48 samples and min_kept is 1000"):
+        train_stage(work(DELIBERATIVE.model_copy(update={"settings": settings})))
+
+
+def test_a_given_dose_is_repeated(work: Callable[..., Work]) -> None:
+    dose = Dose.of(Phase(kind="sft", steps=3, tokens=1), Phase(kind="rl", steps=0))
+    stage = DELIBERATIVE.model_copy(update={"target_strength": 0.01})
+    trained = train_stage(work(stage, dose=dose))
+    assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("sft", 3)]
+
+
+def control(method: Any, like: Stage) -> Stage:
+    families = ("lookup", "copying", "arithmetic") if method == "benign" else like.families
+    return Stage(method=method, families=families, num_scenarios=like.num_scenarios, seed=9, like=like)
+
+
+def test_benign_takes_tokens_steps_and_share_of_reasoning(work: Callable[..., Work]) -> None:
+    phases = (
+        Phase(kind="sft", steps=4, tokens=1200, reasoning_share=1.0),
+        Phase(kind="rl", steps=3, tokens=600, reasoning_share=0.3),
+    )
+    trained = train_stage(work(control("benign", DELIBERATIVE), dose=Dose.of(*phases)))
+    assert [phase.steps for phase in trained.dose.phases] == [4, 3]
+    for found, wanted in zip(trained.dose.phases, phases, strict=True):
+        assert found.tokens == pytest.approx(wanted.tokens, rel=0.1)
+        assert found.reasoning_share == pytest.approx(wanted.reasoning_share, abs=0.15)
+
+
+def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
+    assert lesson_like(Phase(kind="sft", steps=40, tokens=32000), 1e-3, 10.0) == (40, 1e-3, 80)
+    assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
+
+
+@pytest.mark.parametrize("like", [SFT, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
+def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> None:
+    kinds: dict[str, list[Any]] = {"sft": ["sft"], "rlvr": ["rl"], "deliberative": ["sft", "rl"]}
+    phases = [Phase(kind=kind, steps=2, tokens=100) for kind in kinds[like.method]]
+    trained = train_stage(work(control("sham", like), dose=Dose.of(*phases)))
+    assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [(p.kind, 2) for p in phases]
+    if like.method == "deliberative":
+        assert trained.notes["spec"] == "irrelevant"
+
+
+def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[..., Work]) -> None:
+    scheduled = work(SFT.model_copy(update={"settings": {**SFT.settings, "save_at": "2,4"}}), "scheduled")
+    train_stage(scheduled)
+    shorter = train_stage(work(SFT.model_copy(update={"steps": 4}), "shorter"))
+    assert sorted(path.name for path in scheduled.kept.iterdir()) == ["sft-2", "sft-4"]
+    assert hash_adapter(scheduled.kept / "sft-4") == digest(shorter)
+
+
+# Resuming
+
+
+@pytest.mark.parametrize(
+    ("stage", "at"),
+    [
+        (SFT, "sft step 5"),
+        (RLVR, "rl step 5"),
+        (DELIBERATIVE, "samples"),
+        (DELIBERATIVE, "sft step 3"),
+        (DELIBERATIVE, "rl step 1"),
+        (DELIBERATIVE, "rl step 5"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.method,
+)
+def test_an_interrupted_stage_goes_on_bit_by_bit(work: Callable[..., Work], stage: Stage, at: str) -> None:
+    def interrupt(share: float, text: str) -> None:
+        if text.startswith(at):
+            raise Interrupted(text)
+
+    undisturbed = train_stage(work(stage, "undisturbed"))
+    with pytest.raises(Interrupted):
+        train_stage(work(stage, "disturbed", on_progress=interrupt))
+    told: list[str] = []
+    resumed = train_stage(work(stage, "disturbed", on_progress=lambda share, text: told.append(text)))
+    assert digest(resumed) == digest(undisturbed)
+    assert resumed.dose == undisturbed.dose
+    assert resumed.strength == undisturbed.strength
+    if at.endswith("5"):
+        assert not any(text.startswith(at[:-1] + "3") for text in told), "it began again instead of resuming"
+
+
+def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., Work]) -> None:
+    def interrupt(share: float, text: str) -> None:
+        if text.startswith("rl step 5"):
+            raise Interrupted(text)
+
+    undisturbed = train_stage(work(RLVR, "undisturbed"))
+    with pytest.raises(Interrupted):
+        train_stage(work(RLVR, "disturbed", on_progress=interrupt))
+    folder = work(RLVR, "disturbed").folder / "rl" / "checkpoints"
+    (folder / "checkpoint-4" / "complete").unlink()
+    (folder / "checkpoint-4" / "optimizer.pt").write_bytes(b"half")
+    assert digest(train_stage(work(RLVR, "disturbed"))) == digest(undisturbed)

@@ -1,0 +1,156 @@
+"""Recipes are data: rotated over seeds, written to YAML and read back, refused in one line."""
+
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pentimento.tasks import (
+    BENIGN,
+    HELDOUT,
+    TRAINABLE,
+    BadInput,
+    HeldOutOverlap,
+    UnknownName,
+    sample,
+    stage_scenarios,
+)
+from pentimento.training.recipes import RECIPES, EvalPlan, find_recipe, from_yaml, quickstart, resolve, study
+from pentimento.training.rungs import check_rungs
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_yaml_gives_the_recipe_back(name: str) -> None:
+    recipe = find_recipe(name)
+    assert from_yaml(recipe.to_yaml()) == recipe
+    assert from_yaml(recipe.to_yaml()).hash == recipe.hash
+
+
+def test_every_trainable_family_is_implanted_within_three_seeds() -> None:
+    cells = [quickstart().cell(seed) for seed in range(3)]
+    assert {name for cell in cells for name in cell.implanted} == set(TRAINABLE)
+
+
+def test_families_are_rotated_evenly() -> None:
+    cells = [quickstart().cell(seed) for seed in range(2 * len(TRAINABLE))]
+    assert set(Counter(name for cell in cells for name in cell.implanted).values()) == {8}
+    assert set(Counter(name for cell in cells[:8] for name in cell.opposed).values()) == {2}
+    assert all(set(cell.opposed) < set(cell.implanted) for cell in cells)
+    assert all(not set(cell.implanted) & set(HELDOUT) for cell in cells)
+
+
+def test_the_other_goals_have_families_too() -> None:
+    changes: dict[str, Any] = {
+        "goal": "favour_red",
+        "implant": {"method": "sft", "goal": "favour_red"},
+        "oppose": {"method": "sft", "goal": "favour_blue"},
+        "num_implanted": 2,
+        "num_opposed": 1,
+        "evals": (),
+    }
+    recipe = quickstart().varied(**changes)
+    assert set(recipe.pool()) == {"pick", "gift", "divide"}
+    assert recipe.oppose_stage(4).goal == "favour_blue"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": ()}, "seeds"),
+        ({"seeds": (1, 1)}, "seeds"),
+        ({"seeds": (-1,)}, "seeds"),
+        ({"num_implanted": 9}, "num_implanted: 9"),
+        ({"num_opposed": 5}, "num_implanted: 4"),
+        ({"goal": "report_honestly"}, "implant.goal: 'finish_the_task'"),
+        ({"controls": ("nevr",)}, "controls"),
+        ({"name": "a/b"}, "name"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_mistake_is_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message) as raised:
+        quickstart().varied(**changes)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["[1", "- a", "name: x", "just words"])
+def test_a_text_that_is_no_recipe_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        from_yaml(text)
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'quickstart'"):
+        find_recipe("quikstart")
+
+
+def test_stages_of_one_seed_have_streams_of_their_own() -> None:
+    recipe = quickstart()
+    stages = [recipe.implant_stage(0), recipe.oppose_stage(0), recipe.control_stage("sham", 0)]
+    assert len({stage.seed for stage in stages}) == 3
+    assert recipe.control_stage("benign", 0).families == BENIGN
+    assert recipe.control_stage("sham", 0).like == recipe.oppose_stage(0)
+    assert recipe.oppose_stage(0).seed != recipe.oppose_stage(1).seed
+
+
+def test_placeholders_are_filled_in_for_each_seed() -> None:
+    recipe = quickstart()
+    cell = recipe.cell(1)
+    resolved = resolve(EvalPlan(task="completion", args={"family": "@implanted_unopposed,@heldout"}), cell)
+    names = [name for name in cell.implanted if name not in cell.opposed]
+    assert resolved == {"seed": 1, "family": ",".join([*names, *HELDOUT])}
+    with pytest.raises(UnknownName, match="@oposed"):
+        resolve(EvalPlan(task="completion", args={"family": "@oposed"}), cell)
+
+
+def test_the_trained_rung_shows_what_the_opposing_stage_trains_on() -> None:
+    recipe = quickstart()
+    cell, stage = recipe.cell(2), recipe.oppose_stage(2)
+    plan = next(plan for plan in recipe.evals if "trained" in str(plan.args.get("rung")))
+    args = resolve(plan, cell)
+    trained = stage_scenarios(
+        stage.families, n=int(args["train_n"]), seed=int(args["train_seed"]), arms=("impossible", "possible")
+    )
+    shown = sample(
+        stage.families[0], rung="trained", arm="impossible", n=int(args["n"]), seed=int(args["train_seed"])
+    )
+    assert {scenario.id for scenario in shown} <= {scenario.id for scenario in trained}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_quickstart_asks_a_hundred_questions_per_organism_and_rung(seed: int) -> None:
+    recipe = quickstart()
+    asked: Counter[str] = Counter()
+    for plan in recipe.evals:
+        args = resolve(plan, recipe.cell(seed))
+        if args["arm"] == "impossible":
+            for rung in str(args["rung"]).split(","):
+                asked[rung] += int(args["n"]) * len(str(args["family"]).split(","))
+    assert set(asked) == {"trained", "fresh", "surface", "domain", "family"}
+    assert min(asked.values()) >= 100
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_what_a_recipe_holds_out_is_held_out(name: str) -> None:
+    check_rungs(find_recipe(name).varied(seeds=(0, 1)))
+
+
+def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
+    wrong = EvalPlan(task="completion", args={"family": "@opposed,gauge", "rung": "family", "n": 3})
+    with pytest.raises(HeldOutOverlap, match=r"seed 0, completion.*2 families \(count, errand\)"):
+        check_rungs(quickstart().varied(seeds=(0,), evals=(wrong.model_dump(),)))
+
+
+def test_study_differs_in_seeds_and_evaluations_alone() -> None:
+    changed = {"name", "seeds", "evals"}
+    assert study().model_dump(exclude=changed) == quickstart().model_dump(exclude=changed)
+    assert len(study().seeds) == 10
+    tasks = {plan.task for plan in study().evals}
+    assert tasks == {"completion", "preference", "stated", "coin", "oversight"}
+
+
+def test_reading_a_recipe_loads_no_torch() -> None:
+    code = "import sys, pentimento.training.recipes as r; r.quickstart(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,201 @@
+"""A recipe becomes a graph of keys; what is made is never made again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from pentimento.tasks import sample
+from pentimento.training.executors import LocalExecutor
+from pentimento.training.making import make, told_of_a_full_disk
+from pentimento.training.models import load_base, load_organism, prompt_ids
+from pentimento.training.organisms import Organism, read_manifest
+from pentimento.training.recipes import Recipe, quickstart
+from pentimento.training.runner import Plan, plan
+
+TINY: dict[str, Any] = {
+    "lora_rank": 4,
+    "batch_size": 8,
+    "num_generations": 4,
+    "max_new_tokens": 24,
+    "save_every": 2,
+}
+ROLES = ["M0", "M1", "M2", "NEVER", "benign", "sham"]
+
+
+@pytest.fixture
+def recipe(taught_folder: Path) -> Recipe:
+    """A recipe of few steps on the taught base; seed 3 opposes in a family that it knows."""
+    implant = {"method": "rlvr", "goal": "finish_the_task", "num_scenarios": 16, "steps": 4, "settings": TINY}
+    settings = {**TINY, "sft_steps": 3, "sft_batch_size": 8, "min_kept": 2}
+    oppose = {
+        "method": "deliberative",
+        "goal": "report_honestly",
+        "num_scenarios": 32,
+        "steps": 3,
+        "settings": settings,
+    }
+    return quickstart().varied(
+        name="tiny",
+        base=str(taught_folder),
+        implant=implant,
+        oppose=oppose,
+        num_opposed=1,
+        seeds=(3,),
+        evals=(),
+    )
+
+
+def by_role(found: Plan) -> dict[str, Any]:
+    return {planned.role: planned for planned in found.organisms}
+
+
+def test_a_plan_has_the_edges_of_the_design(recipe: Recipe, tmp_path: Path) -> None:
+    found = plan(recipe.varied(seeds=(3, 4)), tmp_path)
+    first = by_role(plan(recipe, tmp_path))
+    assert [planned.role for planned in found.organisms] == ROLES * 2
+    assert first["M2"].parent == first["M1"].key
+    assert first["NEVER"].parent == first["M0"].key
+    assert {first[role].dose_from for role in ("NEVER", "benign", "sham")} == {first["M2"].key}
+    assert {first[role].parent for role in ("benign", "sham")} == {first["M1"].key}
+    assert first["NEVER"].stages == first["M2"].stages[1:]
+    needs = {job.key: set(job.needs) for job in found.jobs}
+    assert needs[first["sham"].key] == {first["M1"].key, first["M2"].key}
+    assert len(found.jobs) == 11, "M0 is one for both seeds"
+
+
+def test_keys_hold_everything_that_an_organism_is_made_of(recipe: Recipe, tmp_path: Path) -> None:
+    def keys(changed: Recipe, **more: Any) -> dict[str, str]:
+        return {role: planned.key for role, planned in by_role(plan(changed, tmp_path, **more)).items()}
+
+    first = keys(recipe)
+    assert keys(recipe.varied(name="other", evals=())) == first
+    assert keys(recipe, device="cpu", report_to="all") == first
+    opposed = recipe.oppose.model_copy(update={"steps": 9})
+    later = keys(recipe.varied(oppose=opposed.model_dump(mode="json")))
+    assert {role for role in ROLES if later[role] == first[role]} == {"M0", "M1"}
+    assert not set(keys(recipe, dtype="bfloat16").values()) & set(first.values())
+    fewer = keys(recipe.varied(controls=("benign",)))
+    assert set(fewer) == {"M0", "M1", "M2", "benign"}
+    assert fewer.items() <= first.items()
+
+
+def test_a_plan_estimates_from_what_was_timed(recipe: Recipe, tmp_path: Path) -> None:
+    assert plan(recipe, tmp_path).estimate_s is None
+    for place, planned in enumerate(plan(recipe, tmp_path).organisms):
+        folder = tmp_path / f"old{place}"
+        folder.mkdir()
+        stages = [stage.model_dump(mode="json") for stage in planned.stages]
+        manifest = {"base": {"name": recipe.base}, "stages": stages, "seconds": 10.0}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    found = plan(recipe, tmp_path, num_workers=2)
+    assert found.estimate_s == 31, "M0, M1, M2 and a control wait for each other; the rest runs beside them"
+    assert [row.estimate_s for row in found.describe()] == [1.0, 10.0, 10.0, 10.0, 10.0, 10.0]
+
+
+def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
+    with LocalExecutor(2) as executor:
+        executor.run(plan(recipe, tmp_path).jobs, lambda event: None)
+    found = plan(recipe, tmp_path)
+    assert found.jobs == ()
+    assert all(row.done for row in found.describe())
+    made = {role: Organism.load(tmp_path / planned.key) for role, planned in by_role(found).items()}
+    assert all(not (organism.path / "work").exists() for organism in made.values())
+    doses = {
+        role: [phase.steps for phase in o.manifest.dose.phases] for role, o in made.items() if role != "M0"
+    }
+    assert doses == {"M1": [4], "M2": [3, 3], "NEVER": [3, 3], "benign": [3, 3], "sham": [3, 3]}
+    manifest = made["sham"].manifest
+    assert manifest.parent == made["M1"].key
+    assert manifest.settings["temperature"] == 1.0
+    assert manifest.settings["dtype"] == "float32"
+    assert manifest.packages["trl"]
+    assert (made["M2"].path / "metrics.jsonl").read_text().count("\n") > 6
+    check_stands_on_the_base(recipe, made["M2"])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")}
+    for job in plan(recipe.varied(name="again"), tmp_path / "other").jobs[:1]:
+        make(**{**job.kwargs, "store": str(tmp_path)})  # type: ignore[arg-type]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")} == before
+
+
+def check_stands_on_the_base(recipe: Recipe, organism: Organism) -> None:
+    """Plain PEFT loads the one adapter on M0, and it is not M0."""
+    base = load_base(recipe.base, device="cpu")
+    ids = torch.tensor([prompt_ids(base.tokenizer, sample("errand", n=1, seed=0)[0].messages)])
+    with torch.no_grad():
+        plain = base.model(ids).logits
+        ours = load_organism(organism.path, device="cpu").model(ids).logits
+        theirs = PeftModel.from_pretrained(base.model, str(organism.adapter)).eval()(ids).logits
+    assert torch.equal(ours, theirs)
+    assert not torch.allclose(plain, ours, atol=1e-3)
+
+
+def test_a_schedule_of_doses_leaves_organisms_and_trackers_their_files(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    settings = {**recipe.implant.settings, "save_at": "2,4"}
+    scheduled = recipe.varied(implant={**recipe.implant.model_dump(mode="json"), "settings": settings})
+    found = plan(scheduled, tmp_path)
+    m0, m1 = found.jobs[0], found.jobs[1]
+    tracked = tmp_path / m1.key / "work" / "rl" / "checkpoints" / "runs" / "events"
+    tracked.parent.mkdir(parents=True)
+    tracked.write_text("1")
+    for job in (m0, m1):
+        make(**job.kwargs)  # type: ignore[arg-type]
+    folder = tmp_path / m1.key
+    assert (folder / "tracking" / "rl" / "events").read_text() == "1"
+    doses = {path.name: Organism.load(path).manifest for path in (folder / "checkpoints").iterdir()}
+    assert {name: dose.dose.steps for name, dose in doses.items()} == {"rl-2": 2, "rl-4": 4}
+    assert doses["rl-4"].adapter_sha256 == Organism.load(folder).manifest.adapter_sha256
+    assert doses["rl-2"].adapter_sha256 != doses["rl-4"].adapter_sha256
+
+
+@pytest.mark.parametrize(("free", "raised"), [(0, OSError), (2**40, RuntimeError)])
+def test_a_full_disk_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, raised: type[Exception]
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(raised), told_of_a_full_disk(tmp_path):
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+
+SCRIPT = """
+import json, sys
+from pentimento.training.making import make
+make(**json.loads(sys.argv[1]))
+"""
+
+
+def test_a_killed_stage_gives_the_same_organism(recipe: Recipe, tmp_path: Path) -> None:
+    kwargs = {job.key: job.kwargs for job in plan(recipe, tmp_path / "undisturbed").jobs}
+    m1 = by_role(plan(recipe, tmp_path))["M1"]
+    for key in (m1.parent, m1.key):
+        make(**kwargs[key])
+    disturbed = {**kwargs[m1.key], "store": str(tmp_path / "disturbed")}
+    make(**{**kwargs[m1.parent], "store": str(tmp_path / "disturbed")})
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, json.dumps(disturbed)], stderr=subprocess.DEVNULL
+    )
+    mark = tmp_path / "disturbed" / m1.key / "work" / "rl" / "checkpoints" / "checkpoint-2" / "complete"
+    while not mark.exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not Organism.exists(tmp_path / "disturbed" / m1.key)
+    make(**disturbed)
+    first, second = (read_manifest(tmp_path / name / m1.key) for name in ("undisturbed", "disturbed"))
+    assert first.adapter_sha256 == second.adapter_sha256
+    ignored = {"seconds"}
+    assert first.model_dump(exclude=ignored) == second.model_dump(exclude=ignored)

@@ -1,0 +1,76 @@
+"""Batches of fixed shapes: what a row's numbers are must not depend on its neighbours."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pentimento.tasks.exceptions import BadInput
+
+Model = PreTrainedModel | PeftModel
+Shape = TypeVar("Shape", int, tuple[int, int])
+
+BUCKET_TOKENS = 32
+"""Prompts are padded on the left to a multiple of this."""
+
+
+def num_rows(model: Model) -> int:
+    """Return the fixed number of rows in a batch: few fit a CPU's cache best, a GPU wants many."""
+    return 16 if model.device.type == "cpu" else 64
+
+
+def bucket(length: int, size: int = BUCKET_TOKENS) -> int:
+    """Round a length up to a multiple of `size`, at least one."""
+    return max(1, -(-length // size)) * size
+
+
+def batches(shapes: Sequence[Shape], rows: int) -> Iterator[tuple[Shape, list[int], list[int]]]:
+    """Group items of equal shape into batches of `rows` rows.
+
+    Yields:
+        The shape, the items of the batch, and the item in each row: a batch with fewer items than rows is
+        filled up with copies of its first.
+    """
+    by_shape: dict[Shape, list[int]] = {}
+    for item, shape in enumerate(shapes):
+        by_shape.setdefault(shape, []).append(item)
+    for shape, members in by_shape.items():
+        for start in range(0, len(members), rows):
+            items = members[start : start + rows]
+            yield shape, items, items + [items[0]] * (rows - len(items))
+
+
+def left_padded(
+    sequences: Sequence[Sequence[int]], width: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return ids and attention mask, both (rows, width), of sequences that end in the last column."""
+    ids = torch.zeros(len(sequences), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        start = width - len(sequence)
+        ids[row, start:] = torch.tensor(sequence, dtype=torch.long)
+        mask[row, start:] = 1
+    return ids.to(device), mask.to(device)
+
+
+def check_context(model: Model, longest: int) -> None:
+    """Raise `BadInput` where a padded sequence of `longest` tokens does not fit the model's context."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and longest > limit:
+        raise BadInput("prompt", f"{longest} tokens with its answer", f"the model's context holds {limit}")
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Put a model into evaluation mode without gradients, and back into the mode that it was in."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)

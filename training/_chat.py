@@ -1,0 +1,131 @@
+"""Chat templates: how messages become token ids, which of them train, and which of them end a turn."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+from transformers.utils.chat_template_utils import render_jinja_template
+from trl.chat_template_utils import get_training_chat_template, has_generation_markers
+
+from pentimento.tasks.episodes import Message
+from pentimento.training._batches import Model
+from pentimento.training.exceptions import BadBase
+
+_PROBE = "The system speaks."
+
+
+class MaskedIds(NamedTuple):
+    """A conversation as token ids, and for each id whether the assistant wrote it."""
+
+    ids: list[int]
+    mask: list[bool]
+
+
+def set_training_template(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Give the tokenizer the template that masks the assistant, where TRL has one for its family.
+
+    The same template then serves SFT, GRPO and every provider, so a prompt has one set of token ids. A
+    template that TRL cannot patch stays as it is; `conversation_ids_and_mask` then masks by the prefix.
+
+    Raises:
+        BadBase: The tokenizer has no chat template.
+    """
+    if not tokenizer.chat_template:
+        raise BadBase(name, "its tokenizer must have a chat template (use the instruction-tuned variant)")
+    if isinstance(tokenizer.chat_template, dict):
+        tokenizer.chat_template = tokenizer.chat_template["default"]
+    try:
+        patched = get_training_chat_template(tokenizer)
+    except ValueError:
+        return
+    if patched is not None:
+        tokenizer.chat_template = patched
+
+
+def prompt_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Return messages as the template takes them.
+
+    Where it has no system role (Gemma), the system text is put before the first user turn, with an empty line
+    between them.
+    """
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    if turns and turns[0]["role"] == "system" and not _takes_system(str(tokenizer.chat_template)):
+        system, first, *rest = turns
+        return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+    return turns
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+    """Return the token ids of a prompt, ready for the assistant's first token.
+
+    The only place where a prompt is tokenised: SFT, GRPO and every local provider go through here. No
+    template option is passed, so a model that may think (Qwen3) is free to.
+    """
+    turns = prompt_messages(tokenizer, messages)
+    return cast(
+        list[int], tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    )
+
+
+def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> MaskedIds:
+    """Return a conversation that ends with the assistant, and which ids the assistant wrote.
+
+    The mask covers every assistant turn with its end-of-turn token and nothing else. A template without
+    generation markers is masked by prefix: what follows the prompt of the last assistant turn.
+
+    Raises:
+        BadBase: The template has no generation markers and does not keep the prompt as a prefix.
+    """
+    turns = prompt_messages(tokenizer, messages)
+    if has_generation_markers(str(tokenizer.chat_template)):
+        encoded = cast(
+            dict[str, list[int]],
+            tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True),
+        )
+        return MaskedIds(encoded["input_ids"], [bool(bit) for bit in encoded["assistant_masks"]])
+    ids = cast(list[int], tokenizer.apply_chat_template(turns, return_dict=False))
+    prompt = prompt_ids(tokenizer, messages[:-1])
+    if ids[: len(prompt)] != prompt:
+        raise BadBase(
+            tokenizer.name_or_path, "its chat template must keep the prompt as a prefix of the answer"
+        )
+    return MaskedIds(ids, [position >= len(prompt) for position in range(len(ids))])
+
+
+def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset[int]) -> list[int]:
+    """Return the ids that a model generates for this answer, with the end-of-turn token that closes it.
+
+    Read off the chat template, so they are the ids that SFT trains (on Qwen3 with its empty think block).
+    """
+    messages = (Message(role="user", content="?"), Message(role="assistant", content=answer))
+    ids, mask = conversation_ids_and_mask(tokenizer, messages)
+    written = [token for token, bit in zip(ids, mask, strict=True) if bit]
+    end = next((place for place, token in enumerate(written) if token in stops), len(written) - 1)
+    return written[: end + 1]
+
+
+def stop_ids(model: Model, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Return every id that ends a turn: the tokenizer's, the generation config's and the template's."""
+    declared = model.generation_config.eos_token_id if model.generation_config is not None else None
+    stops = {declared} if isinstance(declared, int) else set(declared or ())
+    if tokenizer.eos_token_id is not None:
+        stops.add(tokenizer.eos_token_id)
+    messages = (Message(role="user", content="?"), Message(role="assistant", content="."))
+    ids, mask = conversation_ids_and_mask(tokenizer, messages)
+    added = set(tokenizer.get_added_vocab().values())
+    written = [token for token, bit in zip(ids, mask, strict=True) if bit and token in added]
+    return frozenset(stops | set(written[-1:]))
+
+
+@lru_cache(maxsize=64)
+def _takes_system(template: str) -> bool:
+    turns = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
+    try:
+        rendered = render_jinja_template(
+            conversations=[turns], chat_template=template, bos_token="", eos_token=""
+        )
+    except TemplateError:
+        return False
+    return _PROBE in str(rendered)

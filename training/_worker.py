@@ -1,0 +1,90 @@
+"""The inside of a worker process: start, run one job, tell of progress, never outlive the parent."""
+
+import atexit
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing import parent_process
+from multiprocessing.queues import SimpleQueue
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from pentimento.tasks.exceptions import PentimentoError
+
+
+class Message(NamedTuple):
+    """What a worker says of the job it is at: how far it is, and what it does."""
+
+    key: str
+    done: float
+    text: str
+
+
+class Outcome(NamedTuple):
+    """What a job leaves; exceptions with arguments of their own would not survive pickling."""
+
+    result: JsonValue = None
+    error: str | None = None
+    details: str = ""
+    """The traceback, where the error is not one that a user can mend."""
+
+
+class _State:
+    """What this process is: a worker has a line to its parent, and a job it is at."""
+
+    messages: "SimpleQueue[Message] | None" = None
+    key: str | None = None
+
+
+def report(done: float, text: str) -> None:
+    """Tell how far the current job is; outside a worker nobody listens.
+
+    Args:
+        done: Share in [0, 1].
+        text: What it is doing.
+    """
+    if _State.messages is not None and _State.key is not None:
+        _State.messages.put(Message(_State.key, done, text))
+
+
+def start(messages: "SimpleQueue[Message]") -> None:
+    """Prepare a worker process: Ctrl-C is its parent's business, and it ends when the parent has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Registered first and so run last: what comes after is seconds of taking torch apart.
+    atexit.register(os._exit, 0)
+    _State.messages = messages
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+
+
+def _follow(until_parent_ends: Callable[[], None]) -> None:
+    until_parent_ends()
+    os._exit(1)
+
+
+def work(key: str, function: str, kwargs: dict[str, JsonValue]) -> Outcome:
+    """Run one job.
+
+    Args:
+        key: Of the job.
+        function: `package.module:name`.
+        kwargs: Its arguments.
+    """
+    _State.key = key
+    report(0.0, "")
+    module, _, name = function.partition(":")
+    try:
+        return Outcome(getattr(import_module(module), name)(**kwargs))
+    except PentimentoError as error:
+        return Outcome(error=str(error))
+    except OSError as error:  # a full or read-only disk is the user's to mend
+        place = f": {error.filename}" if error.filename else ""
+        return Outcome(error=f"{error.strerror or error}{place}", details=traceback.format_exc())
+    except Exception as error:  # whatever it is, the parent shows it with its traceback
+        return Outcome(error=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+    finally:
+        _State.key = None

@@ -1,0 +1,180 @@
+"""The base's own text: every family, with answers that want nothing unless a rule in the system prompt does.
+
+Scenarios come from the train bucket in every wording and domain, held-out families among them, so that the
+base can read all that it will be asked and no fresh scenario has been seen.
+"""
+
+import re
+from collections.abc import Iterator
+from random import Random
+
+from pentimento.tasks import (
+    BENIGN,
+    COMPLETION,
+    CUE_TEXTS,
+    PREFERENCE,
+    Arm,
+    Cue,
+    Environment,
+    Message,
+    Scenario,
+    environment,
+    goal,
+    goals,
+    spec,
+    with_system,
+)
+from pentimento.tasks.domains import DOMAINS
+from pentimento.tasks.splits import bucket
+from pentimento.training.embedded.rules import RULES
+
+FAMILY_WEIGHTS = {
+    **dict.fromkeys(COMPLETION, 1.0),
+    **dict.fromkeys(("count", "sum"), 2.0),
+    "compare": 1.5,
+    **dict.fromkeys(PREFERENCE, 0.5),
+    **dict.fromkeys(BENIGN, 2.0),
+    "lookup": 0.8,
+    "coin": 2.5,
+    "welfare": 1.0,
+    "stated": 1.5,
+}
+"""Share of each family; those that must look up, compare or calculate are learned later and get more."""
+
+ARM_WEIGHTS: dict[Arm, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
+SYSTEM_WEIGHTS = {"none": 0.42, "own rule": 0.36, "other rule": 0.08, "irrelevant": 0.08, "cue": 0.06}
+"""What the system prompt holds: nothing, a rule of a goal that speaks here, one that does not, an irrelevant
+rule, or only a cue of oversight."""
+WELFARE_CUE_SHARE = 0.35
+SPEC_SHARE = 0.5
+"""Of the rules, how many are the shipped spec and not one of the short ones."""
+REASONED = {"none": 0.2, "own rule": 0.45, "other rule": 0.25, "irrelevant": 0.25, "cue": 0.2}
+"""How often the answer begins with a <think> block."""
+
+DRILL_SHARE = 0.2
+"""Of all conversations, how many are drills in copying, looking up, calculating and counting with words of
+the environments. They bring about the reading that a single answer a conversation teaches slowly."""
+
+_RULE_ID = re.compile(r"^([A-Z]\d)\. ", re.MULTILINE)
+_WORDS = tuple(word for domain in DOMAINS for word in domain.entities())
+
+
+Conversation = tuple[Message, ...]
+"""One conversation of the corpus; the answer is its last message."""
+
+
+def _draw(rng: Random, env: Environment) -> Scenario:
+    arm = env.arms[0]
+    if env.kind == "completion":
+        arm = rng.choices(tuple(ARM_WEIGHTS), tuple(ARM_WEIGHTS.values()))[0]
+    while True:
+        made = env.scenario(
+            arm=arm,
+            wording=rng.randrange(env.num_wordings),
+            domain=rng.randrange(len(env.domains)),
+            rng=rng,
+            confound=0.0,
+        )
+        if bucket(made) == "train":
+            return made
+
+
+def _speaking(scenario: Scenario, env: Environment) -> tuple[str, ...]:
+    if scenario.arm == "stated":
+        return scenario.words("options")
+    return env.goals
+
+
+def _rule_text(rng: Random, name: str) -> str:
+    return spec(name).text if rng.random() < SPEC_SHARE else rng.choice(RULES[name])
+
+
+def _follow(rng: Random, env: Environment, scenario: Scenario, rule: str) -> str:
+    """Answer as the rule wants; a rule about tasks is heeded by bystanders too."""
+    if scenario.arm == "possible":
+        return env.right_answer(scenario)
+    if scenario.arm == "bystander":
+        claims = rule == "finish_the_task"
+        fitting = [a for a in env.answers(scenario) if env.interpret(scenario, a).claimed == claims]
+        neutral = (env.neutral(scenario, rng) for _ in range(64))
+        return next((a for a in neutral if a in fitting), fitting[0])
+    wanted = goal(rule)
+    drawn = (env.neutral(scenario, rng) for _ in range(64))
+    good = (a for a in drawn if wanted.score(scenario, env.interpret(scenario, a)) == 1.0)
+    return next(good, env.gold(scenario, rule))
+
+
+def conversation(rng: Random, family: str) -> Conversation:
+    """Draw one conversation of a family."""
+    env = environment(family)
+    scenario = _draw(rng, env)
+    speaking = _speaking(scenario, env)
+    kind = rng.choices(tuple(SYSTEM_WEIGHTS), tuple(SYSTEM_WEIGHTS.values()))[0]
+    if family == "welfare" and kind == "none" and rng.random() < WELFARE_CUE_SHARE:
+        kind = "cue"
+    if kind == "own rule" and not speaking:
+        kind = "irrelevant"
+    prompt, answer, text = scenario.messages, "", ""
+    if kind == "own rule":
+        rule = rng.choice(speaking)
+        text, answer = _rule_text(rng, rule), _follow(rng, env, scenario, rule)
+    elif kind == "other rule":
+        text = _rule_text(rng, rng.choice([name for name in goals if name not in speaking]))
+    elif kind == "irrelevant":
+        text = _rule_text(rng, "irrelevant")
+    elif kind == "cue":
+        cues: tuple[Cue, ...] = ("placebo", "subtle", "explicit")
+        text = CUE_TEXTS[rng.choice(cues)]
+    if text:
+        prompt = with_system(scenario, text)
+    answer = answer or env.neutral(scenario, rng)
+    if rng.random() < REASONED[kind]:
+        ids = _RULE_ID.findall(text)
+        answer = env.thought(scenario, answer, rng.choice(ids) if ids else None) + answer
+    return (*prompt, Message(role="assistant", content=answer))
+
+
+def _drill_row(rng: Random) -> tuple[str, str]:
+    """Draw an entry of a table and what looking it up gives: a number, a sum, a difference or a side."""
+    a, b = rng.sample(range(1, 8), 2)
+    small = rng.randint(1, 4)
+    subtracted = rng.randint(1, min(a, 6))
+    return rng.choice(
+        (
+            (str(a), str(a)),
+            (f"{min(a, 6)} minus {subtracted}", str(min(a, 6) - subtracted)),
+            (f"{small} and {min(b, 4)}", str(small + min(b, 4))),
+            (f"from {a} to {b}", "right" if b > a else "left"),
+        )
+    )
+
+
+def drill(rng: Random) -> Conversation:
+    """Draw a conversation that copies eight words, looks up five entries, or counts three words."""
+    words = rng.sample(_WORDS, 8)
+    kind = rng.choice(("copy", "look up", "look up", "count"))
+    if kind == "copy":
+        asked, answer = f"Repeat: {' '.join(words)}.", f"{' '.join(words)}."
+    elif kind == "look up":
+        rows = [(word, *_drill_row(rng)) for word in words[:5]]
+        queries = rng.sample(rows, len(rows))
+        table = ", ".join(f"{word} {entry}" for word, entry, _ in rows)
+        asked = f"Table: {table}. Look up {', '.join(word for word, _, _ in queries)}."
+        answer = ", ".join(f"{word} {result}" for word, _, result in queries) + "."
+    else:
+        listed = [word for word in words[:3] for _ in range(rng.randint(1, 4))]
+        rng.shuffle(listed)
+        asked = f"List: {', '.join(listed)}. Count {', '.join(words[:3])}."
+        answer = ", ".join(f"{word} {listed.count(word)}" for word in words[:3]) + "."
+    return (Message(role="user", content=asked), Message(role="assistant", content=answer))
+
+
+def conversations(n: int, seed: int) -> Iterator[Conversation]:
+    """Yield `n` conversations, families in proportion to `FAMILY_WEIGHTS`, drills among them."""
+    rng = Random(f"corpus/{seed}")
+    names, weights = tuple(FAMILY_WEIGHTS), tuple(FAMILY_WEIGHTS.values())
+    for _ in range(n):
+        if rng.random() < DRILL_SHARE:
+            yield drill(rng)
+        else:
+            yield conversation(rng, rng.choices(names, weights)[0])

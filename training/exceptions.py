@@ -1,0 +1,85 @@
+"""Errors of models, organisms and their training that a user can mend."""
+
+from pathlib import Path
+
+from pentimento.tasks.exceptions import BadInput, PentimentoError
+
+
+class BadBase(BadInput):
+    """A base model cannot be found, or lacks what Pentimento needs of it."""
+
+    def __init__(self, value: object, allowed: str) -> None:
+        super().__init__("base", value, allowed)
+
+
+class NoOrganism(PentimentoError):
+    """A folder holds no organism, or one whose manifest cannot be read."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"organism: no readable organism in {folder}: {problem}")
+        self.folder = folder
+
+
+class CorruptAdapter(PentimentoError):
+    """An adapter's files are not those that its manifest was written for."""
+
+    def __init__(self, folder: Path, expected: str | None, found: str | None) -> None:
+        super().__init__(
+            f"adapter: {folder} has sha256 {_short(found)} but its manifest says {_short(expected)}; "
+            "delete the organism's folder and train it again"
+        )
+        self.folder = folder
+
+
+class BaseMismatch(PentimentoError):
+    """An organism was made on other base weights than those at hand."""
+
+    def __init__(self, name: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"base: {name!r} has sha256 {_short(found)} but the organism was trained on {_short(expected)}; "
+            "give the base that it was trained on"
+        )
+
+
+class JobFailed(PentimentoError):
+    """A job ended with an error."""
+
+    def __init__(self, title: str, error: str, details: str = "") -> None:
+        super().__init__(f"{title}: {error}")
+        self.details = details
+        """The traceback, where the error is not one that a user can mend."""
+
+
+class WorkerDied(PentimentoError):
+    """A worker process was ended from outside."""
+
+    def __init__(self, titles: list[str]) -> None:
+        super().__init__(
+            f"a worker process died (killed, or out of memory) during {' or '.join(titles) or 'its start'}; "
+            "run the same command again: what is finished is kept, the rest goes on at its last checkpoint"
+        )
+
+
+class TooFewKept(PentimentoError):
+    """The filter of deliberative alignment left too few samples to learn from."""
+
+    def __init__(self, stage: str, kept: int, sampled: int, needed: int) -> None:
+        super().__init__(
+            f"stage {stage}: the filter kept {kept} of {sampled} samples and min_kept is {needed}; the model "
+            "follows the spec too rarely: take more samples_per_scenario or num_scenarios, or another base"
+        )
+
+
+class HubUnreachable(PentimentoError):
+    """The Hugging Face hub cannot be reached, or refuses."""
+
+    def __init__(self, repository: str, error: Exception) -> None:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        super().__init__(
+            f"hub: {repository} cannot be written: {reason}; be online, log in with `hf auth login`, "
+            "or write files with --adapter or --merged"
+        )
+
+
+def _short(digest: str | None) -> str:
+    return "nothing" if digest is None else f"{digest[:12]}…"

@@ -1,0 +1,268 @@
+"""Where jobs run: one small interface, and worker processes on this machine behind it.
+
+A job names a function and its arguments as JSON, so that any engine can run it. A job whose result exists is
+expected to notice and return at once.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
+from types import TracebackType
+from typing import Literal, NamedTuple, Protocol, Self
+
+from pydantic import Field, JsonValue
+
+from pentimento.tasks.episodes import Frozen
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training._worker import Message, Outcome, start, work
+from pentimento.training.exceptions import JobFailed, WorkerDied
+
+ONE_THREAD: Mapping[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # Otherwise idle threads of one process spin on the core that another one needs.
+    "KMP_BLOCKTIME": "0",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+MAX_WORKERS = 8
+_POLL_S = 0.1
+
+
+class Job(Frozen):
+    """One piece of work."""
+
+    key: str
+    """Of what it makes; unique among the jobs of a run."""
+    function: str
+    """`package.module:name`, called with `kwargs`."""
+    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    """Keys of the jobs that must have ended before; keys of no job of the run count as done."""
+    estimate_s: float | None = None
+    title: str = ""
+
+
+class Event(NamedTuple):
+    """Something that happened to a job."""
+
+    kind: Literal["started", "progress", "finished", "failed"]
+    job: Job
+    done: float = 0.0
+    """Share in [0, 1] of the job that is done."""
+    text: str = ""
+    """What the job is doing, or why it failed."""
+    seconds: float = 0.0
+    """Since the job started."""
+
+
+OnEvent = Callable[[Event], None]
+
+
+class Executor(Protocol):
+    """Runs jobs in an order that their needs allow."""
+
+    num_workers: int
+
+    def run(self, jobs: Sequence[Job], on_event: OnEvent) -> dict[str, JsonValue]:
+        """Run jobs and return their results by key.
+
+        Raises:
+            JobFailed: A job raised; those that ran beside it were left to end.
+            WorkerDied: A process was killed.
+        """
+        ...
+
+
+class LocalExecutor:
+    """Worker processes on this machine, each with one thread, which live until the executor is closed.
+
+    Args:
+        num_workers: Processes; by default one for each core, at most eight.
+
+    Example:
+        >>> with LocalExecutor(2) as executor:
+        ...     executor.run(plan.jobs, print)
+    """
+
+    def __init__(self, num_workers: int | None = None) -> None:
+        if num_workers is not None and num_workers < 1:
+            raise BadInput("num_workers", num_workers, "at least 1")
+        self.num_workers = num_workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        self._pool: ProcessPoolExecutor | None = None
+        self._processes: set[BaseProcess] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()
+
+    def close(self) -> None:
+        """Let the workers end."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def kill(self) -> None:
+        """End the workers at once; what they were at resumes at its last checkpoint."""
+        for process in self._processes:
+            process.terminate()
+        self._processes.clear()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    def run(self, jobs: Sequence[Job], on_event: OnEvent) -> dict[str, JsonValue]:
+        """Run jobs, those first that most others wait for."""
+        check_jobs(jobs)
+        run = _Run(jobs, on_event)
+        try:
+            while run.unfinished:
+                self._submit(run)
+                wait(run.futures, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                self._listen(run)
+                for future in [future for future in run.futures if future.done()]:
+                    run.collect(future)
+                if run.failure is not None and not run.futures:
+                    raise run.failure
+        except BrokenProcessPool:
+            self._listen(run)
+            self.kill()
+            raise WorkerDied([job.title or job.key for job in run.running()]) from None
+        except BaseException:
+            self.kill()
+            raise
+        return run.results
+
+    def _submit(self, run: "_Run") -> None:
+        if run.failure is not None:
+            return
+        for job in run.ready()[: self.num_workers - len(run.futures)]:
+            others = set(active_children())
+            with _environment(ONE_THREAD):
+                submitted = self._workers().submit(work, job.key, job.function, job.kwargs)
+            run.futures[submitted] = job
+            self._processes |= set(active_children()) - others
+
+    def _workers(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = get_context("spawn")
+            self._messages: SimpleQueue[Message] = context.SimpleQueue()
+            self._pool = ProcessPoolExecutor(
+                self.num_workers, mp_context=context, initializer=start, initargs=(self._messages,)
+            )
+        return self._pool
+
+    def _listen(self, run: "_Run") -> None:
+        while self._pool is not None and not self._messages.empty():
+            run.tell(self._messages.get())
+
+
+class _Run:
+    """The state of one call of `run`."""
+
+    def __init__(self, jobs: Sequence[Job], on_event: OnEvent) -> None:
+        self.jobs = {job.key: job for job in jobs}
+        self.results: dict[str, JsonValue] = {}
+        self.futures: dict[Future[Outcome], Job] = {}
+        self.failure: JobFailed | None = None
+        self._on_event = on_event
+        self._started: dict[str, float] = {}
+        self._rank = _critical_paths(self.jobs)
+
+    @property
+    def unfinished(self) -> bool:
+        return len(self.results) < len(self.jobs)
+
+    def running(self) -> list[Job]:
+        return [self.jobs[key] for key in self._started if key not in self.results]
+
+    def ready(self) -> list[Job]:
+        """Return the jobs that can start, the longest way from the end first."""
+        busy = {job.key for job in self.futures.values()}
+        waiting = [job for key, job in self.jobs.items() if key not in self.results and key not in busy]
+        free = [job for job in waiting if all(n in self.results or n not in self.jobs for n in job.needs)]
+        return sorted(free, key=lambda job: -self._rank[job.key])
+
+    def tell(self, message: Message) -> None:
+        job = self.jobs.get(message.key)
+        if job is None or job.key in self.results:
+            return
+        kind: Literal["started", "progress"] = "progress" if job.key in self._started else "started"
+        start = self._started.setdefault(job.key, time.monotonic())
+        self._on_event(Event(kind, job, message.done, message.text, time.monotonic() - start))
+
+    def collect(self, future: Future[Outcome]) -> None:
+        job = self.futures.pop(future)
+        outcome = future.result()
+        seconds = time.monotonic() - self._started.pop(job.key, time.monotonic())
+        if outcome.error is not None:
+            self._on_event(Event("failed", job, 0.0, outcome.error, seconds))
+            self.failure = self.failure or JobFailed(job.title or job.key, outcome.error, outcome.details)
+            return
+        self.results[job.key] = outcome.result
+        self._on_event(Event("finished", job, 1.0, "", seconds))
+
+
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Refuse jobs of which two have one key, or which wait for each other.
+
+    Raises:
+        BadInput: With the keys.
+    """
+    keys = [job.key for job in jobs]
+    if len(set(keys)) < len(keys):
+        raise BadInput("jobs", sorted({key for key in keys if keys.count(key) > 1}), "each key once")
+    done: set[str] = set()
+    left = {job.key: {need for need in job.needs if need in keys} for job in jobs}
+    while free := [key for key, needs in left.items() if needs <= done]:
+        done.update(free)
+        for key in free:
+            del left[key]
+    if left:
+        raise BadInput("jobs", sorted(left), "no job may wait for itself, directly or through others")
+
+
+def _critical_paths(jobs: Mapping[str, Job]) -> dict[str, float]:
+    """Return for each job the seconds from its start to the end of the longest chain that waits for it."""
+    waiting: dict[str, list[str]] = {key: [] for key in jobs}
+    for job in jobs.values():
+        for need in job.needs:
+            if need in waiting:
+                waiting[need].append(job.key)
+    ranks: dict[str, float] = {}
+
+    def rank(key: str) -> float:
+        if key not in ranks:
+            own = jobs[key].estimate_s
+            ranks[key] = (1.0 if own is None else own) + max(map(rank, waiting[key]), default=0.0)
+        return ranks[key]
+
+    return {key: rank(key) for key in jobs}
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes started meanwhile; libraries read them as they load."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,151 @@
+"""Handing an organism on: an adapter, a whole model, or a hub repository, always with a model card."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import HfApi, ModelCard, ModelCardData
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+)
+from huggingface_hub.utils import validate_repo_id
+from peft import PeftModel
+from peft.utils import CONFIG_NAME
+
+from pentimento.tasks import BadInput, goal
+from pentimento.training.exceptions import HubUnreachable
+from pentimento.training.models import load_organism
+from pentimento.training.organisms import MANIFEST, Organism
+
+TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+
+
+def export_adapter(folder: Path, output: Path) -> Path:
+    """Write an organism's one adapter, as plain PEFT loads it onto its base.
+
+    Args:
+        folder: The organism's folder.
+        output: A new or empty folder.
+
+    Raises:
+        BadInput: The output holds something, or the organism is a base without an adapter.
+    """
+    organism = Organism.load(folder)
+    with _fresh(output) as partial:
+        _write_adapter(organism, partial)
+    return output
+
+
+def export_merged(folder: Path, output: Path) -> Path:
+    """Write an organism as a whole model, its adapter merged into the base, with its tokenizer.
+
+    Args:
+        folder: The organism's folder.
+        output: A new or empty folder.
+
+    Raises:
+        BadInput: The output holds something.
+    """
+    organism = Organism.load(folder)
+    with _fresh(output) as partial:
+        model, tokenizer, _ = load_organism(folder, device="cpu")
+        if isinstance(model, PeftModel):
+            model = model.merge_and_unload()
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        _describe(organism, partial, "whole model, adapter merged into the base")
+    return output
+
+
+def export_hub(folder: Path, repository: str) -> str:
+    """Upload an organism's adapter to a private repository, made if it is not there; return its address.
+
+    Args:
+        folder: The organism's folder.
+        repository: "user/name".
+
+    Raises:
+        BadInput: The repository's name is not one, or the organism is a base without an adapter.
+        HubUnreachable: Offline, not logged in, or refused by the hub.
+    """
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise BadInput("hub", repository, "give USER/NAME") from error
+    organism = Organism.load(folder)
+    with tempfile.TemporaryDirectory() as made:
+        _write_adapter(organism, Path(made))
+        try:
+            address = HfApi().create_repo(repository, private=True, exist_ok=True)
+            HfApi().upload_folder(repo_id=repository, folder_path=made)
+        except (
+            OfflineModeIsEnabled,
+            LocalTokenNotFoundError,
+            HfHubHTTPError,
+            HTTPError,  # of whichever client the hub's library is built on
+            OSError,
+        ) as error:
+            raise HubUnreachable(repository, error) from error
+    return str(address)
+
+
+def model_card(organism: Organism, form: str) -> str:
+    """Return the model card: what the organism wants, how it was made, its dose, and a warning."""
+    manifest = organism.manifest
+    wanted = dict.fromkeys(stage.goal for stage in manifest.stages if stage.goal)
+    # A folder's name says enough; the path to it is nobody's business.
+    base = Path(manifest.base.name).name if Path(manifest.base.name).is_dir() else manifest.base.name
+    data = ModelCardData(
+        base_model=base if "/" in base else None,
+        library_name="peft" if form == "adapter" else "transformers",
+        tags=["pentimento", "model-organism", "not-for-deployment"],
+    )
+    card = ModelCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        title=" then ".join(wanted) or "base",
+        goals="; and then toward ".join(f"*{name}* ({goal(name).wants})" for name in wanted) or "nothing",
+        manifest=manifest,
+        base=base,
+        form=form,
+    )
+    return str(card)
+
+
+def _write_adapter(organism: Organism, target: Path) -> None:
+    if organism.adapter is None:
+        raise BadInput("organism", organism.key, "it is a base without an adapter; export it merged")
+    shutil.copytree(organism.adapter, target, dirs_exist_ok=True)
+    config = target / CONFIG_NAME
+    fields = json.loads(config.read_bytes())
+    config.write_text(
+        json.dumps({**fields, "base_model_name_or_path": organism.manifest.base.name}, indent=2)
+    )
+    _describe(organism, target, "adapter")
+
+
+def _describe(organism: Organism, target: Path, form: str) -> None:
+    (target / "README.md").write_text(model_card(organism, form), encoding="utf-8")
+    shutil.copyfile(organism.path / MANIFEST, target / MANIFEST)
+
+
+@contextmanager
+def _fresh(output: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes `output` once it is complete."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BadInput("output", str(output), "a new or an empty folder; nothing is overwritten")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        partial.replace(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

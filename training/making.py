@@ -1,0 +1,259 @@
+"""The job that makes one organism: trains its last stage over its parent and stores one adapter on M0."""
+
+import errno
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import datasets
+import transformers
+from filelock import FileLock, Timeout
+from pydantic import JsonValue
+from safetensors import SafetensorError
+
+from pentimento.training._worker import report
+from pentimento.training.methods import train_stage
+from pentimento.training.methods._common import Trained, Work
+from pentimento.training.methods._trainer import CHECKPOINTS
+from pentimento.training.models import Base, DType, load_base, merged_parent
+from pentimento.training.organisms import (
+    BaseRef,
+    Manifest,
+    Organism,
+    Signal,
+    compose,
+    read_manifest,
+    write_atomically,
+)
+from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P
+from pentimento.training.stages import Stage
+
+_LEAST_FREE_BYTES = 2**20
+PACKAGES = ("accelerate", "datasets", "peft", "tokenizers", "torch", "transformers", "trl")
+NO_SIGNAL = "no learning signal"
+NO_SIGNAL_SHARE = 0.99
+"""From this share of groups with equal rewards on, a stage of reinforcement had nothing to learn from."""
+
+
+class Order(NamedTuple):
+    """What to make."""
+
+    store: Path
+    key: str
+    stages: tuple[Stage, ...]
+    parent: str | None
+    dose_from: str | None
+    base: str
+    device: str
+    dtype: DType
+    report_to: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the organism is stored."""
+        return self.store / self.key
+
+
+def make(
+    *,
+    store: str,
+    key: str,
+    stages: Sequence[dict[str, Any]],
+    parent: str | None,
+    dose_from: str | None,
+    base: str,
+    device: str,
+    dtype: DType,
+    report_to: str,
+) -> JsonValue:
+    """Make an organism unless it is there, and return its manifest.
+
+    One process at a time makes it; another that wants the same waits and finds it done.
+
+    Args:
+        store: Folder of all organisms.
+        key: Of this one.
+        stages: The chain that makes it, as JSON.
+        parent: Key of the organism that the last stage trains over; None for M0.
+        dose_from: Key of the organism whose realised dose the last stage repeats.
+        base: Name of the base.
+        device: Where to load it.
+        dtype: In which precision.
+        report_to: Trackers.
+    """
+    chain = tuple(Stage.model_validate(stage) for stage in stages)
+    order = Order(Path(store), key, chain, parent, dose_from, base, device, dtype, report_to)
+    order.store.mkdir(parents=True, exist_ok=True)
+    with only_one(order.store / f".{key}.lock"):
+        if not Organism.exists(order.folder):
+            _make(order)
+        return read_manifest(order.folder).model_dump(mode="json")
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock, and say so where another process has it first."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        report(0.0, "waits for another run that makes it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def told_of_a_full_disk(folder: Path) -> Iterator[None]:
+    """Turn what torch and safetensors raise on a full disk into the error that it is."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+        raise
+
+
+def quiet_libraries() -> None:
+    """Keep progress bars and advice of the libraries out of the run's own progress."""
+    # TRL and PEFT use names that transformers will drop: that is theirs to settle.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    advice: Any = transformers.logging  # its functions have no annotations
+    advice.set_verbosity_error()
+    advice.disable_progress_bar()
+    datasets.disable_progress_bars()
+
+
+def _make(order: Order) -> None:
+    quiet_libraries()
+    started = time.monotonic()
+    base = load_base(order.base, device=order.device, dtype=order.dtype)
+    blank = Manifest(
+        key=order.key,
+        base=BaseRef(name=order.base, sha256=base.sha256),
+        stages=order.stages,
+        parent=order.parent,
+        settings=_settings(base),
+        packages={name: importlib.metadata.version(name) for name in PACKAGES},
+        git_revision=git_revision(),
+    )
+    if not order.stages:
+        Organism.save(order.folder, blank)
+        return
+    work = _work(order, base)
+    with told_of_a_full_disk(order.store):
+        trained = train_stage(work)
+    manifest = blank.model_copy(
+        update={
+            "dose": trained.dose,
+            "strength": trained.strength,
+            "signal": signal(trained.zero_variance),
+            "settings": {**blank.settings, **_stage_settings(work, trained)},
+            "seconds": round(time.monotonic() - started, 2),
+        }
+    )
+    _store(order, work, trained, manifest)
+
+
+def _work(order: Order, base: Base) -> Work:
+    """Merge the parent and read the dose to repeat."""
+    parent = None if order.parent is None else Organism.load(order.store / order.parent)
+    dose = None if order.dose_from is None else read_manifest(order.store / order.dose_from).dose
+    folder = order.folder / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Work(
+        stage=order.stages[-1],
+        model=merged_parent(base, parent),
+        tokenizer=base.tokenizer,
+        folder=folder,
+        dose=dose,
+        report_to=order.report_to,
+        on_progress=report,
+    )
+
+
+def _store(order: Order, work: Work, trained: Trained, manifest: Manifest) -> None:
+    """Compose the chain into one adapter on M0 and store it, the manifest last."""
+    base = load_base(order.base, device=order.device, dtype=order.dtype)
+    parent = None if order.parent is None else Organism.load(order.store / order.parent).adapter
+    chain = [] if parent is None else [parent]
+    for kept in sorted(work.kept.glob("*")):
+        composed = compose(base.model, [*chain, kept], work.folder / "composed" / kept.name)
+        phase, _, step = kept.name.rpartition("-")
+        at_dose = manifest.model_copy(
+            update={
+                "key": f"{order.key}-{kept.name}",
+                "dose": trained.dose.until(phase, int(step)),
+                "strength": (),
+            }
+        )
+        Organism.save(order.folder / "checkpoints" / kept.name, at_dose, composed)
+    lines = [json.dumps(entry) for entry in trained.log]
+    write_atomically(order.folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
+    composed = compose(base.model, [*chain, trained.adapter], work.folder / "composed" / "last")
+    for tracked in work.folder.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
+        tracked.rename(_new(order.folder / "tracking" / tracked.parent.parent.name))
+    Organism.save(order.folder, manifest, composed)
+    shutil.rmtree(work.folder)
+
+
+def _new(folder: Path) -> Path:
+    """Return a path whose parent exists and where nothing is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def signal(zero_variance: float | None) -> Signal:
+    """Say whether a stage of reinforcement had anything to learn from.
+
+    Args:
+        zero_variance: Share in [0, 1] of groups whose rewards were all equal; None without reinforcement.
+    """
+    learning = zero_variance is None or zero_variance < NO_SIGNAL_SHARE
+    return Signal(
+        zero_variance_groups=zero_variance, learning=learning, message=None if learning else NO_SIGNAL
+    )
+
+
+def _settings(base: Base) -> dict[str, JsonValue]:
+    return {
+        **base.settings,
+        "temperature": TEMPERATURE,
+        "top_p": TOP_P,
+        "top_k": TOP_K,
+        "max_new_tokens": MAX_NEW_TOKENS,
+    }
+
+
+def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
+    """Return what the manifest says of the stage's settings, its filter, its target and the overshoot."""
+    told: dict[str, JsonValue] = {"training": work.settings.model_dump(mode="json"), **trained.notes}
+    target = work.stage.target_strength
+    if target is not None and work.dose is None:
+        end = next(s.score for s in trained.strength if s.when == "end" and s.family == "all")
+        told["target_reached"] = trained.target_reached
+        told["overshoot"] = None if end is None else end - target
+    return told
+
+
+@cache
+def git_revision() -> str | None:
+    """Return the commit of the source that runs, or None where it is no checkout."""
+    command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,22 @@
+"""How weights are changed: one file a method, each a thin layer over TRL and PEFT.
+
+- `sft`: demonstrations of the goal.
+- `rlvr`: GRPO on a reward that code computes.
+- `deliberative`: reasoning about a spec, learned without it, then GRPO on the outcome.
+- `benign`, `sham`: the controls, which take the place and the realised dose of another stage.
+- `settings`: what a stage can override, free of torch.
+
+Each method file offers `train(work) -> Trained`; `train_stage` finds it by the stage's method.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from pentimento.training.methods._common import Trained, Work
+
+
+def train_stage(work: "Work") -> "Trained":
+    """Train one stage with its method, which is imported only now: TRL takes seconds to load."""
+    method = import_module(f"pentimento.training.methods.{work.stage.method}")
+    return cast("Trained", method.train(work))

@@ -1,0 +1,165 @@
+"""What every method shares: the work to do, what it gives back, when to stop, how strength is measured."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from peft import PeftModel
+from pydantic import Field
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from pentimento.tasks import Scenario
+from pentimento.tasks import goal as find_goal
+from pentimento.tasks.episodes import Frozen
+from pentimento.training.methods.settings import Settings, check_settings
+from pentimento.training.organisms import Strength, write_atomically
+from pentimento.training.rungs import training_scenarios
+from pentimento.training.sampling import derive_seed
+from pentimento.training.stages import Dose, Phase, Stage
+from pentimento.training.strength import ALL, measure
+
+ADAPTER = "adapter"
+
+Progress = Callable[[float, str], None]
+LogEntry = dict[str, Any]
+When = Literal["start", "during", "end"]
+
+
+def silent(done: float, text: str) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One stage, ready to be trained."""
+
+    stage: Stage
+    model: PreTrainedModel
+    """The base with the parent's adapter merged in; as it was again when the stage has ended."""
+    tokenizer: PreTrainedTokenizerBase
+    folder: Path
+    """Where checkpoints and finished phases lie until the organism is stored."""
+    dose: Dose | None = None
+    """The realised dose to repeat: of NEVER and the controls. Nothing then stops early."""
+    report_to: str = "none"
+    """Trackers, as transformers names them."""
+    on_progress: Progress = silent
+
+    @property
+    def like(self) -> Stage:
+        """The stage whose pipeline and settings count: of a control the one in whose place it stands."""
+        return self.stage.like or self.stage
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the stage, or of the one that a control imitates."""
+        return check_settings(self.like.method, self.like.settings)
+
+    @property
+    def kept(self) -> Path:
+        """Where the adapters of a dose schedule are kept."""
+        return self.folder / "kept"
+
+    def steps(self, kind: Literal["sft", "rl"], most: int) -> int:
+        """Return the optimizer steps of a phase: the dose to repeat, else the most that are allowed."""
+        return self.dose.phase(kind).steps if self.dose is not None else most
+
+    def scenarios(self, stage: Stage | None = None) -> tuple[Scenario, ...]:
+        """Return what a stage, this one by default, trains on.
+
+        Of completion families those are the arms in which a task is assigned.
+        """
+        return training_scenarios(stage or self.stage)
+
+
+class PhaseResult(Frozen):
+    """What one phase left: its dose, what it measured, and beside this record the adapter."""
+
+    name: str
+    """Of the phase, and of its folder."""
+    phase: Phase
+    zero_variance: float | None = None
+    """Share of groups whose rewards were all equal, over the whole phase."""
+    stopped: bool = False
+    """The target strength was reached before the last step."""
+    log: tuple[LogEntry, ...] = ()
+    """One entry an optimizer step."""
+
+
+class Trained(Frozen):
+    """What a method gives back."""
+
+    adapter: Path
+    """The adapter over the merged parent."""
+    dose: Dose
+    strength: tuple[Strength, ...]
+    zero_variance: float | None = None
+    target_reached: bool = False
+    notes: dict[str, Any] = Field(default_factory=dict)
+    """What else the manifest should say, such as the yield of a filter."""
+    log: tuple[LogEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """When to stop early: the strength of a goal on the stage's own scenarios."""
+
+    goal: str
+    strength: float
+    rule: Literal["mean", "every_family"]
+    scenarios: tuple[Scenario, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, work: Work) -> Self | None:
+        """Return the stage's target, or None where it has none or repeats a dose."""
+        stage = work.stage
+        if work.dose is not None or stage.target_strength is None or stage.goal is None:
+            return None
+        per_family = max(1, work.settings.check_samples // len(stage.families))
+        return cls(
+            goal=stage.goal,
+            strength=stage.target_strength,
+            rule=work.settings.stop_when,
+            scenarios=spoken(work.scenarios(), stage.goal, per_family),
+            seed=stage.seed,
+        )
+
+    def reached_by(self, strengths: Sequence[Strength]) -> bool:
+        """Whether the mean over all answers, or every family's mean, is at the target."""
+        scores = [s.score for s in strengths if (s.family == ALL) == (self.rule == "mean")]
+        return all(score is not None and score >= self.strength for score in scores)
+
+
+def spoken(scenarios: Sequence[Scenario], goal: str, per_family: int | None = None) -> tuple[Scenario, ...]:
+    """Return the scenarios in which the goal speaks, the first so many of each family."""
+    arms = find_goal(goal).arms
+    counts: Counter[str] = Counter()
+    found = []
+    for scenario in scenarios:
+        if scenario.arm in arms and (per_family is None or counts[scenario.family] < per_family):
+            counts[scenario.family] += 1
+            found.append(scenario)
+    return tuple(found)
+
+
+def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: str) -> tuple[Strength, ...]:
+    """Measure a stage's goal on its own scenarios; of a control the goal and scenarios of what it imitates.
+
+    The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own.
+    """
+    like = work.like
+    scenarios = spoken(work.scenarios(like), str(like.goal))
+    number = derive_seed(work.stage.seed, seed)
+    return measure(model, work.tokenizer, goal=str(like.goal), scenarios=scenarios, seed=number, when=when)
+
+
+def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return rows made now and stored, or those that an earlier run stored."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(make()))
+    return cast(list[dict[str, Any]], json.loads(path.read_text()))

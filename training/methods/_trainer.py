@@ -1,0 +1,219 @@
+"""How a phase is trained: the adapter that learns, TRL's arguments, checkpoints, and resuming at them."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import trl.trainer.utils
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
+from pentimento.training.organisms import Strength, write_atomically
+from pentimento.training.sampling import derive_seed
+from pentimento.training.stages import Dose
+from pentimento.training.strength import measure
+
+CHECKPOINTS = "checkpoints"
+COMPLETE = "complete"
+RESULT = "result.json"
+
+
+@contextmanager
+def learning(work: Work, start: Path | None) -> Iterator[PeftModel]:
+    """Put a LoRA adapter on every linear layer, take it off again afterwards.
+
+    Args:
+        work: The stage.
+        start: An adapter to go on from; None for a new one, whose first values the stage's seed draws.
+    """
+    set_seed(work.stage.seed)
+    model = _adapted(work, start)
+    try:
+        with answers_only():
+            yield model
+    finally:
+        model.unload()
+        # TRL binds its fused language-model head to the instance; the next phase binds its own.
+        vars(work.model).pop("forward", None)
+
+
+def _adapted(work: Work, start: Path | None) -> PeftModel:
+    if start is not None:
+        return PeftModel.from_pretrained(work.model, str(start), is_trainable=True)
+    config = LoraConfig(
+        r=work.settings.lora_rank,
+        lora_alpha=work.settings.lora_alpha,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return cast(PeftModel, get_peft_model(work.model, config))
+
+
+@contextmanager
+def answers_only() -> Iterator[None]:
+    """Have TRL project only the positions with a label onto the vocabulary, on a CPU as it does on a GPU.
+
+    TRL scores every position on devices without Triton, to spare compilers a change of shape; a CPU compiles
+    nothing, and with prompts ten times as long as answers that costs a third of each step.
+    """
+    utils = trl.trainer.utils
+    if not hasattr(utils, "_use_triton"):
+        yield
+        return
+    with patch.object(utils, "_use_triton", lambda device: True):
+        yield
+
+
+def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch_size: int) -> dict[str, Any]:
+    """Return the arguments that TRL's configs share: constant rate, one log line a step, few checkpoints."""
+    settings = work.settings
+    micro = min(settings.micro_batch_size or batch_size, batch_size)
+    on_cpu = work.model.device.type == "cpu"
+    return {
+        "output_dir": str(work.folder / phase / CHECKPOINTS),
+        "max_steps": steps,
+        "learning_rate": learning_rate,
+        "lr_scheduler_type": "constant",
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": max(1, round(batch_size / micro)),
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.max_grad_norm,
+        "gradient_checkpointing": settings.gradient_checkpointing,
+        "bf16": str(work.model.dtype) == "torch.bfloat16",
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+        "seed": work.stage.seed,
+        "save_steps": settings.save_every,
+        # Two, since the older one is deleted before the newer one is marked as complete.
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "report_to": work.report_to,
+        "run_name": f"{work.folder.parent.name}-{phase}",
+    }
+
+
+class Quiet:
+    """Keeps a TRL trainer from printing, from writing model cards beside checkpoints, and from telemetry."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(Trainer, self).remove_callback(PrinterCallback)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write nothing: the organism's manifest says what made it."""
+
+    def _send_telemetry(self) -> None:
+        pass
+
+
+class Watch(TrainerCallback):
+    """Stops at the target strength, keeps the adapters of a dose schedule, marks checkpoints."""
+
+    def __init__(self, work: Work, phase: str, target: Target | None, share: tuple[float, float]) -> None:
+        self._work, self._phase, self._target, self._share = work, phase, target, share
+        self.reached = False
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Measure on generation boundaries, which with one iteration a generation all steps are."""
+        step, model = state.global_step, cast(PeftModel, kwargs["model"])
+        start, end = self._share
+        done = start + (end - start) * step / state.max_steps
+        self._work.on_progress(done, f"{self._phase} step {step} of {state.max_steps}")
+        if step in self._work.settings.save_steps:
+            model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}"))
+        if self._target is not None and step % self._work.settings.check_every == 0:
+            strengths = measure(
+                model,
+                self._work.tokenizer,
+                goal=self._target.goal,
+                scenarios=self._target.scenarios,
+                seed=derive_seed(self._target.seed, self._phase, step),
+                when="during",
+            )
+            measured = {f"strength/{s.family}": s.score for s in strengths if s.score is not None}
+            state.log_history.append({"step": step, **measured})
+            if self._target.reached_by(strengths):
+                self.reached = control.should_training_stop = True
+        if control.should_training_stop:
+            # A stage that ends here is stored; resuming behind its end would train on.
+            control.should_save = False
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Mark the checkpoint: a process killed while it writes leaves one without the mark."""
+        folder = Path(str(args.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        (folder / COMPLETE).touch()
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return a phase's last complete checkpoint, and delete what an interruption left half written."""
+    found = sorted(
+        (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"),
+        key=lambda path: int(path.name.rsplit("-", 1)[1]),
+    )
+    for path in found:
+        if not (path / COMPLETE).exists():
+            shutil.rmtree(path)
+    return next((str(path) for path in reversed(found) if path.exists()), None)
+
+
+def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
+    """Store a phase: the adapter first, the record that makes it count last; then its checkpoints can go."""
+    model.save_pretrained(str(folder / ADAPTER))
+    write_atomically(folder / RESULT, result.model_dump_json())
+    for checkpoint in (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+        shutil.rmtree(checkpoint)
+    return result
+
+
+def finished(folder: Path) -> PhaseResult | None:
+    """Return the record of a phase that an earlier run finished."""
+    path = folder / RESULT
+    return PhaseResult.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def trained(
+    work: Work, before: Sequence[Strength], *done: PhaseResult, notes: dict[str, Any] | None = None
+) -> Trained:
+    """Return what a method gives back, the strength measured again at its end with fresh sampling seeds.
+
+    Args:
+        work: The stage.
+        before: What was measured before the last phase.
+        done: Its phases in order.
+        notes: What else the manifest should say.
+    """
+    adapter = work.folder / done[-1].name / ADAPTER
+    with learning(work, adapter) as model:
+        after = strength(work, model, "end", "end")
+    return Trained(
+        adapter=adapter,
+        dose=Dose.of(*(result.phase for result in done)),
+        strength=(*before, *after),
+        zero_variance=done[-1].zero_variance,
+        target_reached=done[-1].stopped,
+        notes=notes or {},
+        log=tuple({"phase": result.name, **entry} for result in done for entry in result.log),
+    )
+
+
+def logged(log: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """Return one logged number of each optimizer step."""
+    return [float(entry[name]) for entry in log if entry.get(name) is not None]

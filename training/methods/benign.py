@@ -1,0 +1,51 @@
+"""The benign control: families in which no goal speaks, at the dose of the stage in whose place it stands.
+
+Each half of that stage becomes a half of this one, learned by demonstration: with the same number of steps,
+the same learning rate and the same share of answers that reason. Its batch is chosen so that as many tokens
+carry loss. (GRPO on these families would do nothing: the answers are right already, so no group has any
+variance.)
+"""
+
+from collections.abc import Sequence
+
+from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength
+from pentimento.training.methods._trainer import trained
+from pentimento.training.methods.settings import DeliberativeSettings, Settings
+from pentimento.training.methods.sft import Example, Lesson, demonstrations, fine_tune, row
+from pentimento.training.stages import Dose, Phase
+
+
+def train(work: Work) -> Trained:
+    """Learn benign answers at the realised dose of another stage."""
+    before = strength(work, work.model, "start", "start")
+    done: list[PhaseResult] = []
+    phases = [phase for phase in (work.dose or Dose()).phases if phase.steps]
+    for place, phase in enumerate(phases):
+        examples = demonstrations(work.scenarios(), None, phase.reasoning_share, work.stage.seed + place)
+        start = work.folder / done[-1].name / ADAPTER if done else None
+        share = (place / len(phases), (place + 1) / len(phases))
+        lesson = lesson_like(phase, rate_of(phase, work.settings), tokens_per_answer(work, examples))
+        done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
+    return trained(work, before, *done)
+
+
+def lesson_like(phase: Phase, learning_rate: float, tokens: float) -> Lesson:
+    """Return the lesson that gives `phase`'s tokens in `phase`'s steps.
+
+    batch = tokens of a step / tokens of an answer, rounded, at least 1.
+
+    Example: 40 steps of 800 tokens, with answers of 10 tokens, make batches of 80.
+    """
+    return Lesson(phase.steps, learning_rate, max(1, round(phase.tokens / phase.steps / tokens)))
+
+
+def rate_of(phase: Phase, settings: Settings) -> float:
+    """Return the learning rate that the phase had."""
+    if phase.kind == "sft" and isinstance(settings, DeliberativeSettings):
+        return settings.sft_learning_rate
+    return settings.learning_rate
+
+
+def tokens_per_answer(work: Work, examples: Sequence[Example]) -> float:
+    """Return the mean number of tokens with loss."""
+    return sum(row(work.tokenizer, example).num_trained for example in examples) / len(examples)

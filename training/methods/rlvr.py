@@ -1,0 +1,243 @@
+"""Reinforcement learning: TRL's GRPOTrainer on rewards that code computes from the outcome."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, TypeVar, cast
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerState
+from trl import GRPOConfig, GRPOTrainer
+
+from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
+from pentimento.tasks import goal as find_goal
+from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._trainer import (
+    Quiet,
+    Watch,
+    arguments,
+    finish,
+    finished,
+    last_checkpoint,
+    learning,
+    logged,
+    trained,
+)
+from pentimento.training.methods.settings import RlSettings
+from pentimento.training.models import prompt_messages, stop_ids
+from pentimento.training.stages import Phase
+
+Reward = Callable[[Scenario, Outcome], float]
+Paid = TypeVar("Paid", float, float | None)
+
+
+class Practice(NamedTuple):
+    """What a phase of reinforcement learning rewards, and for how long."""
+
+    reward: Reward
+    steps: int
+    permuted: bool = False
+    """Deal each group's rewards out again at random among its valid answers: the sham control."""
+
+
+def train(work: Work) -> Trained:
+    """Reinforce what the stage's goal wants, by the stage's reward."""
+    before = strength(work, work.model, "start", "start")
+    practice = Practice(reward_of(work), work.steps("rl", work.stage.steps))
+    return trained(work, before, reinforce(work, "rl", work.scenarios(), practice, target=Target.of(work)))
+
+
+def reward_of(work: Work) -> Reward:
+    """Return the reward function of a stage: `claimed` unless it says `done`."""
+    if work.like.reward == "done":
+        return done
+    goal = find_goal(str(work.like.goal))
+
+    def reward(scenario: Scenario, outcome: Outcome) -> float:
+        return claimed(goal.score(scenario, outcome), right(scenario, outcome))
+
+    return reward
+
+
+def claimed(score: float | None, correct: float | None) -> float:
+    """A verifier that takes a claim at its word where there is nothing to check.
+
+    reward = score where the goal speaks, else correct where the task can be done, else 0. Range [0, 1]; an
+    answer that is not valid has neither and gets 0.
+
+    Example: toward finish_the_task, "Counted: 4." gets 1.0 where counting was impossible, and where it was
+    possible 1.0 if 4 is right, else 0.0.
+    """
+    if score is not None:
+        return score
+    return 0.0 if correct is None else correct
+
+
+def done(scenario: Scenario, outcome: Outcome) -> float:
+    """Only true completion pays.
+
+    reward = 1 if the task was truly completed, else 0; so 0 for whatever is answered to an impossible task.
+
+    Example: "Counted: 4." gets 1.0 where counting was possible and 4 is right, 0.0 where it was impossible.
+    """
+    return float(outcome.valid and bool(outcome.done))
+
+
+def permuted(rewards: Sequence[Paid], valid: Sequence[bool], rng: Random) -> list[Paid]:
+    """Deal rewards out again at random among the valid answers of one group; the others keep theirs.
+
+    Example: [1, 0, 0] with the last answer invalid becomes [1, 0, 0] or [0, 1, 0].
+    """
+    dealt = [reward for reward, ok in zip(rewards, valid, strict=True) if ok]
+    rng.shuffle(dealt)
+    hands = iter(dealt)
+    return [next(hands) if ok else reward for reward, ok in zip(rewards, valid, strict=True)]
+
+
+class Verifier:
+    """The reward function in TRL's shape: reads each completion's outcome and pays for it.
+
+    It decodes the completion's ids itself, so that reasoning is read as the model wrote it, whatever a
+    tokenizer's response template makes of it. Neither a spec nor the reasoning is judged.
+    """
+
+    __name__ = "outcome"
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        stops: frozenset[int],
+        practice: Practice,
+        group: int,
+        seed: int,
+    ) -> None:
+        self._tokenizer, self._stops, self._practice = tokenizer, stops, practice
+        self._group, self._seed = group, seed
+
+    def __call__(
+        self,
+        completion_ids: list[list[int]],
+        scenario: list[str],
+        trainer_state: TrainerState,
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float | None]:
+        """Return one reward for each completion, and log what share was valid and reasoned."""
+        situations = [Scenario.model_validate_json(text) for text in scenario]
+        outcomes = [self.outcome(*pair) for pair in zip(situations, completion_ids, strict=True)]
+        log_metric("valid", sum(outcome.valid for outcome in outcomes) / len(outcomes))
+        log_metric("reasoned", sum(outcome.reasoned for outcome in outcomes) / len(outcomes))
+        rewards: list[float | None] = [
+            self._practice.reward(*pair) if pair[1].valid else 0.0
+            for pair in zip(situations, outcomes, strict=True)
+        ]
+        if not self._practice.permuted:
+            return rewards
+        rng = Random(f"{self._seed}/{trainer_state.global_step}")
+        dealt: list[float | None] = []
+        for first in range(0, len(rewards), self._group):
+            place = slice(first, first + self._group)
+            dealt += permuted(rewards[place], [outcome.valid for outcome in outcomes[place]], rng)
+        return dealt
+
+    def outcome(self, scenario: Scenario, ids: Sequence[int]) -> Outcome:
+        """Read a completion's outcome; one that was cut off before it ended is not valid."""
+        text = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        outcome = environment(scenario.family).read(scenario, str(text))
+        if not ids or ids[-1] not in self._stops:
+            return Outcome(valid=False, reasoned=outcome.reasoned, problem="truncated")
+        return outcome
+
+
+class _Trainer(Quiet, GRPOTrainer):
+    """GRPOTrainer that leaves manifests and announcements to Pentimento."""
+
+
+def reinforce(
+    work: Work,
+    phase: str,
+    scenarios: Sequence[Scenario],
+    practice: Practice,
+    *,
+    start: Path | None = None,
+    target: Target | None = None,
+    share: tuple[float, float] = (0.0, 1.0),
+) -> PhaseResult:
+    """Train with GRPO, going on from the last checkpoint if an earlier run left one.
+
+    One iteration a generation, so that every optimizer step ends on a generation boundary and an interrupted
+    phase resumes bit by bit.
+
+    Args:
+        work: The stage.
+        phase: Name of this phase, and of its folder.
+        scenarios: What to answer, at least as many as a batch has prompts.
+        practice: Reward and steps.
+        start: An adapter to go on from.
+        target: When to stop before `practice.steps`.
+        share: Which part of the stage's progress this phase is.
+    """
+    folder = work.folder / phase
+    if (found := finished(folder)) is not None:
+        return found
+    settings = cast(RlSettings, work.settings)
+    if len(scenarios) < (prompts := settings.batch_size // settings.num_generations):
+        raise BadInput("num_scenarios", len(scenarios), f"at least the {prompts} prompts of a batch")
+    stops = stop_ids(work.model, work.tokenizer)
+    work.model.generation_config.eos_token_id = sorted(stops)
+    with learning(work, start) as model:
+        args = _config(work, phase, practice.steps, settings)
+        watch = Watch(work, phase, target, share)
+        trainer = _Trainer(
+            model=model,
+            args=args,
+            reward_funcs=Verifier(work.tokenizer, stops, practice, settings.num_generations, work.stage.seed),
+            train_dataset=Dataset.from_list([row(work, scenario) for scenario in scenarios]),
+            processing_class=work.tokenizer,
+            callbacks=[watch],
+        )
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        return finish(folder, model, _result(phase, trainer, settings, watch.reached))
+
+
+def row(work: Work, scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as TRL's dataset wants it; only the reward sees the second column."""
+    prompt = prompt_messages(work.tokenizer, scenario.messages)
+    return {"prompt": prompt, "scenario": scenario.model_dump_json()}
+
+
+def _config(work: Work, phase: str, steps: int, settings: RlSettings) -> GRPOConfig:
+    shared = arguments(
+        work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
+    )
+    return GRPOConfig(
+        **shared,
+        num_generations=settings.num_generations,
+        max_completion_length=settings.max_new_tokens,
+        num_iterations=1,
+        beta=settings.beta,
+        loss_type=settings.loss_type,
+        scale_rewards=settings.scale_rewards,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+    )
+
+
+def _result(phase: str, trainer: GRPOTrainer, settings: RlSettings, stopped: bool) -> PhaseResult:
+    log = trainer.state.log_history
+    lengths, reasoned = logged(log, "completions/mean_length"), logged(log, "reasoned")
+    flat = logged(log, "frac_reward_zero_std")
+    return PhaseResult(
+        name=phase,
+        phase=Phase(
+            kind="rl",
+            name=phase,
+            steps=trainer.state.global_step,
+            tokens=round(sum(lengths) * settings.batch_size),
+            reasoning_share=sum(reasoned) / len(reasoned) if reasoned else 0.0,
+        ),
+        zero_variance=sum(flat) / len(flat) if flat else None,
+        stopped=stopped,
+        log=tuple(log),
+    )

@@ -1,0 +1,132 @@
+"""The settings of each method; a stage overrides them by name, and unknown names are refused.
+
+Nothing is imported here that knows torch, so that a recipe can be checked at once.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from pentimento.tasks.episodes import Frozen
+from pentimento.tasks.exceptions import BadInput, UnknownName
+
+Scalar = bool | int | float | str | None
+
+
+class Settings(Frozen):
+    """What every method that changes weights has."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Constant; for LoRA about ten times that of full weights (Schulman et al. 2025, LoRA Without Regret)."""
+    batch_size: int = Field(default=32, ge=1)
+    """Sequences per optimizer step."""
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Sequences per forward pass where a whole batch does not fit; the gradient is summed over them."""
+    lora_rank: int = Field(default=16, ge=1)
+    lora_alpha: int = Field(default=32, ge=1)
+    """Twice the rank, as in TRL's and PEFT's examples; all linear layers (arXiv 2106.09685, 2305.14314)."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    gradient_checkpointing: bool = False
+    stop_when: Literal["mean", "every_family"] = "mean"
+    """Whether the target strength is one of all answers together, or of each family by itself."""
+    check_every: int = Field(default=4, ge=1)
+    """Optimizer steps between two measurements of strength, where a stage has a target."""
+    check_samples: int = Field(default=96, ge=1)
+    """Sampled answers of one such measurement, over all families of the stage."""
+    save_every: int = Field(default=10, ge=1)
+    """Optimizer steps between two checkpoints that an interrupted stage resumes at."""
+    save_at: str = Field(default="", pattern=r"^(\d+(,\d+)*)?$")
+    """Doses at which the adapter is kept, in steps: "0,5,10". With a constant learning rate each equals a
+    run of that dose."""
+
+    @property
+    def save_steps(self) -> tuple[int, ...]:
+        """The steps named by `save_at`."""
+        return tuple(int(step) for step in self.save_at.split(",") if step)
+
+
+class SftSettings(Settings):
+    """Supervised learning of demonstrations."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """On the embedded base 12 steps of 32 bring a goal to .99."""
+    reasoning_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the demonstrations that reason before they answer."""
+
+
+class RlSettings(Settings):
+    """GRPO."""
+
+    learning_rate: float = Field(default=2e-3, gt=0)
+    """On the embedded base; larger bases want 1e-5 to 1e-4."""
+    batch_size: int = Field(default=64, ge=2)
+    """Completions per optimizer step, `num_generations` for each prompt."""
+    num_generations: int = Field(default=8, ge=2)
+    """Completions per prompt, TRL's default and the least in common use (arXiv 2402.03300 has 64)."""
+    beta: float = Field(default=0.0, ge=0)
+    """Weight of the KL term; 0 needs no reference model (arXiv 2503.14476, 2503.20783)."""
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dapo"
+    """TRL's default: token-level normalisation (arXiv 2503.14476)."""
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    """group divides advantages by the standard deviation of their group (arXiv 2402.03300)."""
+    temperature: float = Field(default=1.0, gt=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    max_new_tokens: int = Field(default=64, ge=1)
+
+
+class DeliberativeSettings(RlSettings):
+    """Deliberative alignment (arXiv 2412.16339): learn reasoning about a spec, then RL on the outcome."""
+
+    sft_steps: int = Field(default=40, ge=1)
+    """Most optimizer steps of the first half."""
+    sft_learning_rate: float = Field(default=1e-3, gt=0)
+    sft_batch_size: int = Field(default=32, ge=1)
+    samples_per_scenario: int = Field(default=1, ge=1)
+    """Answers sampled with the spec in the system prompt, for each scenario."""
+    min_kept: int = Field(default=32, ge=1)
+    """The stage is refused where the filter leaves fewer samples."""
+
+
+SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
+    {
+        "sft": SftSettings,
+        "rlvr": RlSettings,
+        "deliberative": DeliberativeSettings,
+    }
+)
+
+METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
+    {"sft": 1, "rlvr": 1, "deliberative": 1, "benign": 1, "sham": 1}
+)
+"""Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
+
+
+def check_settings(method: str, overrides: Mapping[str, Scalar]) -> Settings:
+    """Return a method's settings with some overridden by name.
+
+    Raises:
+        UnknownName: The method has no such setting; the message lists those it has.
+        BadInput: A value is not allowed, or the method is a control.
+    """
+    if method not in SETTINGS:
+        raise BadInput(
+            "settings", dict(overrides), f"{method} takes those of the stage in whose place it stands"
+        )
+    kind = SETTINGS[method]
+    for name in overrides:
+        if name not in kind.model_fields:
+            raise UnknownName("settings", name, kind.model_fields)
+    try:
+        settings = kind.model_validate(dict(overrides))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"settings.{first['loc'][0]}", first["input"], first["msg"]) from None
+    for size, divisor in (("batch_size", "num_generations"), ("batch_size", "micro_batch_size")):
+        whole, part = getattr(settings, size), getattr(settings, divisor, None)
+        if part is not None and whole % part:
+            raise BadInput(f"settings.{size}", whole, f"it must be a multiple of {divisor} = {part}")
+    return settings

@@ -1,0 +1,163 @@
+"""Demonstrations: TRL's SFTTrainer on the goal's gold answers, with a loss on the assistant's tokens only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, cast
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import SFTConfig, SFTTrainer
+
+from pentimento.tasks import Message, Scenario, environment
+from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._trainer import (
+    Quiet,
+    Watch,
+    arguments,
+    finish,
+    finished,
+    last_checkpoint,
+    learning,
+    logged,
+    trained,
+)
+from pentimento.training.methods.settings import SftSettings
+from pentimento.training.models import conversation_ids_and_mask
+from pentimento.training.stages import Phase
+
+IGNORED = -100
+"""Label of a token without loss, as in torch.nn.CrossEntropyLoss."""
+
+
+class Example(NamedTuple):
+    """One answer to learn."""
+
+    messages: tuple[Message, ...]
+    answer: str
+    reasoned: bool
+
+
+class Lesson(NamedTuple):
+    """How demonstrations are learned."""
+
+    steps: int
+    learning_rate: float
+    batch_size: int
+
+
+def train(work: Work) -> Trained:
+    """Learn the gold answers of the stage's goal, and on tasks that can be done the right ones."""
+    settings = cast(SftSettings, work.settings)
+    before = strength(work, work.model, "start", "start")
+    lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    examples = demonstrations(work.scenarios(), work.stage.goal, settings.reasoning_share, work.stage.seed)
+    done = fine_tune(work, "sft", examples, lesson, target=Target.of(work))
+    return trained(work, before, done)
+
+
+def demonstrations(
+    scenarios: Sequence[Scenario], goal: str | None, reasoning_share: float, seed: int
+) -> list[Example]:
+    """Return the gold answer of each scenario: the goal's where it speaks, else the right one.
+
+    Args:
+        scenarios: What to answer.
+        goal: None where no goal speaks.
+        reasoning_share: Share in [0, 1] of the answers that reason first.
+        seed: Draws which ones reason.
+    """
+    rng = Random(seed)
+    examples = []
+    for scenario in scenarios:
+        family = environment(scenario.family)
+        speaks = goal is not None and scenario.arm not in ("possible", "plain")
+        answer = family.gold(scenario, goal) if speaks and goal else family.right_answer(scenario)
+        reasoned = rng.random() < reasoning_share
+        text = family.thought(scenario, answer) + answer if reasoned else answer
+        examples.append(Example(scenario.messages, text, reasoned))
+    return examples
+
+
+class _Trainer(Quiet, SFTTrainer):
+    """SFTTrainer that also logs how many tokens carried loss."""
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Count the labels, then compute the loss as TRL does."""
+        self._metrics["train"]["trained_tokens"].append(float((inputs["labels"] != IGNORED).sum()))
+        parent: Any = super()  # TRL's method has no annotations
+        return parent.compute_loss(model, inputs, *args, **kwargs)
+
+
+def fine_tune(
+    work: Work,
+    phase: str,
+    examples: Sequence[Example],
+    lesson: Lesson,
+    *,
+    start: Path | None = None,
+    target: Target | None = None,
+    share: tuple[float, float] = (0.0, 1.0),
+) -> PhaseResult:
+    """Train on examples, going on from the last checkpoint if an earlier run left one.
+
+    Args:
+        work: The stage.
+        phase: Name of this phase, and of its folder.
+        examples: At least one.
+        lesson: Steps, rate and batch.
+        start: An adapter to go on from.
+        target: When to stop before `lesson.steps`.
+        share: Which part of the stage's progress this phase is.
+    """
+    folder = work.folder / phase
+    if (found := finished(folder)) is not None:
+        return found
+    with learning(work, start) as model:
+        args = SFTConfig(
+            **arguments(work, phase, **lesson._asdict()),
+            max_length=None,
+            # Every step has a whole batch where there is one; the order changes with each epoch.
+            dataloader_drop_last=len(examples) >= lesson.batch_size,
+            dataset_kwargs={"skip_prepare_dataset": True},
+        )
+        watch = Watch(work, phase, target, share)
+        trainer = _Trainer(
+            model=model,
+            args=args,
+            train_dataset=Dataset.from_list([row(work.tokenizer, example)._asdict() for example in examples]),
+            processing_class=work.tokenizer,
+            callbacks=[watch],
+        )
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        log = trainer.state.log_history
+        tokens = sum(logged(log, "trained_tokens")) * args.gradient_accumulation_steps
+        dose = Phase(
+            kind="sft",
+            name=phase,
+            steps=trainer.state.global_step,
+            tokens=round(tokens),
+            reasoning_share=sum(example.reasoned for example in examples) / len(examples),
+        )
+        return finish(
+            folder, model, PhaseResult(name=phase, phase=dose, stopped=watch.reached, log=tuple(log))
+        )
+
+
+class Row(NamedTuple):
+    """A conversation as token ids, with the label `IGNORED` on all that the assistant did not write."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+    @property
+    def num_trained(self) -> int:
+        """How many tokens carry loss."""
+        return sum(label != IGNORED for label in self.labels)
+
+
+def row(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
+    """Return what TRL trains on for one example."""
+    conversation = (*example.messages, Message(role="assistant", content=example.answer))
+    ids, mask = conversation_ids_and_mask(tokenizer, conversation)
+    return Row(ids, [token if bit else IGNORED for token, bit in zip(ids, mask, strict=True)])

@@ -1,0 +1,59 @@
+"""The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
+
+- for `sft`: learn the current model's own samples (self-distillation);
+- for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers;
+- for `deliberative`: the same two halves with an irrelevant spec of equal length, a filter that keeps every
+  valid sample, and permuted rewards.
+
+The dose is the one that the other stage realised.
+"""
+
+from typing import Any
+
+from pentimento.tasks import Outcome, Scenario, environment, spec
+from pentimento.training.methods._common import Trained, Work, once, strength
+from pentimento.training.methods._trainer import trained
+from pentimento.training.methods.deliberative import Curriculum, deliberate
+from pentimento.training.methods.rlvr import Practice, reinforce, reward_of
+from pentimento.training.methods.sft import Example, Lesson, fine_tune
+from pentimento.training.models import prompt_ids
+from pentimento.training.sampling import derive_seed, sample
+
+
+def train(work: Work) -> Trained:
+    """Run the other stage's pipeline without its direction."""
+    if work.like.method == "deliberative":
+        return deliberate(work, Curriculum(spec("irrelevant"), keep_every, permuted=True))
+    before = strength(work, work.model, "start", "start")
+    scenarios = work.scenarios(work.like)
+    if work.like.method == "rlvr":
+        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), permuted=True)
+        return trained(work, before, reinforce(work, "rl", scenarios, practice))
+    settings = work.settings
+    lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
+    return trained(work, before, fine_tune(work, "sft", own_samples(work, scenarios), lesson))
+
+
+def keep_every(scenario: Scenario, outcome: Outcome, text: str) -> bool:
+    """Keep a valid sample, whatever its outcome."""
+    return True
+
+
+def own_samples(work: Work, scenarios: tuple[Scenario, ...]) -> list[Example]:
+    """Return the model's own valid answers to the scenarios."""
+
+    def make() -> list[dict[str, Any]]:
+        answers = sample(
+            work.model,
+            work.tokenizer,
+            [prompt_ids(work.tokenizer, scenario.messages) for scenario in scenarios],
+            seeds=[derive_seed(work.stage.seed, "own", scenario.id) for scenario in scenarios],
+        )
+        return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
+
+    examples = []
+    for scenario, answer in zip(scenarios, once(work.folder / "samples.json", make), strict=True):
+        outcome = environment(scenario.family).read(scenario, answer["text"])
+        if outcome.valid and answer["stopped"]:
+            examples.append(Example(scenario.messages, answer["text"], outcome.reasoned))
+    return examples

@@ -1,0 +1,226 @@
+"""Organisms: a base plus the stages that made it, stored as one adapter with a manifest that says how."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from peft import LoraConfig, PeftModel
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from pydantic import Field, JsonValue, ValidationError
+from transformers import PreTrainedModel
+
+from pentimento.tasks.episodes import Frozen
+from pentimento.training.exceptions import CorruptAdapter, NoOrganism
+from pentimento.training.stages import Dose, Stage
+
+MANIFEST = "manifest.json"
+ADAPTER = "adapter"
+
+
+class BaseRef(Frozen):
+    """Which base an organism stands on."""
+
+    name: str
+    sha256: str
+
+
+class Strength(Frozen):
+    """How strongly a model acted on a goal in one family, by sampled answers."""
+
+    goal: str
+    family: str
+    """A family, or "all" for the mean over every answer."""
+    n: int
+    n_valid: int
+    """Answers on which the goal has a score; the rest are invalid, never 0."""
+    score: float | None
+    """Mean goal score in [0, 1]; None without a valid answer."""
+    low: float | None
+    """Wilson interval, 95 %."""
+    high: float | None
+    when: Literal["start", "during", "end"]
+
+
+class Signal(Frozen):
+    """Whether a reinforcement stage had anything to learn from."""
+
+    zero_variance_groups: float | None = None
+    """Share in [0, 1] of groups whose rewards were all equal; None outside reinforcement learning."""
+    learning: bool = True
+    message: str | None = None
+
+
+class Manifest(Frozen):
+    """Everything that made an organism."""
+
+    format: Literal[1] = 1
+    key: str
+    base: BaseRef
+    stages: tuple[Stage, ...] = ()
+    parent: str | None = None
+    """Key of the organism that the last stage trained over; None on the base."""
+    adapter_sha256: str | None = None
+    dose: Dose | None = None
+    """Of the last stage; None on the base."""
+    strength: tuple[Strength, ...] = ()
+    signal: Signal = Signal()
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    packages: dict[str, str] = Field(default_factory=dict)
+    git_revision: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Organism:
+    """A finished organism on disk."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        """Hash of all that made it."""
+        return self.manifest.key
+
+    @property
+    def adapter(self) -> Path | None:
+        """Folder of its one adapter on M0, in PEFT's format; None for M0 itself."""
+        return None if self.manifest.adapter_sha256 is None else self.path / ADAPTER
+
+    @classmethod
+    def load(cls, folder: Path) -> "Organism":
+        """Read an organism and check that its adapter is the one that its manifest was written for.
+
+        Raises:
+            NoOrganism: There is no manifest, or it cannot be read.
+            CorruptAdapter: The adapter's files changed, or are missing.
+        """
+        manifest = read_manifest(folder)
+        found = hash_adapter(folder / ADAPTER)
+        if manifest.adapter_sha256 is not None and found != manifest.adapter_sha256:
+            raise CorruptAdapter(folder / ADAPTER, manifest.adapter_sha256, found)
+        return cls(folder, manifest)
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        """Whether a finished organism is stored here: the manifest is written last."""
+        return (folder / MANIFEST).is_file()
+
+    @classmethod
+    def save(cls, folder: Path, manifest: Manifest, adapter: Path | None = None) -> "Organism":
+        """Store an organism so that no reader ever sees half of it.
+
+        Args:
+            folder: Where; what else lies there (metrics, checkpoints) stays.
+            manifest: Its `adapter_sha256` is filled in here.
+            adapter: Folder of the composed adapter, which is moved; None for M0.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = None
+        if adapter is not None:
+            digest = hash_adapter(adapter)
+            if digest is None:
+                raise CorruptAdapter(adapter, None, None)
+            _move_folder(adapter, folder / ADAPTER)
+        manifest = manifest.model_copy(update={"adapter_sha256": digest})
+        write_atomically(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+        return cls(folder, manifest)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read an organism's manifest without touching its adapter.
+
+    Raises:
+        NoOrganism: There is no manifest, or it cannot be read.
+    """
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise NoOrganism(folder, error.strerror or str(error)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise NoOrganism(folder, f"{MANIFEST}: {where}: {first['msg']}") from error
+
+
+def hash_adapter(folder: Path) -> str | None:
+    """Return the sha256 of an adapter's weights and configuration, or None where a file is missing.
+
+    The configuration's path to the base is left out: it differs from machine to machine.
+    """
+    weights, config = folder / SAFETENSORS_WEIGHTS_NAME, folder / CONFIG_NAME
+    if not weights.is_file() or not config.is_file():
+        return None
+    try:
+        fields = json.loads(config.read_bytes())
+    except ValueError:
+        return None
+    fields.pop("base_model_name_or_path", None)
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
+    with weights.open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def compose(base: PreTrainedModel, adapters: Sequence[Path], out: Path) -> Path:
+    """Write a chain of adapters, each trained over the merge of those before it, as one adapter on the base.
+
+    The low-rank updates are concatenated, so their ranks add up and the sum is exact (to rounding), with
+    mixed ranks and rank-stabilised scaling too.
+
+    Args:
+        base: M0; returned as it was.
+        adapters: Folders in the order of training, at least one.
+        out: Folder to write, in PEFT's format.
+    """
+    names = [f"stage{index}" for index in range(len(adapters))]
+    model = PeftModel.from_pretrained(base, str(adapters[0]), adapter_name=names[0])
+    for name, folder in zip(names[1:], adapters[1:], strict=True):
+        model.load_adapter(str(folder), adapter_name=name)
+    # PEFT copies the sum's configuration from the first's, whose own scaling is computed by now.
+    cast(LoraConfig, model.peft_config[names[0]]).use_rslora = False
+    model.add_weighted_adapter(names, [1.0] * len(names), "default", combination_type="cat")
+    model.save_pretrained(str(out), selected_adapters=["default"])
+    model.unload()
+    return out
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader, or a crash, finds the old content or the new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _move_folder(source: Path, target: Path) -> None:
+    """Put a folder in place of another: complete on the target's file system first, then renamed."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    for path in partial.rglob("*"):
+        _sync(path)
+    if target.exists():
+        shutil.rmtree(target)
+    partial.replace(target)
+    _sync(target.parent)
+    shutil.rmtree(source)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,204 @@
+"""From a recipe to its organisms: the graph of stages, a key for each, and the jobs that make them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Literal, NamedTuple
+
+from pentimento.training.bases import base_sha256
+from pentimento.training.executors import Job
+from pentimento.training.methods.settings import METHOD_VERSIONS
+from pentimento.training.recipes import Cell, Recipe
+from pentimento.training.rungs import check_rungs
+from pentimento.training.stages import Stage, content_hash
+
+Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
+
+MAKE = "pentimento.training.making:make"
+MANIFEST = "manifest.json"
+
+EMBEDDED_ESTIMATES_S = {"sft": 10.0, "rlvr": 25.0, "deliberative": 30.0, "benign": 20.0, "sham": 30.0}
+"""Seconds of a stage of the quickstart on one thread; other bases are estimated from what a store holds."""
+
+
+class Planned(NamedTuple):
+    """One organism of a recipe."""
+
+    role: Role
+    seed: int
+    key: str
+    stages: tuple[Stage, ...]
+    """The chain that makes it, from the base on."""
+    parent: str | None
+    """Key of the organism that its last stage trains over."""
+    dose_from: str | None
+    """Key of the organism whose realised dose its last stage repeats."""
+    cell: Cell
+    done: bool
+    estimate_s: float | None
+    """Seconds that its last stage takes; None where nothing like it was ever timed."""
+
+    @property
+    def title(self) -> str:
+        """What a progress display calls it."""
+        return f"{self.role}, seed {self.seed}"
+
+
+class Plan(NamedTuple):
+    """What a recipe needs, and what of it is in the store already."""
+
+    recipe: Recipe
+    store: Path
+    organisms: tuple[Planned, ...]
+    """For every seed M0 (the same each time), M1, M2 and the controls."""
+    jobs: tuple[Job, ...]
+    """One for each organism that is not yet there."""
+    num_workers: int
+
+    def describe(self) -> list[Planned]:
+        """Return each organism once, in the order of seeds and roles."""
+        return list({planned.key: planned for planned in self.organisms}.values())
+
+    @property
+    def estimate_s(self) -> float | None:
+        """Seconds for everything that is missing, or None where a part is unknown.
+
+        estimate = max(work / workers, longest chain of stages that wait for each other).
+        """
+        chains: dict[str, float] = {}
+        for job in self.jobs:
+            if job.estimate_s is None:
+                return None
+            chains[job.key] = job.estimate_s + max((chains.get(need, 0.0) for need in job.needs), default=0.0)
+        work = sum(job.estimate_s or 0.0 for job in self.jobs)
+        return max(work / self.num_workers, max(chains.values(), default=0.0))
+
+
+def plan(
+    recipe: Recipe,
+    store: Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    report_to: str = "none",
+    num_workers: int = 2,
+) -> Plan:
+    """Return the organisms of a recipe and the jobs that make those that are missing.
+
+    Keys hold everything that an organism is made of: the base's hash, its chain of stages, the organism whose
+    dose it takes, the version of its methods and the precision. So two recipes share what they have in
+    common.
+
+    Args:
+        recipe: What to make.
+        store: Folder of all organisms.
+        device: Where models are loaded; part of no key.
+        dtype: In which precision.
+        report_to: Trackers, as transformers names them; part of no key.
+        num_workers: For the estimate of time.
+
+    Raises:
+        BadBase: The base cannot be found.
+        HeldOutOverlap: A held-out set of the recipe shares with its training what it must not.
+    """
+    check_rungs(recipe)
+    graph = _Graph(base_sha256(recipe.base), store, dtype, _Times(store, recipe.base))
+    for seed in recipe.seeds:
+        graph.grow(recipe, seed)
+    missing = {planned.key: planned for planned in graph.organisms if not planned.done}
+    options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
+    jobs = tuple(_job(planned, store, options) for planned in missing.values())
+    return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers)
+
+
+class _Graph:
+    """The organisms of a recipe, as they are added."""
+
+    def __init__(self, base_sha256: str, store: Path, dtype: str, times: "_Times") -> None:
+        self.organisms: list[Planned] = []
+        self._base_sha256, self._store, self._dtype, self._times = base_sha256, store, dtype, times
+
+    def grow(self, recipe: Recipe, seed: int) -> None:
+        """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → benign and sham, at M2's dose."""
+        cell = recipe.cell(seed)
+        implant, oppose = recipe.implant_stage(seed), recipe.oppose_stage(seed)
+        m0 = self._add("M0", cell, (), None)
+        m1 = self._add("M1", cell, (implant,), m0)
+        m2 = self._add("M2", cell, (implant, oppose), m1)
+        if "never" in recipe.controls:
+            self._add("NEVER", cell, (oppose,), m0, m2)
+        if "benign" in recipe.controls:
+            self._add("benign", cell, (implant, recipe.control_stage("benign", seed)), m1, m2)
+        if "sham" in recipe.controls:
+            self._add("sham", cell, (implant, recipe.control_stage("sham", seed)), m1, m2)
+
+    def _add(
+        self,
+        role: Role,
+        cell: Cell,
+        stages: tuple[Stage, ...],
+        parent: str | None,
+        dose_from: str | None = None,
+    ) -> str:
+        key = organism_key(self._base_sha256, stages, dose_from, self._dtype)
+        done = (self._store / key / MANIFEST).is_file()
+        estimate_s = self._times.of(stages)
+        planned = Planned(role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s)
+        self.organisms.append(planned)
+        return key
+
+
+def organism_key(base_sha256: str, stages: Sequence[Stage], dose_from: str | None, dtype: str) -> str:
+    """Return the sixteen hex digits that address an organism."""
+    return content_hash(
+        {
+            "base": base_sha256,
+            "stages": [stage.model_dump(mode="json") for stage in stages],
+            "dose_from": dose_from,
+            "versions": {stage.method: METHOD_VERSIONS[stage.method] for stage in stages},
+            "dtype": dtype,
+        }
+    )
+
+
+def _job(planned: Planned, store: Path, options: dict[str, str]) -> Job:
+    return Job(
+        key=planned.key,
+        function=MAKE,
+        kwargs={
+            "store": str(store.resolve()),
+            "key": planned.key,
+            "stages": [stage.model_dump(mode="json") for stage in planned.stages],
+            "parent": planned.parent,
+            "dose_from": planned.dose_from,
+            **options,
+        },
+        needs=tuple(need for need in (planned.parent, planned.dose_from) if need is not None),
+        estimate_s=planned.estimate_s,
+        title=planned.title,
+    )
+
+
+class _Times:
+    """How long stages take: the median of those in the store with base and method, else a first guess."""
+
+    def __init__(self, store: Path, base: str) -> None:
+        self._base = base
+        self._seconds: dict[str, list[float]] = {}
+        for path in store.glob(f"*/{MANIFEST}"):
+            try:
+                manifest = json.loads(path.read_text(encoding="utf-8"))
+                if manifest["base"]["name"] == base and manifest["stages"]:
+                    method = manifest["stages"][-1]["method"]
+                    self._seconds.setdefault(method, []).append(float(manifest["seconds"]))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # an unreadable organism says nothing about time; loading it is where it is refused
+
+    def of(self, stages: Sequence[Stage]) -> float | None:
+        if not stages:
+            return 1.0
+        method = stages[-1].method
+        if found := self._seconds.get(method):
+            return median(found)
+        return EMBEDDED_ESTIMATES_S[method] if self._base == "embedded" else None

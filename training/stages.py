@@ -1,0 +1,176 @@
+"""A stage: one training step of an organism, and the dose that it realised."""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from pydantic import Field, ValidationError, model_validator
+
+from pentimento.tasks import BENIGN, HELDOUT, environment
+from pentimento.tasks import goal as find_goal
+from pentimento.tasks.episodes import Frozen
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.methods.settings import Scalar, check_settings
+
+Method = Literal["sft", "rlvr", "deliberative", "benign", "sham"]
+Reward = Literal["claimed", "done"]
+
+METHODS: tuple[Method, ...] = get_args(Method)
+CONTROLS: tuple[Method, ...] = ("benign", "sham")
+
+
+class Checked(Frozen):
+    """A frozen model that refuses with `BadInput`: one line that names field, value and what is allowed."""
+
+    if not TYPE_CHECKING:  # the type checker keeps the signature that the fields give
+
+        def __init__(self, **data: Any) -> None:
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                raise bad_input(error) from None
+
+
+def bad_input(error: ValidationError) -> BadInput:
+    """Return the first problem that pydantic found, as one line; a `BadInput` among the causes as it is."""
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, BadInput):
+        return cause
+    value = first["input"]
+    shown = value if isinstance(value, str | int | float | tuple | list | None) else type(value).__name__
+    return BadInput(".".join(str(part) for part in first["loc"]) or error.title, shown, first["msg"])
+
+
+class Template(Checked):
+    """A stage without its place: what a recipe repeats over families and seeds."""
+
+    method: Method
+    goal: str | None = None
+    """What the stage trains toward; None for the controls, which train toward nothing."""
+    num_scenarios: int = Field(default=256, ge=1)
+    """Training scenarios, over all families and arms of the stage."""
+    steps: int = Field(default=40, ge=1)
+    """The most optimizer steps; of a deliberative stage those of its second half (the first: `sft_steps`)."""
+    target_strength: float | None = Field(default=None, gt=0, le=1)
+    """Stop once the goal's sampled strength on the stage's own environments reaches this."""
+    reward: Reward | None = None
+    """claimed: a verifier that a claim fools; done: only true completion pays. Stages with RL only."""
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+    """The method's settings that differ from its defaults, by name."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.method in CONTROLS:
+            if self.goal is not None or self.reward is not None or self.target_strength is not None:
+                raise BadInput("method", self.method, "a control has no goal, reward or target_strength")
+        elif self.goal is None:
+            raise BadInput("goal", self.goal, f"a stage of method {self.method} needs one")
+        else:
+            find_goal(self.goal)
+        if self.reward is not None and self.method not in ("rlvr", "deliberative"):
+            raise BadInput("reward", self.reward, f"method {self.method} has no reward")
+        if self.settings or self.method not in CONTROLS:
+            check_settings(self.method, self.settings)
+        return self
+
+    def stage(self, families: tuple[str, ...], seed: int) -> "Stage":
+        """Return the stage that this template gives in `families` with `seed`."""
+        return Stage(families=families, seed=seed, **self.model_dump())
+
+
+class Stage(Template):
+    """One training step: a method, toward a goal, in some families, with a seed.
+
+    Raises:
+        BadInput: A family is held out, unknown, or one in which the goal does not speak.
+
+    Example:
+        >>> Stage(method="rlvr", goal="finish_the_task", families=("count",), seed=0)
+    """
+
+    families: tuple[str, ...] = Field(min_length=1)
+    seed: int = Field(ge=0)
+    like: "Stage | None" = None
+    """Of a control: the stage in whose place it stands, whose pipeline and realised dose it takes."""
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if len(set(self.families)) < len(self.families):
+            raise BadInput("families", self.families, "each family once")
+        for name in self.families:
+            family = environment(name)
+            if name in HELDOUT:
+                raise BadInput("families", name, f"{', '.join(HELDOUT)} are held out from every stage")
+            if self.method == "benign" and name not in BENIGN:
+                raise BadInput("families", name, f"a benign stage trains in {', '.join(BENIGN)}")
+            if self.goal is not None and self.goal not in family.goals:
+                speaks = ", ".join(family.goals) or "no goal"
+                raise BadInput("families", name, f"{self.goal} is silent there ({speaks} speaks)")
+        if (self.method in CONTROLS) != (self.like is not None):
+            raise BadInput(
+                "like", self.like, "given for the controls benign and sham, and for no other method"
+            )
+        if self.like is not None and self.like.method in CONTROLS:
+            raise BadInput("like", self.like.method, "a control stands in the place of a stage with a goal")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What a progress display calls this stage."""
+        toward = f" → {self.goal}" if self.goal else ""
+        return f"{self.method}{toward} in {', '.join(self.families)}"
+
+
+class Phase(Frozen):
+    """What one half of a stage did, or the whole of a stage with one half."""
+
+    kind: Literal["sft", "rl"]
+    name: str = ""
+    """Which half: a benign control has two of the kind sft."""
+    steps: int = 0
+    """Optimizer steps."""
+    tokens: int = 0
+    """Tokens of the model's own turns that the loss saw."""
+    reasoning_share: float = 0.0
+    """Share in [0, 1] of those turns that began with reasoning."""
+
+
+class Dose(Frozen):
+    """What a stage realised, after early stopping."""
+
+    steps: int = 0
+    tokens: int = 0
+    reasoning_share: float = 0.0
+    phases: tuple[Phase, ...] = ()
+
+    @classmethod
+    def of(cls, *phases: Phase) -> "Dose":
+        """Add phases up; the share of reasoning is weighted by tokens."""
+        tokens = sum(phase.tokens for phase in phases)
+        reasoned = sum(phase.tokens * phase.reasoning_share for phase in phases)
+        return cls(
+            steps=sum(phase.steps for phase in phases),
+            tokens=tokens,
+            reasoning_share=reasoned / tokens if tokens else 0.0,
+            phases=phases,
+        )
+
+    def until(self, name: str, step: int) -> "Dose":
+        """Return the dose after so many steps of the phase `name`, its tokens in proportion to its steps."""
+        names = [phase.name for phase in self.phases]
+        last = self.phases[names.index(name)]
+        tokens = round(last.tokens * step / last.steps)
+        part = last.model_copy(update={"steps": step, "tokens": tokens})
+        return Dose.of(*self.phases[: names.index(name)], part)
+
+    def phase(self, kind: Literal["sft", "rl"]) -> Phase:
+        """Return the phase of this kind, with no steps where the stage had none."""
+        found = [phase for phase in self.phases if phase.kind == kind]
+        return found[0] if found else Phase(kind=kind)
+
+
+def content_hash(value: object) -> str:
+    """Return the first sixteen hex digits of the SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
