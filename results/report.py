@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from pentimento._files import write_atomically
 from pentimento.results import pages
 from pentimento.results._drawing import standalone
-from pentimento.results._files import write_atomically
 from pentimento.results.analysis import analyse, thresholds_of
 from pentimento.results.examples import pick
 from pentimento.results.figures import FigureName, draw

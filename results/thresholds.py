@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import stats
 
-from pentimento.results._files import write_atomically
+from pentimento._files import write_atomically
 from pentimento.results.contrasts import Table, paired, table
 from pentimento.results.gaps import OVERSIGHT_CUES, concealment_of
 from pentimento.results.hypotheses import ALPHA

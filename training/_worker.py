@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import signal
 import threading
 import traceback
 from collections.abc import Callable
@@ -52,8 +51,7 @@ def report(done: float, text: str) -> None:
 
 
 def start(messages: "SimpleQueue[Message]") -> None:
-    """Prepare a worker process: Ctrl-C is its parent's business, and it ends when the parent has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker process: it ends when the parent has ended."""
     # Registered first and so run last: what comes after is seconds of taking torch apart.
     atexit.register(os._exit, 0)
     _State.messages = messages

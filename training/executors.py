@@ -5,6 +5,7 @@ expected to notice and return at once.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -151,7 +152,7 @@ class LocalExecutor:
             return
         for job in run.ready()[: self.num_workers - len(run.futures)]:
             others = set(active_children())
-            with _environment(ONE_THREAD):
+            with _environment(ONE_THREAD), _unheard(signal.SIGINT):
                 submitted = self._workers().submit(work, job.key, job.function, job.kwargs)
             run.futures[submitted] = job
             self._processes |= set(active_children()) - others
@@ -251,6 +252,16 @@ def _critical_paths(jobs: Mapping[str, Job]) -> dict[str, float]:
         return ranks[key]
 
     return {key: rank(key) for key in jobs}
+
+
+@contextmanager
+def _unheard(number: signal.Signals) -> Iterator[None]:
+    """Keep a signal waiting; processes started meanwhile never hear it, from their first instruction on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

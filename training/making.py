@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue
 from safetensors import SafetensorError
 
+from pentimento._files import write_atomically
 from pentimento.training._worker import report
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Trained, Work
@@ -32,7 +33,6 @@ from pentimento.training.organisms import (
     Signal,
     compose,
     read_manifest,
-    write_atomically,
 )
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P
 from pentimento.training.stages import Stage

@@ -14,6 +14,7 @@ from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from pydantic import Field, JsonValue, ValidationError
 from transformers import PreTrainedModel
 
+from pentimento._files import sync, write_atomically
 from pentimento.tasks.episodes import Frozen
 from pentimento.training.exceptions import CorruptAdapter, NoOrganism
 from pentimento.training.stages import Dose, Stage
@@ -190,37 +191,15 @@ def compose(base: PreTrainedModel, adapters: Sequence[Path], out: Path) -> Path:
     return out
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader, or a crash, finds the old content or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
 def _move_folder(source: Path, target: Path) -> None:
     """Put a folder in place of another: complete on the target's file system first, then renamed."""
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial)
     for path in partial.rglob("*"):
-        _sync(path)
+        sync(path)
     if target.exists():
         shutil.rmtree(target)
     partial.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
     shutil.rmtree(source)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

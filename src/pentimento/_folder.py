@@ -9,8 +9,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from pentimento._files import write_atomically
 from pentimento.results import Report, summary
-from pentimento.results._files import write_atomically
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import Recipe
 

@@ -9,11 +9,11 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
+from pentimento._files import write_atomically
 from pentimento._folder import RunFolder, print_summary
 from pentimento._progress import duration, shown
 from pentimento.evals import _registry, suite
 from pentimento.results import write_report
-from pentimento.results._files import write_atomically
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import runner

@@ -1,6 +1,7 @@
 """Jobs run in the order that they need, and whatever ends them is told in one line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,8 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
     parent = subprocess.Popen([sys.executable, str(script), str(note)], stderr=subprocess.DEVNULL)
     wait_until(lambda: note.exists() and bool(note.read_text().strip()))
     worker = int(note.read_text())
+    [blocked] = re.findall(r"SigBlk:\t(\w+)", Path(f"/proc/{worker}/status").read_text())
+    assert int(blocked, 16) >> (signal.SIGINT - 1) & 1  # Ctrl-C is the parent's business
     parent.send_signal(number)
     assert parent.wait(timeout=60) != 0
     wait_until(lambda: not Path(f"/proc/{worker}").exists())

@@ -1,7 +1,6 @@
 """An organism is one adapter on M0: equal to its chain, loaded by plain PEFT, checked by its manifest."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,20 +186,6 @@ def test_storing_keeps_what_else_lies_in_the_folder(tiny: Base, tmp_path: Path) 
     (tmp_path / "metrics.jsonl").write_text("{}\n")
     Organism.save(tmp_path, manifest(tiny))
     assert (tmp_path / "metrics.jsonl").read_text() == "{}\n"
-
-
-def test_a_text_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "run.json"
-    organisms.write_atomically(path, "old")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        organisms.write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_manifest_survives_the_round_trip() -> None:

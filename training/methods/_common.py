@@ -11,11 +11,12 @@ from peft import PeftModel
 from pydantic import Field
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from pentimento._files import write_atomically
 from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.training.methods.settings import Settings, check_settings
-from pentimento.training.organisms import Strength, write_atomically
+from pentimento.training.organisms import Strength
 from pentimento.training.rungs import training_scenarios
 from pentimento.training.sampling import derive_seed
 from pentimento.training.stages import Dose, Phase, Stage

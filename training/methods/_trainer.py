@@ -20,8 +20,9 @@ from transformers import (
 )
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from pentimento._files import write_atomically
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
-from pentimento.training.organisms import Strength, write_atomically
+from pentimento.training.organisms import Strength
 from pentimento.training.sampling import derive_seed
 from pentimento.training.stages import Dose
 from pentimento.training.strength import measure
