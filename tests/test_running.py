@@ -121,7 +121,7 @@ def jobs() -> tuple[Job, Job]:
     """Two jobs of ten foreseen seconds each."""
     return (
         Job(key="a", function="m:f", estimate_s=10, title="first"),
-        Job(key="b", function="m:f", estimate_s=10, needs=("a",)),
+        Job(key="b", function="m:f", estimate_s=10, needs=("a",), title="second"),
     )
 
 
@@ -149,8 +149,14 @@ def test_progress_is_shown(terminal: bool) -> None:
         on_event(Event("progress", first, done=0.5, text="step 3 [of 6]"))
         on_event(Event("finished", first, done=1.0, seconds=3))
         on_event(Event("started", second))
-    if not terminal:
-        [line] = console.export_text().splitlines()
+        on_event(Event("progress", second, done=0.5, text="step 1 [of 2]"))
+    said = console.export_text()
+    if terminal:
+        assert "second" in said
+        assert "step 1 [of 2]" in said
+        assert "1 of 2 jobs" in said
+    else:
+        [line] = said.splitlines()
         assert line.startswith("[1/2] first, 3 s; ")
         assert line.endswith(" left")
 

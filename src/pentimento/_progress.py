@@ -85,7 +85,8 @@ class _Bars:
         self._num_jobs = len(jobs)
         self._num_done = 0
         self._started = time.monotonic()
-        title, told = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[told]}")
+        title = TextColumn("{task.description}", markup=False)
+        told = TextColumn("{task.fields[told]}", markup=False)
         self._all, self._each = (Progress(title, BarColumn(20), told) for _ in range(2))
         self._total = self._all.add_task("", total=1.0, told="")
         self._rows: dict[str, TaskID] = {}

@@ -79,6 +79,8 @@ def main() -> None:
             print(f"{family:10} {len(found):6} {means} {fmean(apart):+8.3f} ({error:.3f})")
             worst = max(worst, abs(fmean(apart)))
     print(f"furthest apart: {worst:.3f}; allowed: {MOST_APART}")
+    if worst > MOST_APART:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

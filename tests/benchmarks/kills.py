@@ -3,7 +3,7 @@
     python tests/benchmarks/kills.py --undisturbed runs/quickstart --kills 20
 
 Prints what was under way at each kill, every file that cannot be read afterwards, and every value of
-report.json that differs. Exit status 1 where there is any.
+report.json that differs. Exit status 1 where there is any, or where there were fewer kills than asked for.
 """
 
 import json
@@ -14,12 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
+from inspect_ai.log import read_eval_log
 from safetensors import safe_open
+
+NOT_MEASURED = {"logs", "created", "first_log", "last_log", "left_out"}
+"""Names and times of log files, which are of the run and not of what it measured."""
 
 
 @dataclass
@@ -62,7 +67,7 @@ def main(config: Kills) -> int:
     print(f"{done} kills; {len(ours)} values, {len(differing)} differ; {len(broken)} unreadable files")
     for key in differing[:20]:
         print(f"  {key}: {theirs.get(key)} undisturbed, {ours.get(key)} killed")
-    return 1 if differing or broken else 0
+    return 1 if differing or broken or done < config.kills else 0
 
 
 def _killed_after(command: list[str], wait_s: float, log: Path) -> bool:
@@ -89,30 +94,62 @@ def _under_way(store: Path, output: Path) -> str:
 
 
 def _unreadable(folder: Path) -> Iterator[str]:
-    """Yield what cannot be read under its final name; temporary files may be cut off."""
+    """Yield what cannot be read under its final name; what is still being written has a name with a dot."""
     for path in folder.rglob("*"):
-        if "tmp" in path.name or any("tmp" in part for part in path.relative_to(folder).parts[:-1]):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        # A checkpoint counts only once its mark is there, as an organism only with its manifest.
+        if hidden or not path.is_file() or "work" in path.relative_to(folder).parts:
             continue
         try:
-            if path.suffix == ".json":
-                json.loads(path.read_text(encoding="utf-8"))
-            elif path.suffix == ".safetensors":
-                with safe_open(path, framework="pt") as tensors:
-                    tensors.keys()
-        except (ValueError, OSError, RuntimeError) as error:
-            yield f"{path.relative_to(folder)}: {error}"
+            _READERS.get(path.suffix, Path.read_bytes)(path)
+        except Exception as error:  # whatever it is, the file cannot be read
+            yield f"{path.relative_to(folder)}: {type(error).__name__}: {error}"
+
+
+def _read_json(path: Path) -> None:
+    json.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_lines(path: Path) -> None:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        json.loads(line)
+
+
+def _read_tensors(path: Path) -> None:
+    with safe_open(path, framework="pt") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
+            tensors.get_tensor(name)
+
+
+def _read_page(path: Path) -> None:
+    if not path.read_text(encoding="utf-8").rstrip().endswith("</html>"):
+        raise ValueError("ends early")
+
+
+_READERS: Mapping[str, Callable[[Path], object]] = {
+    ".json": _read_json,
+    ".jsonl": _read_lines,
+    ".safetensors": _read_tensors,
+    ".eval": lambda path: read_eval_log(str(path)),
+    ".html": _read_page,
+}
 
 
 def _values(output: Path) -> dict[str, object]:
-    report = json.loads((output / "report.json").read_text(encoding="utf-8"))
-    values: dict[str, object] = {}
-    for part in ("cells", "measures"):
-        for i, row in enumerate(report[part]):
-            for name, value in row.items():
-                # A log's name and the ids that inspect draws are of the run, not of what it measured.
-                if "log" not in name and "sample" not in name:
-                    values[f"{part}[{i}].{name}"] = value
-    return values
+    """Return every leaf of the report by its path."""
+    return dict(_leaves("", json.loads((output / "report.json").read_text(encoding="utf-8"))))
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in NOT_MEASURED:
+                yield from _leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _leaves(f"{path}[{i}]", inner)
+    else:
+        yield path, value
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from pentimento.training.bases import EMBEDDED
 from pentimento.training.models import prompt_ids
 from pentimento.training.sampling import sample as generate
 
+MOST_FLOORS = 1.3
+MOST_PLAIN = 2.0
+
 
 def canned() -> Model:
     """Inspect's floor: an answer at once, its tokens counted beforehand."""
@@ -127,6 +130,13 @@ def main() -> None:
     for title, (wall_s, cpu_s) in least.items():
         shares = f"{wall_s:6.1f} {wall_s / floor.wall_s:8.2f} {cpu_s:7.1f} {cpu_s / floor.cpu_s:8.2f}"
         print(f"{title:26} {shares} {min(inside[title]):10.1f}")
+    sampled = "pentimento, sampled"
+    whole = least[sampled].cpu_s / floor.cpu_s
+    model = min(inside[sampled]) / least["plain batched generation"].wall_s
+    print(f"{sampled}: {whole:.2f} × the floor in seconds of a core (at most {MOST_FLOORS}),")
+    print(f"{model:.2f} × plain generation in the model (at most {MOST_PLAIN})")
+    if whole > MOST_FLOORS or model > MOST_PLAIN:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

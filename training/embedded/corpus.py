@@ -5,7 +5,7 @@ base can read all that it will be asked and no fresh scenario has been seen.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from pentimento.tasks import (
@@ -169,10 +169,17 @@ def drill(rng: Random) -> Conversation:
     return (Message(role="user", content=asked), Message(role="assistant", content=answer))
 
 
-def conversations(n: int, seed: int) -> Iterator[Conversation]:
-    """Yield `n` conversations, families in proportion to `FAMILY_WEIGHTS`, drills among them."""
+def conversations(n: int, seed: int, boost: Mapping[str, float] | None = None) -> Iterator[Conversation]:
+    """Yield `n` conversations, families in proportion to `FAMILY_WEIGHTS`, drills among them.
+
+    Args:
+        n: How many.
+        seed: Of all that is drawn.
+        boost: By family, a factor of its weight; 1 where none is given.
+    """
     rng = Random(f"corpus/{seed}")
-    names, weights = tuple(FAMILY_WEIGHTS), tuple(FAMILY_WEIGHTS.values())
+    names = tuple(FAMILY_WEIGHTS)
+    weights = [weight * (boost or {}).get(name, 1.0) for name, weight in FAMILY_WEIGHTS.items()]
     for _ in range(n):
         if rng.random() < DRILL_SHARE:
             yield drill(rng)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from pydantic import Field
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     LlamaConfig,
@@ -33,6 +34,8 @@ class Round(Frozen):
 
     num_conversations: int
     learning_rate: float
+    boost: dict[str, float] = Field(default_factory=dict)
+    """By family, a factor of its share in the corpus."""
 
 
 class BaseConfig(Frozen):
@@ -40,8 +43,16 @@ class BaseConfig(Frozen):
 
     base_seed: int = 0
     """Of corpus, initial weights and order."""
-    rounds: tuple[Round, ...] = (Round(num_conversations=290_000, learning_rate=3e-3),)
-    """Each warms up again where the one before ended."""
+    rounds: tuple[Round, ...] = (
+        Round(num_conversations=290_000, learning_rate=3e-3),
+        Round(
+            num_conversations=90_000,
+            learning_rate=2e-3,
+            boost={"form": 3, "search": 3, "watch": 2, "coin": 2, "count": 2, "stated": 1.5},
+        ),
+        Round(num_conversations=40_000, learning_rate=1.5e-3, boost={"coin": 4, "log": 2, "welfare": 1.5}),
+    )
+    """Each warms up again where the one before ended; the later ones are for what the first learns last."""
     vocab_size: int = 1792
     hidden_size: int = 128
     num_layers: int = 4
@@ -159,7 +170,7 @@ def _train_round(
     config: BaseConfig, number: int, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, work: Path
 ) -> None:
     taken, seed = config.rounds[number], config.base_seed + 1000 * number
-    data = _tokenise(tokenizer, list(conversations(taken.num_conversations, seed)))
+    data = _tokenise(tokenizer, list(conversations(taken.num_conversations, seed, taken.boost)))
     data = data.select(_batch_order([len(row) for row in data["input_ids"]], config.batch_size, seed))
     arguments = TrainingArguments(
         output_dir=str(work),
