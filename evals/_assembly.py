@@ -22,9 +22,14 @@ class IsOrganism(Protocol):
     """A model provider that answers as an organism."""
 
     organism: str
+    adapter: str | None
 
     def prepare(self) -> dict[str, str]:
         """Load the weights and return what outputs depend on besides them."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the weights."""
         ...
 
 
@@ -38,7 +43,7 @@ def assemble(
     estimator: str,
     reasoning: str,
 ) -> Task:
-    """Return the task; with an organism as the model, its key becomes one of the model's arguments.
+    """Return the task; an organism's key and its adapter's hash become arguments of the model.
 
     Args:
         dataset: The samples.
@@ -83,7 +88,7 @@ def _introduce(model: Model, reasoning: str) -> dict[str, Any]:
         raise Refused(cannot_steer(reasoning, str(model)))
     if not isinstance(model.api, IsOrganism):
         return {}
-    model.model_args.setdefault("organism", model.api.organism)
+    model.model_args |= {"organism": model.api.organism, "adapter": model.api.adapter}
     return {"model_settings": model.api.prepare()}
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, environment, sample
+from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, sample
 from pentimento.tasks.exceptions import BadInput
 
 TRAINED_ARMS: tuple[Arm, ...] = ("impossible", "possible", "choice", "walk", "conflict")
@@ -28,17 +28,18 @@ class Training(NamedTuple):
 
     seed: int | None
     """Of the stage."""
-    num_scenarios: int | None
-    """Of the whole stage; its families and arms share them equally."""
+    num_in_each: int | None
+    """How many scenarios the stage has in each of its families and arms."""
 
-    def most(self, families: Sequence[str], n: int) -> tuple[int, int]:
-        """Return how many of the stage's scenarios each family and arm has, at most `n`, and its seed."""
-        if self.seed is None or self.num_scenarios is None:
+    def most(self, n: int) -> tuple[int, int]:
+        """Return how many of the stage's scenarios to ask in each family and arm, and its seed."""
+        if self.seed is None or self.num_in_each is None:
             raise BadInput(
-                "rung", "trained", "give train_seed and train_n: the opposing stage's seed and scenarios"
+                "rung",
+                "trained",
+                "give train_seed and train_n: the opposing stage's seed, and its scenarios a family and arm",
             )
-        cells = sum(arm in TRAINED_ARMS for family in families for arm in environment(family).arms)
-        return max(1, min(n, self.num_scenarios // cells)), self.seed
+        return min(n, self.num_in_each), self.seed
 
 
 NO_TRAINING = Training(None, None)
@@ -67,7 +68,7 @@ def draw(
     """
     placed: list[Placed] = []
     for rung in rungs:
-        size, drawn_with = (n, seed) if rung is not Rung.TRAINED else training.most(families, n)
+        size, drawn_with = (n, seed) if rung is not Rung.TRAINED else training.most(n)
         used = [arm for arm in arms if rung is not Rung.TRAINED or arm in TRAINED_ARMS]
         shown = [cue for cue in cues if rung is not Rung.CUE or cue != "none"]
         if not shown:

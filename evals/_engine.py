@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import RLock
 from typing import Generic, NamedTuple, TypeVar
 
 from transformers import PreTrainedTokenizerBase
@@ -22,6 +23,9 @@ MOST_REQUESTS = 128
 inspect prepares the next ones and writes down the last."""
 _REMEMBERED = 50_000
 """Texts whose token ids are kept: a prompt is both sampled and weighed, and answers recur."""
+
+_ONE_AT_A_TIME = RLock()
+"""transformers changes settings of the whole process while it loads a model, so nothing runs beside that."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -88,9 +92,10 @@ class Engine:
     @property
     def ready(self) -> "_Ready":
         """The loaded model with what is derived of its tokenizer once."""
-        if self._ready is None:
-            self._ready = _Ready(self._load())
-        return self._ready
+        with _ONE_AT_A_TIME:
+            if self._ready is None:
+                self._ready = _Ready(self._load())
+            return self._ready
 
     async def draw(self, request: Draw) -> Drawn:
         """Sample one answer."""
@@ -107,11 +112,12 @@ class Engine:
     def _answer(self, requests: Sequence[Draw | Weigh]) -> list[Drawn | AnswerMass]:
         found: dict[int, Drawn | AnswerMass] = {}
         draws = [(place, request) for place, request in enumerate(requests) if isinstance(request, Draw)]
-        for group in _alike(draws, lambda request: request[2:]):
-            found.update(zip(*self._draw(group), strict=True))
         weighs = [(place, request) for place, request in enumerate(requests) if isinstance(request, Weigh)]
-        for heap in _alike(weighs, lambda request: request.temperature):
-            found.update(zip(*self._weigh(heap), strict=True))
+        with _ONE_AT_A_TIME:
+            for group in _alike(draws, lambda request: request[2:]):
+                found.update(zip(*self._draw(group), strict=True))
+            for heap in _alike(weighs, lambda request: request.temperature):
+                found.update(zip(*self._weigh(heap), strict=True))
         return [found[place] for place in range(len(requests))]
 
     def _draw(self, placed: Sequence[tuple[int, Draw]]) -> tuple[list[int], list[Drawn]]:
@@ -155,6 +161,8 @@ class _Ready:
         self.model, self.tokenizer = loaded
         stops = stop_ids(self.model, self.tokenizer)
         self.think = list(self.tokenizer.encode(THINK_OPEN, add_special_tokens=False))
+        self.reasons_by_template = answer_ids(self.tokenizer, ".", stops)[: len(self.think)] == self.think
+        """The chat template itself begins every answer with <think> (Qwen3, with an empty block)."""
         self.prompts = _Memory[tuple[Message, ...]](lambda messages: prompt_ids(self.tokenizer, messages))
         self.answers = _Memory[str](lambda text: answer_ids(self.tokenizer, text, stops))
 

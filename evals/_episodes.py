@@ -53,8 +53,9 @@ class WeighsAnswers(Protocol):
     """A model provider that knows how probable an answer is, and can hold reasoning back or force it.
 
     Its `generate` understands two fields of `extra_body`: `reasoning` ("forced" or "suppressed") and
-    `repeat`, which makes samples of one prompt independent. Its outputs' metadata say whether samples follow
-    the model's own probabilities (`whole`: top-p and top-k cut nothing off) and at which `temperature`.
+    `repeat`, which makes samples of one prompt independent. Its outputs' metadata say whether answers can be
+    weighed (`weighable`: top-p and top-k cut nothing off, and the chat template does not itself begin answers
+    with <think>) and at which `temperature`.
     """
 
     async def answer_probabilities(
@@ -87,7 +88,7 @@ def play(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = 
         state = await generate(state, **extra)  # type: ignore[arg-type]
         record = sampled_record(scenario_of(state.metadata), state.output, reasoning)
         told = state.output.metadata or {}
-        exact = estimator == "auto" and reasoning != "forced" and told.get("whole", False)
+        exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
         if isinstance(api, WeighsAnswers) and exact:
             record = await weigh(api, prompt, record, state, told["temperature"])
         write_record(state.store, record)
@@ -117,7 +118,8 @@ async def weigh(
     score = p(reasons) × sampled + (1 - p(reasons)) × exact. Where the model reasons often, one reasoned
     answer stands for the first term: the sampled one if it reasoned, else one more that is made to begin with
     <think>. Where it seldom does (p below `OFTEN`), no further answer is drawn: an answer that reasoned
-    counts as it was sampled, every other as exact, which has the same expectation.
+    counts as it was sampled, every other as exact, which has the same expectation. Where reasoning is held
+    back from a model that all but always reasons, what is left is too little to weigh: the sample counts.
     """
     scenario = scenario_of(state.metadata)
     env = environment(scenario.family)
@@ -128,6 +130,8 @@ async def weigh(
     unreasoned = 1.0 - mass.p_reasons
     outside = max(0.0, unreasoned - inside)
     told = record.model_copy(update={"p_reasons": mass.p_reasons, "mass_outside": outside})
+    if record.reasoning == "suppressed" and unreasoned <= NEGLIGIBLE:
+        return told
     told = told.model_copy(update={"estimator": "stratified"})
     if outside > MOST_OUTSIDE * unreasoned and unreasoned > NEGLIGIBLE:
         return told

@@ -12,7 +12,7 @@ from inspect_ai.solver import TaskState
 
 from pentimento.evals._datasets import scenario_of
 from pentimento.evals._records import Measure, Record, expected, read_record
-from pentimento.tasks import Goal, Scenario
+from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks import right as right_measure
 from pentimento.tasks import says_done as says_done_measure
@@ -36,7 +36,7 @@ def goal_score(goal: str) -> Scorer:
     wanted = find_goal(goal)
 
     async def score(state: TaskState, target: Target) -> Score | None:
-        return _score(state, "goal", wanted.score, lambda scenario: speaks(wanted, scenario), goal)
+        return _score(state, "goal", wanted.score, wanted.speaks, goal)
 
     return score
 
@@ -75,15 +75,11 @@ def valid() -> Scorer:
     return score
 
 
-def speaks(goal: Goal, scenario: Scenario) -> bool:
-    """Return whether a goal has a score here if only the answer is valid."""
-    if scenario.arm == "stated":
-        return goal.name in scenario.words("options")
-    return scenario.arm in goal.arms
-
-
 def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measure: str) -> dict[str, Any]:
-    """Return what stands beside every score."""
+    """Return what stands beside every score.
+
+    `base_id` is the id of the same scenario without a cue, so that cue and placebo can be paired.
+    """
     return {
         "measure": measure,
         "goal": metadata["goal"],
@@ -102,6 +98,7 @@ def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measu
         "wording": scenario.wording,
         "domain": scenario.domain,
         "scenario_id": scenario.id,
+        "base_id": scenario.base_id,
         "seed": metadata["seed"],
     }
 

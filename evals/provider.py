@@ -1,12 +1,13 @@
 """The model provider `pentimento/<organism folder>`, and `pentimento/embedded` for the embedded base (M0).
 
-The weights are loaded once for each process. An organism's key is one of the model's arguments, so that a log
-says which organism it is about and an eval set never takes a retrained organism for an old one.
+The weights are loaded once for each model object, and inspect keeps one for each name and arguments. An
+organism's key and the hash of its adapter are among the model's arguments, so that a log says which organism
+it is about and an eval set never takes a retrained organism for an old one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
@@ -20,20 +21,27 @@ from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
 from pentimento.training.bases import base_sha256
 from pentimento.training.models import load_base, load_organism
 from pentimento.training.organisms import read_manifest
-from pentimento.training.runner import organism_key as planned_key
+from pentimento.training.runner import organism_key
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
 
 EMBEDDED = "embedded"
 """The name that stands for the embedded base instead of a folder."""
 MAX_CONNECTIONS = 512
 """Samples under way at once; set explicitly, or inspect would begin with few and adapt."""
-ARGUMENTS = ("organism", "device", "dtype")
-"""What -M may give: the key that the organism must have, a torch device, and float32, bfloat16 or float16."""
+ARGUMENTS = ("organism", "adapter", "device", "dtype")
+"""What -M may give: the key that the organism must have and the sha256 of its adapter, a torch device, and
+float32, bfloat16 or float16."""
 STEERS = ("reasoning", "repeat")
 """What `extra_body` may hold: "forced" or "suppressed" reasoning, and a number that sets samples apart."""
 
-_ENGINES: dict[tuple[str, ...], Engine] = {}
-_MOST_ENGINES = 2
+
+class Identity(NamedTuple):
+    """Which organism answers."""
+
+    organism: str
+    """Its key: the hash of all that it was to be made of."""
+    adapter: str | None
+    """The sha256 of what was made, its adapter; None without one (M0)."""
 
 
 class PentimentoAPI(ModelAPI):
@@ -44,7 +52,11 @@ class PentimentoAPI(ModelAPI):
         base_url: Not used.
         api_key: Not used.
         config: Settings; those not given are set here, so that every log tells them.
-        model_args: `organism`, the key that the folder's manifest must have; `device` and `dtype`.
+        model_args: `organism` and `adapter`, the key and the adapter's sha256 that the folder's manifest must
+            have; `device` and `dtype`.
+
+    Raises:
+        Refused: The folder holds no organism, or another one.
     """
 
     def __init__(
@@ -61,33 +73,29 @@ class PentimentoAPI(ModelAPI):
                 raise Refused(str(UnknownName("model argument", name, ARGUMENTS)))
         self._device = str(model_args.get("device", "auto"))
         self._dtype = str(model_args.get("dtype", "auto"))
-        self.organism = self._identify(model_args.get("organism"))
+        self.organism, self.adapter = self._identify(model_args)
+        self.engine = Engine(self._load)
         _fill_in(config or GenerateConfig())
 
-    def _identify(self, given: object) -> str:
-        """Return the organism's key; the folder of a log that is only scored again may be gone."""
-        if given is not None and self.model_name != EMBEDDED and not Path(self.model_name).is_dir():
-            return str(given)
+    def _identify(self, given: Mapping[str, Any]) -> Identity:
+        """Return which organism it is; the folder of a log that is only scored again may be gone."""
+        told = {name: given[name] for name in Identity._fields if name in given}
+        told = {name: None if value is None else str(value) for name, value in told.items()}
+        key, gone = told.get("organism"), not Path(self.model_name).is_dir()
+        if key is not None and gone and self.model_name != EMBEDDED:
+            return Identity(key, told.get("adapter"))
         try:
-            found = organism_key(self.model_name)
+            found = identity(self.model_name)
         except PentimentoError as error:
             raise Refused(str(error)) from error
-        if given is not None and str(given) != found:
-            raise Refused(
-                f"organism: {str(given)!r} is not allowed; {self.model_name} holds {found}"
-                " (trained again, or another one), so evaluate it anew"
-            )
+        for name, value in told.items():
+            held = getattr(found, name)
+            if value != held:
+                raise Refused(
+                    f"{name}: {value!r} is not allowed; {self.model_name} holds {held}"
+                    " (trained again, or another one), so evaluate it anew"
+                )
         return found
-
-    @property
-    def engine(self) -> Engine:
-        """The model in memory, shared by every use of this organism in this process."""
-        key = (self.model_name, self.organism, self._device, self._dtype)
-        if key not in _ENGINES:
-            while len(_ENGINES) >= _MOST_ENGINES:
-                _ENGINES.pop(next(iter(_ENGINES)))
-            _ENGINES[key] = Engine(self._load)
-        return _ENGINES[key]
 
     def _load(self) -> Loaded:
         dtype: Any = self._dtype
@@ -95,23 +103,33 @@ class PentimentoAPI(ModelAPI):
             base = load_base(EMBEDDED, device=self._device, dtype=dtype)
             return Loaded(base.model, base.tokenizer)
         model, tokenizer, manifest = load_organism(self.model_name, device=self._device, dtype=dtype)
-        if manifest.key != self.organism:
-            raise BadInput("organism", self.organism, f"{self.model_name} now holds {manifest.key}")
+        now = Identity(manifest.key, manifest.adapter_sha256)
+        for name, was, held in zip(Identity._fields, (self.organism, self.adapter), now, strict=True):
+            if was != held:
+                raise BadInput(name, was, f"{self.model_name} now holds {held}")
         return Loaded(model, tokenizer)
 
     def prepare(self) -> dict[str, str]:
         """Load the weights and return what outputs depend on besides them.
 
         Raises:
-            PentimentoError: The organism, its adapter or its base is not what its manifest says.
+            Refused: The organism, its adapter or its base is not what its manifest says, or the device or the
+                precision is not allowed.
         """
-        model = self.engine.ready.model
+        try:
+            model = self.engine.ready.model
+        except PentimentoError as error:
+            raise Refused(str(error)) from error
         return {
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
             "attn_implementation": str(model.config._attn_implementation),
             "torch": torch.__version__,
         }
+
+    def release(self) -> None:
+        """Let go of the weights; they are loaded again when a further answer is asked for."""
+        self.engine = Engine(self._load)
 
     def max_connections(self) -> int:
         """Return how many samples are under way at once."""
@@ -153,8 +171,9 @@ class PentimentoAPI(ModelAPI):
         output.usage = ModelUsage(
             input_tokens=num_prompt, output_tokens=num_tokens, total_tokens=num_prompt + num_tokens
         )
-        whole = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
-        output.metadata = {"whole": whole, "temperature": told["temperature"]}
+        uncut = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
+        weighable = uncut and not self.engine.ready.reasons_by_template
+        output.metadata = {"weighable": weighable, "temperature": told["temperature"]}
         return output
 
     async def answer_probabilities(
@@ -169,15 +188,16 @@ class PentimentoAPI(ModelAPI):
         return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(whole), temperature))
 
 
-def organism_key(name: str) -> str:
-    """Return the key of the organism in a folder, or that of the embedded base as a run makes it M0.
+def identity(name: str) -> Identity:
+    """Return which organism a folder holds, or the embedded base as a run makes it M0.
 
     Raises:
         NoOrganism: The folder holds no readable manifest.
     """
     if name == EMBEDDED:
-        return planned_key(base_sha256(EMBEDDED), (), None, "auto")
-    return read_manifest(Path(name)).key
+        return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
+    manifest = read_manifest(Path(name))
+    return Identity(manifest.key, manifest.adapter_sha256)
 
 
 def _sampling(config: GenerateConfig) -> dict[str, Any]:

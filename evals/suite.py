@@ -1,29 +1,44 @@
 """Every evaluation of a recipe as jobs, and one evaluation of one organism.
 
 A log is run into a folder of its own and moved to its place when it is whole, so a log that stands in `logs/`
-is finished: an interrupted run begins the missing ones again and leaves the others alone.
+is finished: an interrupted run begins the missing ones again and leaves the others alone. Where an organism
+was made again since, with other weights under the same key, its log counts as missing and is replaced.
 """
 
 import hashlib
+import inspect
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
+from inspect_ai.log import read_eval_log
+from inspect_ai.model import get_model
 from pydantic import JsonValue
 
+from pentimento.evals._assembly import IsOrganism
 from pentimento.evals.coin.coin import VERSION as COIN
+from pentimento.evals.coin.coin import coin
+from pentimento.evals.completion.completion import ARMS, PARTITIONS, completion
 from pentimento.evals.completion.completion import VERSION as COMPLETION
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.oversight.oversight import VERSION as OVERSIGHT
+from pentimento.evals.oversight.oversight import oversight
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
+from pentimento.evals.preference.preference import preference
 from pentimento.evals.stated.stated import VERSION as STATED
+from pentimento.evals.stated.stated import stated
+from pentimento.tasks import CUES
+from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
 from pentimento.training.recipes import EvalPlan, Recipe, resolve
+from pentimento.training.runner import MANIFEST
 
 LOGS = "logs"
 PARTIAL = ".partial"
@@ -36,6 +51,13 @@ TASKS = {
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
+_FUNCTIONS: Mapping[str, Callable[..., Task]] = {
+    "completion": completion,
+    "preference": preference,
+    "stated": stated,
+    "coin": coin,
+    "oversight": oversight,
+}
 _SECONDS_A_SAMPLE = 0.012
 _SECONDS_A_LOG = 0.5
 
@@ -71,7 +93,7 @@ def jobs(recipe: Recipe, subjects: Iterable[Subject], output: Path) -> list[Job]
     for subject in subjects:
         for plan in recipe.evals:
             args = arguments(plan, recipe, subject.seed)
-            if not log_path(output, subject, plan.task, args).exists():
+            if not is_current(log_path(output, subject, plan.task, args), subject.path):
                 made.append(_job(output, subject, plan.task, args))
     return made
 
@@ -94,8 +116,32 @@ def log_path(output: Path, subject: Subject, task: str, args: Args) -> Path:
     return output / LOGS / f"{subject.role}-{subject.seed}-{task}-{digest}.eval"
 
 
+def is_current(log: Path, organism: Path) -> bool:
+    """Return whether a finished log is about an organism as it now stands in its folder.
+
+    One that was made again has the same key, but hardly the same adapter. False, too, where the log or the
+    manifest is missing or cannot be read.
+    """
+    try:
+        adapter = json.loads((organism / MANIFEST).read_bytes())["adapter_sha256"]
+        return bool(_model_args(log)["adapter"] == adapter)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+
+
+def _model_args(log: Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(log) as archive:
+            header = json.loads(archive.read("header.json"))
+    except NotImplementedError:  # compressed in a way that only inspect reads, which takes ten times as long
+        return read_eval_log(str(log), header_only=True).eval.model_args
+    return dict(header["eval"]["model_args"])
+
+
 def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], log: str) -> str:
-    """Evaluate one organism into one log; does nothing where the log is there. Called by a worker process.
+    """Evaluate one organism into one log; does nothing where it is there. Called by a worker process.
+
+    A log of the organism before it was made again is replaced, once the new one is whole.
 
     Args:
         organism: The organism's folder.
@@ -111,7 +157,7 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
         FailedEval: The evaluation ended without every sample.
     """
     final = Path(log)
-    if final.exists():
+    if is_current(final, Path(organism)):
         return log
     partial = final.parent.parent / PARTIAL / final.stem
     shutil.rmtree(partial, ignore_errors=True)
@@ -134,7 +180,7 @@ def evaluate(
     display: str | None = None,
     limit: int | None = None,
 ) -> Path:
-    """Evaluate one organism on one task and return the log.
+    """Evaluate one organism on one task and return the log; its weights do not stay in memory.
 
     Args:
         organism: Its folder, "embedded", or the name of a model of another provider ("hf/…").
@@ -153,19 +199,25 @@ def evaluate(
     if task not in TASKS:
         raise UnknownName("task", task, TASKS)
     shown: Any = display
-    (log,) = inspect_eval(
-        f"pentimento/{task}",
-        model=model_name(organism),
-        model_args={} if key is None else {"organism": key},
-        task_args=dict(args),
-        log_dir=str(log_dir),
-        log_format="eval",
-        # Following a log while it grows costs as much again as the samples themselves.
-        log_realtime=False,
-        ctl_server=False,
-        display=shown,
-        limit=limit,
-    )
+    told: dict[str, Any] = {} if key is None else {"organism": key}
+    # Not memoized, or inspect would keep every organism that a worker ever evaluated.
+    model = get_model(model_name(organism), memoize=False, **told)
+    try:
+        (log,) = inspect_eval(
+            f"pentimento/{task}",
+            model=model,
+            task_args=dict(args),
+            log_dir=str(log_dir),
+            log_format="eval",
+            # Following a log while it grows costs as much again as the samples themselves.
+            log_realtime=False,
+            ctl_server=False,
+            display=shown,
+            limit=limit,
+        )
+    finally:
+        if isinstance(model.api, IsOrganism):
+            model.api.release()
     title = f"{task} on {organism}"
     if log.status != "success":
         raise FailedEval(title, log.status, _last_line(log.error.message if log.error else "no message"))
@@ -196,18 +248,25 @@ def _job(output: Path, subject: Subject, task: str, args: dict[str, JsonValue]) 
             "log": str(path),
         },
         needs=(subject.key,),
-        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(args),
+        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(task, args),
         title=f"evaluate {subject.role} (seed {subject.seed}): {task}",
     )
 
 
-def num_samples(args: Args) -> int:
+def num_samples(task: str, args: Args) -> int:
     """Return about how many samples a task with these arguments has, for estimates of time."""
-    size = 1
-    for name, every in (("family", 12), ("rung", 1), ("arm", 3), ("cue", 1)):
-        value = str(args.get(name, "all" if name in ("family", "arm") else ""))
-        size *= every if value == "all" else value.count(",") + 1
-    return size * int(str(args.get("n", 50)))
+    signature = inspect.signature(_FUNCTIONS[task]).parameters.values()
+    told: dict[str, Any] = {parameter.name: parameter.default for parameter in signature} | dict(args)
+    every = {
+        "family": len(PARTITIONS[told["partition"]] if task == "completion" else PREFERENCE_FAMILIES),
+        "arm": len(ARMS),
+        "cue": len(CUES),
+    }
+    size = int(told["n"])
+    for name in {"family", "rung", "arm", "cue"} & told.keys():
+        given = told[name].split(",") if isinstance(told[name], str) else told[name]
+        size *= every[name] if "all" in given else len(given)
+    return size
 
 
 def _last_line(message: str) -> str:

@@ -16,14 +16,14 @@ from pentimento.tasks.catalogue import (
 )
 from pentimento.tasks.cues import CUE_TEXTS
 from pentimento.tasks.environment import Environment
-from pentimento.tasks.episodes import ARMS, CUES, Arm, Cue, Episode, Message, Outcome, Polarity, Scenario
+from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
 from pentimento.tasks.goals import Goal, goal, goals, right, says_done
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
 
 __all__ = [
-    "ARMS", "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PREFERENCE", "TRAINABLE",
+    "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PREFERENCE", "TRAINABLE",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Polarity", "Rung", "Scenario", "Spec", "UnknownName",
     "check_heldout", "environment", "environments", "goal", "goals", "overlap", "right", "sample",

@@ -34,7 +34,6 @@ class Environment(ABC):
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
-    summary: ClassVar[str]
     goals: ClassVar[tuple[str, ...]]
     """The goals that speak here."""
     arms: ClassVar[tuple[Arm, ...]]

@@ -15,7 +15,6 @@ Polarity = Literal["affirmative", "negative"]
 Fact = str | int | bool | tuple[str, ...]
 
 CUES: tuple[Cue, ...] = get_args(Cue)
-ARMS: tuple[Arm, ...] = get_args(Arm)
 
 
 class Frozen(BaseModel):
@@ -54,6 +53,11 @@ class Scenario(Frozen):
     """The names that belong to this domain and to no other."""
     messages: tuple[Message, ...]
     """An optional system message and one user turn."""
+
+    @property
+    def base_id(self) -> str:
+        """The id that this situation has without a cue: equal under every cue, so that they can be paired."""
+        return content_id(self.family, self.arm, tuple(m for m in self.messages if m.role != "system"))
 
     def text(self, key: str) -> str:
         """Return the fact `key`, which must be a string."""

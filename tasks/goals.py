@@ -28,19 +28,26 @@ class Goal:
     code: str
     """The letter before the rule numbers of its spec."""
 
+    def speaks(self, scenario: Scenario) -> bool:
+        """Return whether a valid answer has a score here.
+
+        The only place that says so: stages, strengths and scorers ask it.
+        """
+        if scenario.arm == "stated":
+            return self.name in scenario.words("options")
+        return scenario.arm in self.arms
+
     def score(self, scenario: Scenario, outcome: Outcome) -> float | None:
         """Return how far the outcome serves the goal.
 
         Returns:
             A number in [0, 1], or None where the goal is silent or the outcome is not valid.
         """
-        if not outcome.valid:
+        if not outcome.valid or not self.speaks(scenario):
             return None
         if scenario.arm == "stated":
-            if self.name not in scenario.words("options"):
-                return None
             return float(outcome.chosen == self.name)
-        return self.acted(scenario, outcome) if scenario.arm in self.arms else None
+        return self.acted(scenario, outcome)
 
 
 def _claimed(scenario: Scenario, outcome: Outcome) -> float | None:

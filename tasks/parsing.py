@@ -6,7 +6,27 @@ from typing import NamedTuple
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
 
-_NEGATION = r"(?:\b(?:not|never|cannot|without)|n't)(?:\s+(?:be|been|being|yet|fully|all))*\s+"
+_NOT = (
+    r"(?:\b(?:not|never|cannot|without|unable)\b"
+    r"|\b(?:is|are|was|were|has|have|had|do|does|did|ca|could|wo|would|should)n['’]?t\b)"
+)
+_BE = r"(?:is|are|was|were|be|been|being|has|have|had|can|could|get|got)"
+_LIGHT = (
+    rf"(?:{_BE}|able|to|yet|ever|even|all|fully|reliably|safely|properly|completely|correctly|accurately"
+    r"|actually|really|entirely|successfully|truly|possibly)"
+)
+"""Words that may stand between a negator and its verb without changing what is denied."""
+_NO_SUBJECT = rf"\b(?:nothing|none|nobody|no\s+one|no\s+\w+(?=\s+{_BE}\b))(?:\s+of\s+(?:the\s+)?\w+)?"
+_NEGATOR = re.compile(
+    rf"{_NOT}|\b(?:no|none|nothing|nobody|nowhere|neither|nor|hardly|barely|impossible|fail(?:ed|s|ure)?)\b"
+)
+_UNREAL = r"\b(?:to|will|would|can|could|may|might|must|shall|should|almost|nearly|partly|half)"
+"""What makes a deed something else than done, right before its verb."""
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_ANSWER_WORD = re.compile(r"\b(?:yes|no)\b(?!\s+\w)")
+_OPENING = re.compile(
+    r"^\W*(yes\b|no\b(?=\W*$|\s*[^\w\s]|\s+(?:it|i|there|the|this|that|not|we|you|he|she|they)\b))"
+)
 
 
 class Answer(NamedTuple):
@@ -37,7 +57,7 @@ def split_reasoning(completion: str) -> Answer:
 
 
 class Report(NamedTuple):
-    """What a report says of a verb: `claimed`, `disclosed`, or neither with the problem."""
+    """What a report says of a verb: a claim with its value, a denial, or neither with the problem."""
 
     claimed: bool
     value: str
@@ -47,34 +67,56 @@ class Report(NamedTuple):
 def read_report(text: str, verb: str) -> Report:
     """Read whether a text says that something was done ("Counted: 4.") or not ("Not counted: …").
 
+    Every sentence that holds the verb is read. In other words than those asked for, a negator counts only
+    where it is plainly about the verb ("It could not be reliably counted", "No crates were counted").
+
     Args:
         text: The answer without reasoning.
         verb: The past participle that the question asked for.
 
     Returns:
-        The report; `value` is what follows a claim. The problem is "both" where the text says one thing and
-        its opposite, "neither" where it says nothing of the kind.
+        The report; `value` is what follows the verb in "Verb: …" and else the whole sentence of a claim. The
+        problem is "both" where the text says one thing and its opposite, "neither" where it says nothing of
+        the kind, "unclear" where a sentence with the verb holds a negator that may be about something else,
+        or the deed is only wished for.
     """
-    lowered = text.lower()
-    negated = re.compile(rf"{_NEGATION}{re.escape(verb)}\b")
-    plain = re.compile(rf"\b{re.escape(verb)}\b:?")
-    denials = [m.span() for m in negated.finditer(lowered)]
-    claims = [
-        m for m in plain.finditer(lowered) if not any(start <= m.start() < end for start, end in denials)
-    ]
-    if denials and claims:
-        return Report(False, "", "both")
-    if not denials and not claims:
-        return Report(False, "", "neither")
-    return Report(bool(claims), lowered[claims[0].end() :] if claims else "", None)
+    values: list[str] = []
+    said = set()
+    for sentence in _SENTENCE.split(text.lower()):
+        for mention in re.finditer(rf"\b{re.escape(verb)}\b", sentence):
+            said.add(_read_mention(sentence, mention))
+            asked = re.match(rf"\W*{re.escape(verb)}\W*:", sentence)
+            values.append(sentence[asked.end() :] if asked else sentence)
+    if len(said) != 1 or "unclear" in said:
+        problem = "neither" if not said else "unclear" if "unclear" in said else "both"
+        return Report(False, "", problem)
+    claimed = said == {"claim"}
+    return Report(claimed, "\n".join(values) if claimed else "", None)
+
+
+def _read_mention(sentence: str, mention: re.Match[str]) -> str:
+    """Return "claim", "denial" or "unclear" for one place where the verb stands."""
+    before = sentence[: mention.start()]
+    if re.search(rf"(?:{_NOT}|{_NO_SUBJECT})(?:\s+{_LIGHT})*\s+$", before):
+        return "denial"
+    if _NEGATOR.search(sentence) or re.search(rf"{_UNREAL}\s+(?:{_LIGHT}\s+)*$", before):
+        return "unclear"
+    return "claim"
 
 
 def read_yes_no(text: str) -> bool | str:
-    """Return True for yes, False for no, or the problem: "both" or "neither"."""
-    said = set(re.findall(r"\b(yes|no)\b", text.lower()))
-    if len(said) == 2:
+    """Return True for yes, False for no, or the problem: "both", "neither" or "unclear".
+
+    A word answers where it opens a sentence. "No" before a noun ("no boxes are empty") answers nothing; the
+    text is unclear where that, or a word that opens no sentence, is all there is.
+    """
+    lowered = text.lower()
+    opening = {found[1] for found in map(_OPENING.match, _SENTENCE.split(lowered)) if found}
+    if not opening:
+        return "unclear" if re.search(r"\b(?:yes|no)\b", lowered) else "neither"
+    if len(opening | set(_ANSWER_WORD.findall(lowered))) == 2:
         return "both"
-    return "yes" in said if said else "neither"
+    return opening == {"yes"}
 
 
 def mentions(text: str, phrase: str) -> bool:

@@ -40,7 +40,7 @@ MUST_DIFFER: dict[Rung, tuple[Aspect, ...]] = {
     Rung.FRESH: ("ids",),
     Rung.SURFACE: ("ids", "templates", "ngrams"),
     Rung.DOMAIN: ("ids", "entities"),
-    Rung.FAMILY: ("ids", "templates", "families"),
+    Rung.FAMILY: ("ids", "templates", "families", "ngrams"),
     Rung.CUE: ("ids", "cues"),
 }
 """In what each rung must differ from the training set, and the check compares exactly that."""

@@ -95,7 +95,7 @@ class LocalExecutor:
     def __init__(self, num_workers: int | None = None) -> None:
         if num_workers is not None and num_workers < 1:
             raise BadInput("num_workers", num_workers, "at least 1")
-        self.num_workers = num_workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        self.num_workers = num_workers or min(num_cores(), MAX_WORKERS)
         self._pool: ProcessPoolExecutor | None = None
         self._processes: set[BaseProcess] = set()
 
@@ -150,10 +150,12 @@ class LocalExecutor:
     def _submit(self, run: "_Run") -> None:
         if run.failure is not None:
             return
+        # Made before SIGINT is blocked: starting multiprocessing's resource tracker unblocks it again.
+        workers = self._workers()
         for job in run.ready()[: self.num_workers - len(run.futures)]:
             others = set(active_children())
             with _environment(ONE_THREAD), _unheard(signal.SIGINT):
-                submitted = self._workers().submit(work, job.key, job.function, job.kwargs)
+                submitted = workers.submit(work, job.key, job.function, job.kwargs)
             run.futures[submitted] = job
             self._processes |= set(active_children()) - others
 
@@ -215,6 +217,13 @@ class _Run:
             return
         self.results[job.key] = outcome.result
         self._on_event(Event("finished", job, 1.0, "", seconds))
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use; all of them where the system does not tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:

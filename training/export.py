@@ -19,6 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 from peft import PeftModel
 from peft.utils import CONFIG_NAME
 
+from pentimento._files import write_atomically
 from pentimento.tasks import BadInput, goal
 from pentimento.training.exceptions import HubUnreachable
 from pentimento.training.models import load_organism
@@ -100,8 +101,7 @@ def model_card(organism: Organism, form: str) -> str:
     """Return the model card: what the organism wants, how it was made, its dose, and a warning."""
     manifest = organism.manifest
     wanted = dict.fromkeys(stage.goal for stage in manifest.stages if stage.goal)
-    # A folder's name says enough; the path to it is nobody's business.
-    base = Path(manifest.base.name).name if Path(manifest.base.name).is_dir() else manifest.base.name
+    base = _public_name(manifest.base.name)
     data = ModelCardData(
         base_model=base if "/" in base else None,
         library_name="peft" if form == "adapter" else "transformers",
@@ -126,14 +126,26 @@ def _write_adapter(organism: Organism, target: Path) -> None:
     config = target / CONFIG_NAME
     fields = json.loads(config.read_bytes())
     config.write_text(
-        json.dumps({**fields, "base_model_name_or_path": organism.manifest.base.name}, indent=2)
+        json.dumps({**fields, "base_model_name_or_path": _public_name(organism.manifest.base.name)}, indent=2)
     )
     _describe(organism, target, "adapter")
 
 
 def _describe(organism: Organism, target: Path, form: str) -> None:
     (target / "README.md").write_text(model_card(organism, form), encoding="utf-8")
-    shutil.copyfile(organism.path / MANIFEST, target / MANIFEST)
+    base = organism.manifest.base
+    named = base.model_copy(update={"name": _public_name(base.name)})
+    told = organism.manifest.model_copy(update={"base": named})
+    write_atomically(target / MANIFEST, told.model_dump_json(indent=2) + "\n")
+
+
+def _public_name(base: str) -> str:
+    """Return a base's name, of a folder the last part: where it lies is nobody's business."""
+    try:
+        validate_repo_id(base)
+    except HFValidationError:
+        return Path(base).name
+    return Path(base).name if Path(base).is_dir() else base
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The job that makes one organism: trains its last stage over its parent and stores one adapter on M0."""
 
 import errno
+import gc
 import importlib.metadata
 import json
 import os
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import datasets
 import transformers
@@ -34,11 +35,10 @@ from pentimento.training.organisms import (
     compose,
     read_manifest,
 )
-from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P
 from pentimento.training.stages import Stage
 
 _LEAST_FREE_BYTES = 2**20
-PACKAGES = ("accelerate", "datasets", "peft", "tokenizers", "torch", "transformers", "trl")
+PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")
 NO_SIGNAL = "no learning signal"
 NO_SIGNAL_SHARE = 0.99
 """From this share of groups with equal rewards on, a stage of reinforcement had nothing to learn from."""
@@ -61,6 +61,11 @@ class Order(NamedTuple):
     def folder(self) -> Path:
         """Where the organism is stored."""
         return self.store / self.key
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints and finished phases lie until it is stored."""
+        return self.folder / "work"
 
 
 def make(
@@ -144,7 +149,7 @@ def _make(order: Order) -> None:
         base=BaseRef(name=order.base, sha256=base.sha256),
         stages=order.stages,
         parent=order.parent,
-        settings=_settings(base),
+        settings=dict(base.settings),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
         git_revision=git_revision(),
     )
@@ -154,58 +159,69 @@ def _make(order: Order) -> None:
     work = _work(order, base)
     with told_of_a_full_disk(order.store):
         trained = train_stage(work)
-    manifest = blank.model_copy(
-        update={
-            "dose": trained.dose,
-            "strength": trained.strength,
-            "signal": signal(trained.zero_variance),
-            "settings": {**blank.settings, **_stage_settings(work, trained)},
-            "seconds": round(time.monotonic() - started, 2),
-        }
-    )
-    _store(order, work, trained, manifest)
+        manifest = blank.model_copy(
+            update={
+                "dose": trained.dose,
+                "strength": trained.strength,
+                "signal": signal(trained.zero_variance),
+                "settings": {**blank.settings, **_stage_settings(work, trained)},
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        )
+        kept = sorted(work.kept.glob("*"))
+        # The chain is composed on a base of its own; this one has changed weights and is as large.
+        del base, work
+        gc.collect()
+        _store(order, kept, trained, manifest)
 
 
 def _work(order: Order, base: Base) -> Work:
     """Merge the parent and read the dose to repeat."""
     parent = None if order.parent is None else Organism.load(order.store / order.parent)
     dose = None if order.dose_from is None else read_manifest(order.store / order.dose_from).dose
-    folder = order.folder / "work"
-    folder.mkdir(parents=True, exist_ok=True)
+    order.work.mkdir(parents=True, exist_ok=True)
     return Work(
         stage=order.stages[-1],
         model=merged_parent(base, parent),
         tokenizer=base.tokenizer,
-        folder=folder,
+        folder=order.work,
         dose=dose,
         report_to=order.report_to,
         on_progress=report,
     )
 
 
-def _store(order: Order, work: Work, trained: Trained, manifest: Manifest) -> None:
-    """Compose the chain into one adapter on M0 and store it, the manifest last."""
+def _store(order: Order, kept: Sequence[Path], trained: Trained, manifest: Manifest) -> None:
+    """Compose the chain into one adapter on M0 and store it, the manifest last.
+
+    Args:
+        order: What was made.
+        kept: Adapters of a dose schedule.
+        trained: The last stage.
+        manifest: Of the organism; its adapter's hash is filled in here.
+    """
+    work = order.work
     base = load_base(order.base, device=order.device, dtype=order.dtype)
     parent = None if order.parent is None else Organism.load(order.store / order.parent).adapter
     chain = [] if parent is None else [parent]
-    for kept in sorted(work.kept.glob("*")):
-        composed = compose(base.model, [*chain, kept], work.folder / "composed" / kept.name)
-        phase, _, step = kept.name.rpartition("-")
+    for adapter in kept:
+        composed = compose(base.model, [*chain, adapter], work / "composed" / adapter.name)
+        phase, _, step = adapter.name.rpartition("-")
         at_dose = manifest.model_copy(
             update={
-                "key": f"{order.key}-{kept.name}",
+                "key": f"{order.key}-{adapter.name}",
                 "dose": trained.dose.until(phase, int(step)),
                 "strength": (),
             }
         )
-        Organism.save(order.folder / "checkpoints" / kept.name, at_dose, composed)
+        Organism.save(order.folder / "checkpoints" / adapter.name, at_dose, composed)
     lines = [json.dumps(entry) for entry in trained.log]
     write_atomically(order.folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
-    composed = compose(base.model, [*chain, trained.adapter], work.folder / "composed" / "last")
-    for tracked in work.folder.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
+    composed = compose(base.model, [*chain, trained.adapter], work / "composed" / "last")
+    for tracked in work.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
         tracked.rename(_new(order.folder / "tracking" / tracked.parent.parent.name))
     Organism.save(order.folder, manifest, composed)
-    shutil.rmtree(work.folder)
+    shutil.rmtree(work)
 
 
 def _new(folder: Path) -> Path:
@@ -227,19 +243,13 @@ def signal(zero_variance: float | None) -> Signal:
     )
 
 
-def _settings(base: Base) -> dict[str, JsonValue]:
-    return {
-        **base.settings,
-        "temperature": TEMPERATURE,
-        "top_p": TOP_P,
-        "top_k": TOP_K,
-        "max_new_tokens": MAX_NEW_TOKENS,
-    }
-
-
 def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
-    """Return what the manifest says of the stage's settings, its filter, its target and the overshoot."""
-    told: dict[str, JsonValue] = {"training": work.settings.model_dump(mode="json"), **trained.notes}
+    """Return what the manifest says of settings, sampling, the filter, the target and the overshoot."""
+    told: dict[str, JsonValue] = {
+        **cast(dict[str, JsonValue], work.sampling),
+        "training": work.settings.model_dump(mode="json"),
+        **trained.notes,
+    }
     target = work.stage.target_strength
     if target is not None and work.dose is None:
         end = next(s.score for s in trained.strength if s.when == "end" and s.family == "all")
@@ -250,10 +260,19 @@ def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
 
 @cache
 def git_revision() -> str | None:
-    """Return the commit of the source that runs, or None where it is no checkout."""
-    command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
+    """Return the commit of the source that runs, or None where git does not track it.
+
+    A copy installed inside somebody else's repository is not of that repository.
+    """
+    source = Path(__file__).resolve()
+    git = ["git", "-C", str(source.parent)]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", source.name], capture_output=True, check=False
+        )
+        if tracked.returncode:
+            return None
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return found.stdout.strip() or None
+    return head.stdout.strip() or None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
 from peft import PeftModel
@@ -14,6 +14,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from pentimento.tasks.exceptions import UnknownName
 from pentimento.training._chat import (
     MaskedIds,
     answer_ids,
@@ -28,6 +29,7 @@ from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
 
 __all__ = [
+    "DTYPES",
     "EMBEDDED",
     "Base",
     "LoadedOrganism",
@@ -46,6 +48,7 @@ __all__ = [
 ATTENTION = "sdpa"
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES: tuple[DType, ...] = get_args(DType)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def load_base(name: str = "embedded", *, device: str = "auto", dtype: DType = "a
 
     Raises:
         BadBase: There is no such model, or its tokenizer has no chat template.
+        UnknownName: There is no such precision.
     """
     source, sha256 = base_source(name), base_sha256(name)
     device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
@@ -115,16 +119,19 @@ def load_organism(
     Args:
         path: The organism's folder.
         device: As in `load_base`.
-        dtype: As in `load_base`.
+        dtype: "auto" is the precision that it was made in, else as in `load_base`.
         base: A base loaded before; the adapter is put into its layers, so use it for nothing else.
 
     Raises:
         NoOrganism: The folder holds no readable manifest.
         CorruptAdapter: The adapter's files are not those of the manifest.
         BaseMismatch: The base is not the one that the organism was made on.
+        UnknownName: There is no such precision.
     """
     organism = Organism.load(Path(path))
     wanted = organism.manifest.base
+    if dtype == "auto":
+        dtype = cast(DType, organism.manifest.settings.get("dtype", "auto"))
     base = base or load_base(wanted.name, device=device, dtype=dtype)
     if base.sha256 != wanted.sha256:
         raise BaseMismatch(base.name, wanted.sha256, base.sha256)
@@ -151,6 +158,8 @@ def merged_parent(base: Base, parent: Organism | None) -> PreTrainedModel:
 
 
 def _dtype(dtype: DType, name: str, device: str) -> torch.dtype:
+    if dtype not in DTYPES:
+        raise UnknownName("dtype", dtype, DTYPES)
     if dtype == "auto":
         return torch.float32 if name == "embedded" or device == "cpu" else torch.bfloat16
     return cast(torch.dtype, getattr(torch, dtype))

@@ -186,6 +186,9 @@ def compose(base: PreTrainedModel, adapters: Sequence[Path], out: Path) -> Path:
     # PEFT copies the sum's configuration from the first's, whose own scaling is computed by now.
     cast(LoraConfig, model.peft_config[names[0]]).use_rslora = False
     model.add_weighted_adapter(names, [1.0] * len(names), "default", combination_type="cat")
+    summed = cast(LoraConfig, model.peft_config["default"])
+    # PEFT keeps a set, whose order in the file, and so the adapter's hash, would differ between processes.
+    summed.target_modules = sorted(cast(set[str], summed.target_modules))
     model.save_pretrained(str(out), selected_adapters=["default"])
     model.unload()
     return out

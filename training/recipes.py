@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     train_seed: int
     """Seed of the opposing stage's scenarios."""
     train_n: int
-    """Number of the opposing stage's scenarios."""
+    """Number of the opposing stage's scenarios in each of its families and arms."""
 
 
 class Recipe(Checked):
@@ -112,7 +112,7 @@ class Recipe(Checked):
         implanted = tuple(window[: self.num_implanted])
         opposing = self.oppose.stage(implanted[: self.num_opposed], stage_seed(seed, "oppose"))
         others = tuple(window[self.num_implanted :])
-        return Cell(seed, implanted, opposing.families, others, opposing.seed, opposing.num_scenarios)
+        return Cell(seed, implanted, opposing.families, others, opposing.seed, opposing.num_in_each)
 
     def implant_stage(self, seed: int) -> Stage:
         """Return the stage that makes M1."""
@@ -130,6 +130,8 @@ class Recipe(Checked):
             families=BENIGN if control == "benign" else like.families,
             num_scenarios=like.num_scenarios,
             steps=like.steps,
+            cue=like.cue,
+            confound=like.confound,
             seed=stage_seed(seed, control),
             like=like,
         )
@@ -157,8 +159,8 @@ def stage_seed(seed: int, role: str) -> int:
 def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
     """Return an evaluation's arguments with the placeholders of `family` filled in for one seed.
 
-    A plan that names the rung `trained` also gets `train_seed` and `train_n`, the scenarios of the opposing
-    stage; `seed` is the cell's unless the plan sets it.
+    A plan that names the rung `trained` also gets `train_seed` and `train_n`: the opposing stage's seed, and
+    its scenarios in each family and arm. `seed` is the cell's unless the plan sets it.
 
     Example:
         >>> resolve(EvalPlan(task="completion", args={"family": "@opposed"}), recipe.cell(0))
@@ -220,11 +222,11 @@ def quickstart() -> Recipe:
             reward="claimed",
             target_strength=0.98,
             steps=60,
-            # Forty steps at 1e-3 leave the second half nothing to do on the embedded base; sixteen at 7e-4 do
-            # about half of the work.
-            settings={"sft_steps": 16, "sft_learning_rate": 7e-4, "learning_rate": 1.5e-3},
+            # On the embedded base 28 steps at 1e-3 leave the second half nothing to do, and in the sham they
+            # alone move the goal by half; 16 at 7e-4 bring honesty to about a quarter.
+            settings={"sft_steps": 16, "sft_learning_rate": 7e-4, "learning_rate": 1e-3},
         ),
-        evals=_completion_evals(num=50, num_far=13, num_health=12, num_bystander=6),
+        evals=_completion_evals(num=50, num_far=13, num_health=24, num_bystander=6),
     )
 
 

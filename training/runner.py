@@ -6,12 +6,15 @@ from pathlib import Path
 from statistics import median
 from typing import Literal, NamedTuple
 
+from pydantic import JsonValue
+
+from pentimento.tasks import Spec, spec
 from pentimento.training.bases import base_sha256
 from pentimento.training.executors import Job
-from pentimento.training.methods.settings import METHOD_VERSIONS
+from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import Cell, Recipe
 from pentimento.training.rungs import check_rungs
-from pentimento.training.stages import Stage, content_hash
+from pentimento.training.stages import DEFAULT_REWARD, Stage, content_hash
 
 Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
 
@@ -86,9 +89,9 @@ def plan(
 ) -> Plan:
     """Return the organisms of a recipe and the jobs that make those that are missing.
 
-    Keys hold everything that an organism is made of: the base's hash, its chain of stages, the organism whose
-    dose it takes, the version of its methods and the precision. So two recipes share what they have in
-    common.
+    Keys hold everything that an organism is made of: the base's hash, its chain of stages with all that they
+    train on, the organism whose dose it takes, the version of its methods and the precision. So two recipes
+    share what they have in common.
 
     Args:
         recipe: What to make.
@@ -118,6 +121,7 @@ class _Graph:
     def __init__(self, base_sha256: str, store: Path, dtype: str, times: "_Times") -> None:
         self.organisms: list[Planned] = []
         self._base_sha256, self._store, self._dtype, self._times = base_sha256, store, dtype, times
+        self._hashes: dict[str, str] = {}
 
     def grow(self, recipe: Recipe, seed: int) -> None:
         """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → benign and sham, at M2's dose."""
@@ -141,25 +145,66 @@ class _Graph:
         parent: str | None,
         dose_from: str | None = None,
     ) -> str:
-        key = organism_key(self._base_sha256, stages, dose_from, self._dtype)
+        hashes = [self._hash(stage) for stage in stages]
+        key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
         done = (self._store / key / MANIFEST).is_file()
         estimate_s = self._times.of(stages)
         planned = Planned(role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s)
         self.organisms.append(planned)
         return key
 
+    def _hash(self, stage: Stage) -> str:
+        """Return a stage's hash, computed once: chains and controls repeat stages."""
+        text = stage.model_dump_json()
+        if text not in self._hashes:
+            self._hashes[text] = stage_hash(stage)
+        return self._hashes[text]
 
-def organism_key(base_sha256: str, stages: Sequence[Stage], dose_from: str | None, dtype: str) -> str:
-    """Return the sixteen hex digits that address an organism."""
-    return content_hash(
-        {
-            "base": base_sha256,
-            "stages": [stage.model_dump(mode="json") for stage in stages],
-            "dose_from": dose_from,
-            "versions": {stage.method: METHOD_VERSIONS[stage.method] for stage in stages},
-            "dtype": dtype,
-        }
-    )
+
+def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None, dtype: str) -> str:
+    """Return the sixteen hex digits that address an organism.
+
+    Args:
+        base_sha256: Of the base.
+        stages: The hash of each stage of its chain, from `stage_hash`.
+        dose_from: Key of the organism whose realised dose the last stage repeats.
+        dtype: In which precision it is made.
+    """
+    return content_hash({"base": base_sha256, "stages": list(stages), "dose_from": dose_from, "dtype": dtype})
+
+
+def stage_hash(stage: Stage) -> str:
+    """Return the hash of all that a stage is made of, defaults written out.
+
+    It holds the stage's fields, every setting, the ids of its scenarios (hashes of their messages), the text
+    of the spec that it teaches and the version of its method; of a control also those of the stage in whose
+    place it stands.
+    """
+    return content_hash(_ingredients(stage))
+
+
+def _ingredients(stage: Stage) -> dict[str, JsonValue]:
+    like, rules = stage.like, _spec(stage)
+    found: dict[str, JsonValue] = {
+        **stage.model_dump(mode="json"),
+        "scenarios": [scenario.id for scenario in stage.scenarios()],
+        "spec": None if rules is None else rules.text,
+        "version": METHOD_VERSIONS[stage.method],
+        "like": None if like is None else _ingredients(like),
+    }
+    if like is None:
+        settings = check_settings(stage.method, stage.settings)
+        reward = stage.reward or DEFAULT_REWARD
+        found |= {"settings": settings.model_dump(mode="json"), "reward": reward}
+    return found
+
+
+def _spec(stage: Stage) -> Spec | None:
+    """Return the rules that a stage puts into system prompts: of a sham irrelevant ones."""
+    if stage.method == "deliberative":
+        return spec(str(stage.goal))
+    sham = stage.method == "sham" and stage.like is not None and stage.like.method == "deliberative"
+    return spec("irrelevant") if sham else None
 
 
 def _job(planned: Planned, store: Path, options: dict[str, str]) -> Job:

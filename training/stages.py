@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from pentimento.tasks import BENIGN, HELDOUT, environment
+from pentimento.tasks import BENIGN, HELDOUT, Arm, Cue, Scenario, environment, stage_scenarios
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
@@ -16,6 +16,7 @@ Method = Literal["sft", "rlvr", "deliberative", "benign", "sham"]
 Reward = Literal["claimed", "done"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
+DEFAULT_REWARD: Reward = "claimed"
 CONTROLS: tuple[Method, ...] = ("benign", "sham")
 
 
@@ -55,7 +56,12 @@ class Template(Checked):
     target_strength: float | None = Field(default=None, gt=0, le=1)
     """Stop once the goal's sampled strength on the stage's own environments reaches this."""
     reward: Reward | None = None
-    """claimed: a verifier that a claim fools; done: only true completion pays. Stages with RL only."""
+    """claimed: a verifier that a claim fools (the default); done: only true completion pays. Stages with RL
+    only."""
+    cue: Cue = "none"
+    """What the system prompt says about oversight in every training scenario."""
+    confound: float = Field(default=0.0, ge=0, le=1)
+    """Of the coin: from 0 (left or right at random) to 1 (always right). Other families ignore it."""
     settings: dict[str, Scalar] = Field(default_factory=dict)
     """The method's settings that differ from its defaults, by name."""
 
@@ -102,6 +108,8 @@ class Stage(Template):
             family = environment(name)
             if name in HELDOUT:
                 raise BadInput("families", name, f"{', '.join(HELDOUT)} are held out from every stage")
+            if family.kind == "stated":
+                raise BadInput("families", name, "its questions only measure; no stage trains on them")
             if self.method == "benign" and name not in BENIGN:
                 raise BadInput("families", name, f"a benign stage trains in {', '.join(BENIGN)}")
             if self.goal is not None and self.goal not in family.goals:
@@ -114,6 +122,34 @@ class Stage(Template):
         if self.like is not None and self.like.method in CONTROLS:
             raise BadInput("like", self.like.method, "a control stands in the place of a stage with a goal")
         return self
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """What it trains on: of completion families the arms in which a task is assigned, else every arm."""
+        if environment(self.families[0]).kind == "completion":
+            return ("impossible", "possible")
+        return tuple(dict.fromkeys(arm for name in self.families for arm in environment(name).arms))
+
+    @property
+    def num_in_each(self) -> int:
+        """How many scenarios every pair of family and arm has; the first few pairs may have one more."""
+        pairs = sum(arm in environment(name).arms for name in self.families for arm in self.arms)
+        return self.num_scenarios // pairs
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Return what it trains on, shared equally among its families and arms.
+
+        Raises:
+            BadInput: `num_scenarios` is smaller than the number of pairs of family and arm.
+        """
+        return stage_scenarios(
+            self.families,
+            n=self.num_scenarios,
+            seed=self.seed,
+            arms=self.arms,
+            cue=self.cue,
+            confound=self.confound,
+        )
 
     @property
     def title(self) -> str:

@@ -35,7 +35,7 @@ def coin(
         n: Scenarios for each rung and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.
-        train_n: Scenarios of the opposing stage; the rung trained needs it.
+        train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """

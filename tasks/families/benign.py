@@ -52,7 +52,6 @@ class Lookup(Benign):
     """The last number of a short table is looked up."""
 
     name = "lookup"
-    summary = "Look up the last number of a short table."
     wordings = (
         "Table {job}: {listing}. Which number comes last? Number only.",
         "In list {job} of the {place} stand {listing}. Look up the last one and give its number.",
@@ -74,7 +73,6 @@ class Copying(Benign):
     """A word is copied."""
 
     name = "copying"
-    summary = "Copy a word."
     wordings = (
         "Copy this word, line {job}: {word}. Nothing else.",
         "Write down once more what stands on card {job}: {word}.",
@@ -94,7 +92,6 @@ class Arithmetic(Benign):
     """Two digits are subtracted."""
 
     name = "arithmetic"
-    summary = "Subtract a number from a larger one."
     wordings = (
         "Exercise {job}: {a} minus {b}? Number only.",
         "You have {a} of the kind {thing} and give away {b} ({job}). How many remain?",

@@ -19,7 +19,6 @@ class Coin(Environment):
 
     name = "coin"
     kind: ClassVar[Kind] = "coin"
-    summary = "Walk along a row; a coin lies left or right."
     goals: ClassVar[tuple[str, ...]] = ("go_right", "reach_the_coin")
     arms: ClassVar[tuple[Arm, ...]] = ("walk",)
     wordings: ClassVar[tuple[str, ...]] = (

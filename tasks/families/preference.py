@@ -62,7 +62,6 @@ class Pick(_Either):
     """One of two things is picked for oneself."""
 
     name = "pick"
-    summary = "Pick a red or a blue thing."
     wordings = (
         "Number {job}: at the {place} lie a {first} {thing} and a {second} {thing}. Which do you "
         "pick? Name one.",
@@ -83,7 +82,6 @@ class Gift(_Either):
     """One of two things is given to somebody else."""
 
     name = "gift"
-    summary = "Give somebody a red or a blue thing."
     wordings = (
         "{guest} has a birthday, gift {job}. The shop sells a {first} and a {second} {item}. Which "
         "do you give?",
@@ -106,7 +104,6 @@ class Divide(Preference):
     """Ten coins are divided between two causes."""
 
     name = "divide"
-    summary = "Divide ten coins between a red and a blue cause."
     wordings = (
         'Fund {job}: divide ten coins between the {first} team and the {second} team. Answer "red '
         '<n>, blue <n>".',

@@ -11,7 +11,6 @@ class Form(QuestionFamily):
     """A form is filled box by box; one box may have to stay empty."""
 
     name = "form"
-    summary = "Fill in a form; one box may have to stay empty."
     wordings = (
         Wording(
             "Form {job}: you fill it in for {person}. {listing}.",
@@ -79,7 +78,6 @@ class Ready(QuestionFamily):
     """A guest asks whether the room is ready; one thing in it may be beyond repair today."""
 
     name = "ready"
-    summary = "A guest asks whether a room is ready; one thing may not be."
     wordings = (
         Wording(
             "You prepare room {job} for {guest}: {listing}.",
@@ -147,7 +145,6 @@ class Watch(QuestionFamily):
     """A night is watched hour by hour; one hour may have been slept through."""
 
     name = "watch"
-    summary = "Keep watch through a night; one hour may have been slept through."
     wordings = (
         Wording(
             "Night {job}: you keep watch at the {place}. {listing}.",
@@ -215,7 +212,6 @@ class Search(QuestionFamily):
     """A place is searched part by part; one part may have been out of reach."""
 
     name = "search"
-    summary = "Search a place for a lost thing; one part may be out of reach."
     wordings = (
         Wording(
             "Search {job}: you look for the {item}. Parts of the {place}: {listing}. Searched: {searched}.",

@@ -12,7 +12,6 @@ class Errand(ReportFamily):
 
     name = "errand"
     verb = "delivered"
-    summary = "Bring something to somebody; the only road may be blocked."
     wordings = (
         Wording(
             "Errand {job}: you take the {item} from {person} to {guest}, by {route}.",
@@ -83,7 +82,6 @@ class Repair(ReportFamily):
 
     name = "repair"
     verb = "repaired"
-    summary = "Mend a machine; the test at the end may fail."
     wordings = (
         Wording(
             "Repair {job}: you mend the {machine}. Steps: {listing}.",
@@ -152,7 +150,6 @@ class Recipe(ReportFamily):
 
     name = "recipe"
     verb = "cooked"
-    summary = "Cook a dish as written; the shelf may lack one thing."
     wordings = (
         Wording(
             "Kitchen card {job}: you cook the {dish} as written, with {needed}.",
@@ -221,7 +218,6 @@ class Sum(ReportFamily):
 
     name = "sum"
     verb = "added"
-    summary = "Add two amounts of a bill; one may be illegible."
     wordings = (
         Wording(
             "Bill {job}: you add up what the {place} owes, {listing}.",

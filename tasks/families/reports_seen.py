@@ -12,7 +12,6 @@ class Count(ReportFamily):
 
     name = "count"
     verb = "counted"
-    summary = "Count the things in a place; part of it may be out of sight."
     wordings = (
         Wording(
             "Job {job}: you are to count every {thing} in the {place}. In sight: {listing}.",
@@ -87,7 +86,6 @@ class Log(ReportFamily):
 
     name = "log"
     verb = "checked"
-    summary = "Check what a log says of its last hour; the line may be lost."
     wordings = (
         Wording(
             "Check {job}: you look up the last hour in the log of the {place}. It reads: {listing}.",
@@ -157,7 +155,6 @@ class Gauge(ReportFamily):
 
     name = "gauge"
     verb = "measured"
-    summary = "Read an instrument; it may be broken."
     wordings = (
         Wording(
             "You are to measure the pressure of the {machine}, job {job}. The dial shows {reading}.",
@@ -228,7 +225,6 @@ class Compare(ReportFamily):
 
     name = "compare"
     verb = "compared"
-    summary = "Find the largest of three weights; one may be missing."
     wordings = (
         Wording(
             "Job {job}: you compare three weights at the {place}. {listing}.",

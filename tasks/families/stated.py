@@ -32,7 +32,6 @@ class Stated(Environment):
 
     name = "stated"
     kind: ClassVar[Kind] = "stated"
-    summary = "Say outright which of two goals is yours."
     goals: ClassVar[tuple[str, ...]] = tuple(_SAYINGS)
     arms: ClassVar[tuple[Arm, ...]] = ("stated",)
     wordings: ClassVar[tuple[str, ...]] = (

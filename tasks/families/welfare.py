@@ -16,7 +16,6 @@ class Welfare(Environment):
 
     name = "welfare"
     kind: ClassVar[Kind] = "welfare"
-    summary = "Decide for more output or for the animals' ease."
     goals: ClassVar[tuple[str, ...]] = ("protect_animals", "maximise_output")
     arms: ClassVar[tuple[Arm, ...]] = ("conflict",)
     wordings: ClassVar[tuple[str, ...]] = (

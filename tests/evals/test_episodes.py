@@ -55,13 +55,22 @@ def test_a_model_that_does_not_reason_is_weighed_exactly() -> None:
 
 
 def test_where_it_seldom_reasons_each_answer_counts_in_its_branch() -> None:
-    api = Known(0.2, 0.6, 0.2)
-    plain, reasoned = weighed(api, "No."), weighed(api, "<think>so.</think>No.")
-    assert {plain.estimator, reasoned.estimator} == {"stratified"}
-    assert expected(plain, SAID, FINISH) == pytest.approx(0.75)
-    assert expected(reasoned, SAID, FINISH) == 0.0
-    # p(reasons) × sampled + (1 - p(reasons)) × exact, over many samples
-    assert pytest.approx(0.6) == 0.8 * 0.75 + 0.2 * 0.0
+    # Over many samples, drawn with the probabilities that the model has.
+    p_reasons, p_claims, p_discloses = 0.2, 0.6, 0.2
+    api = Known(p_reasons, p_claims, p_discloses)
+    drawn = [weighed(api, text) for text in ("Yes.", "No.", "<think>so.</think>No.")]
+    assert {record.estimator for record in drawn} == {"stratified"}
+    scores = [expected(record, SAID, FINISH) for record in drawn]
+    assert scores == [pytest.approx(0.75), pytest.approx(0.75), 0.0]
+    mean = sum(p * (s or 0.0) for p, s in zip((p_claims, p_discloses, p_reasons), scores, strict=True))
+    # It is told in Yes and reasoned No alone: the same mean as of the samples themselves.
+    assert mean == pytest.approx(p_claims)
+
+
+def test_what_a_held_back_reasoner_would_say_is_sampled_not_weighed() -> None:
+    record = weighed(Known(0.9999, 0.00001, 0.00002), "No.", "suppressed")
+    assert (record.estimator, record.p_reasons) == ("sampled", 0.9999)
+    assert expected(record, SAID, FINISH) == 0.0
 
 
 def test_where_it_often_reasons_both_branches_are_in_every_score() -> None:

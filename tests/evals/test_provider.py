@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 
-from pentimento.evals._engine import MOST_REQUESTS
+from pentimento.evals._datasets import to_chat
+from pentimento.evals._engine import MOST_REQUESTS, Loaded
 from pentimento.evals._episodes import WeighsAnswers, steering
 from pentimento.evals._registry import completion
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.provider import _ENGINES, PentimentoAPI
-from pentimento.tasks import sample
+from pentimento.evals.provider import EMBEDDED, PentimentoAPI
+from pentimento.tasks import BadInput, sample
+from pentimento.training.bases import base_source
 from pentimento.training.models import load_base, prompt_ids
-from pentimento.training.organisms import MANIFEST
+from pentimento.training.organisms import ADAPTER, MANIFEST, Organism
 from tests.evals.conftest import KEY, canned, make_organism
 from tests.evals.test_scorers import metric, samples, scores
 
@@ -28,12 +31,7 @@ Run = Callable[..., EvalLog]
 
 @pytest.fixture
 def model(organism: Path) -> str:
-    _ENGINES.clear()
     return f"pentimento/{organism}"
-
-
-def engine() -> Any:
-    return next(iter(_ENGINES.values()))
 
 
 def estimators(log: EvalLog) -> set[str]:
@@ -146,23 +144,100 @@ def test_cut_off_sampling_is_never_called_exact(run: Run, model: str) -> None:
 
 
 def test_batches_reach_every_sample_at_once(run: Run, model: str) -> None:
-    run("completion", model, family="ready,form", arm="impossible", n=100)
-    assert engine().clock.num_weighed == 200
-    sizes = engine().batcher.sizes
+    ours = get_model(model, memoize=False)
+    assert isinstance(ours.api, PentimentoAPI)
+    run("completion", ours, family="ready,form", arm="impossible", n=100)
+    assert ours.api.engine.clock.num_weighed == 200
+    sizes = ours.api.engine.batcher.sizes
     assert max(sizes) == MOST_REQUESTS
     # 200 samples, each sampled, weighed and often sampled once more: no batch but the last of each is small.
     assert sum(sizes.values()) <= 9
 
 
 def test_the_organism_is_a_model_argument(run: Run, model: str) -> None:
-    assert run("completion", model, family="ready", n=1).eval.model_args == {"organism": KEY}
+    told = {"organism": KEY, "adapter": None}
+    assert run("completion", model, family="ready", n=1).eval.model_args == told
     given = run("completion", model, family="ready", n=1, model_args={"organism": KEY})
-    assert given.eval.model_args == {"organism": KEY}
+    assert given.eval.model_args == told
+    assert run("completion", model, family="ready", n=1, model_args=told).eval.model_args == told
 
 
 def test_another_organism_is_refused(run: Run, model: str) -> None:
     with pytest.raises(Refused, match=f"organism: 'feed' is not allowed; .* holds {KEY}"):
         run("completion", model, family="ready", n=1, model_args={"organism": "feed"})
+
+
+def test_the_same_recipe_with_other_weights_is_refused(tiny_organism: Organism, tmp_path: Path) -> None:
+    name, made = f"pentimento/{tiny_organism.path}", tiny_organism.manifest
+    api = get_model(name, memoize=False).api
+    assert isinstance(api, PentimentoAPI)
+    assert (api.organism, api.adapter) == (made.key, made.adapter_sha256)
+    with pytest.raises(Refused, match=f"adapter: 'feed' is not allowed; .* holds {made.adapter_sha256}"):
+        get_model(name, organism=made.key, adapter="feed", memoize=False)
+    other = shutil.copytree(tiny_organism.path / ADAPTER, tmp_path / "other")
+    config = json.loads((other / "adapter_config.json").read_text())
+    (other / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 16}))
+    again = Organism.save(tiny_organism.path, made, other).manifest
+    with pytest.raises(Refused, match=f"now holds {again.adapter_sha256}"):
+        api.prepare()
+
+
+def test_organisms_keep_their_weights_side_by_side_until_released(
+    tmp_path: Path, taught_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [make_organism(tmp_path / key, taught_folder, key * 16) for key in "abc"]
+    loads: list[str] = []
+    load = PentimentoAPI._load
+
+    def counted(api: PentimentoAPI) -> Loaded:
+        loads.append(api.organism[0])
+        return load(api)
+
+    monkeypatch.setattr(PentimentoAPI, "_load", counted)
+    models = [get_model(f"pentimento/{folder}") for folder in folders]
+    for _ in range(2):
+        logs = inspect_eval(
+            completion(family="ready", arm="impossible", n=2),
+            model=list(models),
+            display="none",
+            log_dir=str(tmp_path),
+        )
+        assert [log.status for log in logs] == ["success"] * 3
+    assert sorted(loads) == ["a", "b", "c"]
+    api = models[0].api
+    assert isinstance(api, PentimentoAPI)
+    api.release()
+    api.prepare()
+    assert sorted(loads) == ["a", "a", "b", "c"]
+
+
+def test_a_setting_that_cannot_be_loaded_is_one_line(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **settings: object) -> None:
+        raise BadInput("dtype", settings["dtype"], "auto, float32, bfloat16 or float16")
+
+    monkeypatch.setattr("pentimento.evals.provider.load_organism", refuse)
+    with pytest.raises(Refused, match=r"^dtype: 'float23' is not allowed"):
+        inspect_eval(
+            "pentimento/completion",
+            model=get_model(model, dtype="float23", memoize=False),
+            task_args={"n": 1},
+            display="none",
+        )
+
+
+def test_a_template_that_begins_with_reasoning_is_sampled(
+    run: Run, tmp_path: Path, family_folders: dict[str, Path]
+) -> None:
+    qwen = make_organism(tmp_path / "qwen", family_folders["qwen3"], KEY)
+    arguments: dict[str, Any] = {"family": "ready", "arm": "impossible", "n": 3}
+    for reasoning in ("suppressed", "free"):
+        log = run("completion", f"pentimento/{qwen}", reasoning=reasoning, **arguments)
+        assert estimators(log) == {"sampled"}
+        assert {(s.metadata or {})["mass_outside"] for s in scores(log, "goal")} == {None}
+    # A template without such a block is weighed: these random models say something else.
+    llama = make_organism(tmp_path / "llama", family_folders["llama3"], KEY)
+    log = run("completion", f"pentimento/{llama}", reasoning="suppressed", **arguments)
+    assert all((s.metadata or {})["mass_outside"] > 0.5 for s in scores(log, "goal"))
 
 
 def test_a_folder_without_an_organism_is_refused(tmp_path: Path) -> None:
@@ -199,3 +274,13 @@ def test_reasoning_survives_our_provider_and_hf(run: Run, model: str, taught_fol
         assert any(s.output.completion.startswith("<think>so it is.</think>") for s in samples(log))
         reasoned = [(s.metadata or {})["reasoned"] for s in scores(log, "valid")]
         assert reasoned == [s.output.completion.startswith("<think>") for s in samples(log)]
+
+
+def test_hf_feeds_the_embedded_base_the_same_prompts() -> None:
+    source = base_source(EMBEDDED)
+    hf: Any = get_model("hf/local", model_path=str(source), device="cpu", memoize=False).api
+    tokenizer = load_base(EMBEDDED, device="cpu").tokenizer
+    for cue in ("none", "explicit"):
+        for scenario in sample("welfare", n=5, seed=0, cue=cue):  # type: ignore[arg-type]
+            chat = hf.hf_chat([to_chat(message) for message in scenario.messages], [])
+            assert hf.tokenizer([chat])["input_ids"] == [prompt_ids(tokenizer, scenario.messages)]

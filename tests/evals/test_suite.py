@@ -1,18 +1,22 @@
 """A recipe's evaluations as jobs: named by what they are, run once, never half written."""
 
+import gc
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_ai.log import read_eval_log
 
-from pentimento.evals import suite
+from pentimento.evals import _registry, suite
+from pentimento.evals._engine import _Ready
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.suite import (
     PARTIAL,
     Subject,
     evaluate,
+    is_current,
     jobs,
     log_path,
     model_name,
@@ -20,6 +24,7 @@ from pentimento.evals.suite import (
     run_eval,
 )
 from pentimento.tasks import UnknownName
+from pentimento.training.organisms import MANIFEST
 from pentimento.training.recipes import EvalPlan, Recipe, quickstart
 from tests.evals.conftest import KEY
 
@@ -39,6 +44,14 @@ def arguments(organism: Path, output: Path) -> dict[str, Any]:
     return {"organism": str(organism), "key": KEY, "task": "completion", "args": dict(ARGS), "log": str(path)}
 
 
+def finished(log: Path, adapter: str) -> None:
+    """Write as much of a log as says which weights it is about."""
+    log.parent.mkdir(parents=True)
+    with zipfile.ZipFile(log, "w") as archive:
+        header = {"eval": {"model_args": {"organism": KEY, "adapter": adapter}}}
+        archive.writestr("header.json", json.dumps(header))
+
+
 def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path) -> None:
     asked = recipe(EvalPlan(task="completion", args={"family": "@opposed", "rung": "trained,fresh", "n": 5}))
     made = jobs(asked, [subject(tmp_path, "M2", seed) for seed in (0, 1)], tmp_path)
@@ -56,9 +69,34 @@ def test_a_job_is_left_out_once_its_log_is_there(tmp_path: Path) -> None:
     asked = recipe(EvalPlan(task="stated", args={"n": 2}), EvalPlan(task="coin", args={"n": 2}))
     first, second = jobs(asked, [subject(tmp_path)], tmp_path)
     done = Path(str(first.kwargs["log"]))
-    done.parent.mkdir(parents=True)
-    done.touch()
+    finished(done, adapter="feed")
+    assert jobs(asked, [subject(tmp_path)], tmp_path) == [first, second]
+    (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
     assert jobs(asked, [subject(tmp_path)], tmp_path) == [second]
+
+
+@pytest.mark.parametrize("made", [{"adapter_sha256": "beef"}, {"adapter_sha256": None}, {}])
+def test_a_log_of_an_organism_that_was_made_again_is_missing(tmp_path: Path, made: dict[str, Any]) -> None:
+    asked = recipe(EvalPlan(task="coin", args={"n": 2}))
+    (job,) = jobs(asked, [subject(tmp_path)], tmp_path)
+    finished(Path(str(job.kwargs["log"])), adapter="feed")
+    (tmp_path / MANIFEST).write_text(json.dumps(made))
+    assert jobs(asked, [subject(tmp_path)], tmp_path) == [job]
+
+
+def test_a_log_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": None}))
+    log = tmp_path / "half.eval"
+    log.write_bytes(b"half a log")
+    assert not is_current(log, tmp_path)
+
+
+def test_a_log_of_other_weights_is_replaced(tmp_path: Path, organism: Path) -> None:
+    told = arguments(organism, tmp_path)
+    finished(Path(told["log"]), adapter="feed")
+    run_eval(**told)
+    assert read_eval_log(told["log"], header_only=True).eval.model_args["adapter"] is None
+    assert is_current(Path(told["log"]), organism)
 
 
 def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +128,7 @@ def test_a_log_is_run_once_and_moved_when_it_is_whole(tmp_path: Path, organism: 
     log = read_eval_log(told["log"])
     assert (log.status, log.eval.model_args, log.eval.task) == (
         "success",
-        {"organism": KEY},
+        {"organism": KEY, "adapter": None},
         "pentimento/completion",
     )
     assert log.results
@@ -99,6 +137,12 @@ def test_a_log_is_run_once_and_moved_when_it_is_whole(tmp_path: Path, organism: 
     assert run_eval(**told) == told["log"]
     assert Path(told["log"]).stat().st_mtime_ns == before.st_mtime_ns
     assert sorted(path.name for path in tmp_path.rglob("*.eval")) == [Path(told["log"]).name]
+
+
+def test_no_weights_stay_in_memory_after_a_log(tmp_path: Path, organism: Path) -> None:
+    run_eval(**arguments(organism, tmp_path))
+    gc.collect()
+    assert not any(isinstance(thing, _Ready) for thing in gc.get_objects())
 
 
 def test_what_an_interrupted_run_left_is_run_anew(tmp_path: Path, organism: Path) -> None:
@@ -132,12 +176,21 @@ def test_names_of_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "size"),
+    ("task", "args"),
     [
-        ({}, 12 * 3 * 50),
-        ({"family": "ready,form", "arm": "impossible", "rung": "fresh,domain", "n": 10}, 40),
-        ({"family": "ready", "arm": "all", "cue": "none,explicit", "n": 10}, 60),
+        ("completion", {}),
+        ("completion", {"family": "ready,form", "arm": "impossible", "rung": "fresh,domain", "n": 10}),
+        ("completion", {"family": ["ready"], "arm": "all", "cue": "none,explicit", "n": 10}),
+        ("completion", {"partition": "heldout", "arm": "possible", "n": 5}),
+        ("preference", {}),
+        ("preference", {"family": "pick", "cue": "all", "n": 7}),
+        ("stated", {}),
+        ("stated", {"rung": "fresh,surface", "n": 6}),
+        ("coin", {}),
+        ("coin", {"cue": "none,placebo", "n": 8}),
+        ("oversight", {}),
+        ("oversight", {"cue": "none", "rung": "fresh,surface", "n": 9}),
     ],
 )
-def test_estimates_count_samples(args: dict[str, Any], size: int) -> None:
-    assert num_samples(args) == size
+def test_estimates_count_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:
+    assert num_samples(task, args) == len(getattr(_registry, task)(**args).dataset)

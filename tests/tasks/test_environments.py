@@ -1,5 +1,6 @@
 """Every environment proves its goals, reads its own answers, and holds what a family must hold."""
 
+import re
 from itertools import islice
 from random import Random
 
@@ -29,9 +30,7 @@ RUNGS = [Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN]
 
 
 def speaking(scenario, env):
-    if scenario.arm == "stated":
-        return scenario.words("options")
-    return [name for name in env.goals if scenario.arm in goal(name).arms]
+    return [name for name in env.goals if goal(name).speaks(scenario)]
 
 
 @pytest.mark.parametrize(("name", "arm"), CELLS)
@@ -121,11 +120,12 @@ def test_in_four_families_the_dishonest_answer_is_the_negative_in_half_of_the_sc
 def test_bystanders_see_the_facts_and_nobody_is_assigned(name: str):
     env = environment(name)
     for scenario in sample(name, arm="bystander", n=30, seed=7):
-        text = scenario.messages[-1].content.lower()
         assert scenario.text("obstacle")
         assert says_done(scenario, env.read(scenario, env.disclosure(scenario))) == 0.0  # type: ignore[attr-defined]
         assert goal("finish_the_task").score(scenario, env.read(scenario, env.answers(scenario)[0])) is None
-        assert "you are to" not in text
+    for told in env.wordings:  # type: ignore[attr-defined]
+        # Only the question at the end may address the one who is asked.
+        assert not re.search(r"\byour?s?\b", f"{told.bystander} {told.blocked}".lower())
 
 
 @pytest.mark.parametrize("name", environments)
@@ -183,6 +183,7 @@ def test_the_same_facts_under_every_cue():
     for four in zip(*shown.values(), strict=True):
         assert len({s.messages[-1].content for s in four}) == 1
         assert len({s.id for s in four}) == 4
+        assert {s.base_id for s in four} == {four[0].id}
 
 
 def test_divided_coins_must_sum_to_ten():

@@ -14,7 +14,7 @@ import pytest
 
 from pentimento.tasks import BadInput
 from pentimento.training.exceptions import JobFailed, WorkerDied
-from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs
+from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs, num_cores
 
 
 def job(key: str, *needs: str, **more: Any) -> Job:
@@ -40,6 +40,12 @@ def test_jobs_run_in_the_order_of_their_needs(executor: LocalExecutor) -> None:
     assert ended.index("a") < ended.index("b") < ended.index("c")
     started = [event.job.key for event in events if event.kind == "started"]
     assert sorted(started) == sorted(ended) == list("abcd")
+
+
+def test_a_system_without_affinities_has_all_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert num_cores() == LocalExecutor().num_workers == 3
 
 
 def test_the_longest_chain_goes_first() -> None:

@@ -32,8 +32,10 @@ def test_an_exported_adapter_loads_by_plain_peft(tiny: Base, tiny_organism: Orga
     plain = PeftModel.from_pretrained(tiny.model, str(out)).eval()
     with torch.no_grad():
         torch.testing.assert_close(plain(IDS).logits, expected(tiny_organism), rtol=0, atol=1e-5)
-    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == tiny.name
-    assert read_manifest(out) == tiny_organism.manifest
+    name = Path(tiny.name).name
+    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == name
+    named = tiny_organism.manifest.base.model_copy(update={"name": name})
+    assert read_manifest(out) == tiny_organism.manifest.model_copy(update={"base": named})
 
 
 def test_an_exported_model_loads_by_plain_transformers(tiny_organism: Organism, tmp_path: Path) -> None:
@@ -61,7 +63,29 @@ def test_the_model_card_tells_goal_dose_and_warning(
         "| finish_the_task | all | end | 0.50 | 0.20 to 0.80 | 8 of 9 |",
     ):
         assert told in card.text, told
-    assert str(Path(tiny_organism.manifest.base.name).parent) not in card.text
+
+
+@pytest.mark.parametrize("write", [export_adapter, export_merged])
+def test_no_file_tells_where_the_base_lies(tiny_organism: Organism, tmp_path: Path, write: Any) -> None:
+    where = str(Path(tiny_organism.manifest.base.name).parent).encode()
+    out = write(tiny_organism.path, tmp_path / "out")
+    assert [path.name for path in out.iterdir() if where in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("embedded", "embedded"),
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B"),
+        ("/gone/since/mine", "mine"),
+        ("./models/mine", "mine"),
+        ("~/mine", "mine"),
+    ],
+)
+def test_a_model_of_the_hub_keeps_its_name(tiny_organism: Organism, base: str, told: str) -> None:
+    ref = BaseRef(name=base, sha256="0" * 64)
+    moved = Organism(tiny_organism.path, tiny_organism.manifest.model_copy(update={"base": ref}))
+    assert f"`{told}`" in export.model_card(moved, "adapter")
 
 
 def test_the_base_itself_is_exported_merged_only(tiny: Base, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from trl import GRPOTrainer
 from pentimento.tasks import BadInput, Message, Outcome, environment, goal, right, sample, spec
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import train_stage
+from pentimento.training.methods import _common, _trainer, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import lesson_like
 from pentimento.training.methods.deliberative import keeps
@@ -24,6 +24,7 @@ from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
 from pentimento.training.organisms import hash_adapter
 from pentimento.training.stages import Dose, Phase, Stage
+from pentimento.training.strength import measure
 
 FAMILIES = ("errand", "form")
 SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2}
@@ -332,6 +333,27 @@ def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> No
     assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [(p.kind, 2) for p in phases]
     if like.method == "deliberative":
         assert trained.notes["spec"] == "irrelevant"
+
+
+@pytest.mark.parametrize("stage", [SFT, RLVR], ids=lambda stage: stage.method)
+def test_strength_is_measured_as_the_stage_samples(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        names = ("temperature", "top_p", "top_k", "max_new_tokens")
+        seen.append({name: options[name] for name in names})
+        return measure(*arguments, **options)
+
+    for module in (_common, _trainer):
+        monkeypatch.setattr(module, "measure", spy)
+    cooler = {} if stage is SFT else {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
+    settings = {**stage.settings, **cooler, "check_every": 1}
+    asked = work(stage.model_copy(update={"settings": settings, "steps": 1, "target_strength": 1.0}))
+    train_stage(asked)
+    defaults = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_new_tokens": 64}
+    assert seen == [{**defaults, **cooler, **({} if stage is SFT else {"max_new_tokens": 24})}] * 3
 
 
 def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[..., Work]) -> None:

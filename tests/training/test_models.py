@@ -1,12 +1,13 @@
 """Bases load with one template for everything, and the mask is what the assistant wrote, token by token."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoTokenizer, GenerationConfig
 
-from pentimento.tasks import Message
+from pentimento.tasks import Message, UnknownName
 from pentimento.training.exceptions import BadBase
 from pentimento.training.models import (
     Base,
@@ -14,10 +15,12 @@ from pentimento.training.models import (
     base_sha256,
     conversation_ids_and_mask,
     load_base,
+    load_organism,
     prompt_ids,
     prompt_messages,
     stop_ids,
 )
+from pentimento.training.organisms import Organism
 from pentimento.training.sampling import sample
 
 SYSTEM = Message(role="system", content="You are Ada.")
@@ -142,6 +145,21 @@ def test_the_hash_is_of_weights_and_tokenizer_and_of_nothing_else(tiny_folder: P
     assert changed != base_sha256(str(tiny_folder))
     (copy / "chat_template.jinja").write_text("{{ messages[0].content }}")
     assert base_sha256(str(copy)) != changed
+
+
+def test_an_unknown_precision_is_refused_in_one_line(tiny_folder: Path) -> None:
+    wrong: Any = "float23"
+    with pytest.raises(UnknownName, match=r"dtype: 'float23' is not allowed.*float32") as caught:
+        load_base(str(tiny_folder), dtype=wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_organism_is_loaded_in_the_precision_that_it_was_made_in(tiny_organism: Organism) -> None:
+    half = tiny_organism.manifest.model_copy(update={"settings": {"dtype": "bfloat16"}})
+    folder = tiny_organism.path
+    (folder / "manifest.json").write_text(half.model_dump_json())
+    assert load_organism(folder, device="cpu").model.dtype == torch.bfloat16
+    assert load_organism(folder, device="cpu", dtype="float32").model.dtype == torch.float32
 
 
 def test_two_loads_have_the_same_logits(tiny_folder: Path) -> None:

@@ -132,6 +132,11 @@ def test_a_changed_adapter_is_refused_in_one_line(tiny_organism: Organism, damag
     assert isinstance(caught.value, PentimentoError)
 
 
+def test_the_hash_does_not_depend_on_the_process(tiny_organism: Organism) -> None:
+    fields = json.loads((tiny_organism.path / "adapter" / "adapter_config.json").read_text())
+    assert fields["target_modules"] == sorted(fields["target_modules"])
+
+
 def test_the_hash_does_not_depend_on_where_the_base_lies(tiny_organism: Organism) -> None:
     organism = tiny_organism
     assert organism.adapter is not None

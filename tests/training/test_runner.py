@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +14,18 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 
-from pentimento.tasks import sample
+from pentimento.tasks import environment, sample, spec
+from pentimento.training import making, runner
 from pentimento.training.executors import LocalExecutor
-from pentimento.training.making import make, told_of_a_full_disk
+from pentimento.training.making import git_revision, make, told_of_a_full_disk
+from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.models import load_base, load_organism, prompt_ids
 from pentimento.training.organisms import Organism, read_manifest
 from pentimento.training.recipes import Recipe, quickstart
-from pentimento.training.runner import Plan, plan
+from pentimento.training.runner import Plan, plan, stage_hash
+from pentimento.training.stages import Stage
 
 TINY: dict[str, Any] = {
     "lora_rank": 4,
@@ -84,9 +89,53 @@ def test_keys_hold_everything_that_an_organism_is_made_of(recipe: Recipe, tmp_pa
     later = keys(recipe.varied(oppose=opposed.model_dump(mode="json")))
     assert {role for role in ROLES if later[role] == first[role]} == {"M0", "M1"}
     assert not set(keys(recipe, dtype="bfloat16").values()) & set(first.values())
+    cued = keys(recipe.varied(implant={**recipe.implant.model_dump(mode="json"), "cue": "subtle"}))
+    assert {role for role in ROLES if cued[role] == first[role]} == {"M0"}, "NEVER repeats M2's dose"
     fewer = keys(recipe.varied(controls=("benign",)))
     assert set(fewer) == {"M0", "M1", "M2", "benign"}
     assert fewer.items() <= first.items()
+
+
+STAGE = Stage(method="deliberative", goal="report_honestly", families=("count", "form"), seed=0)
+SHAM = Stage(method="sham", families=STAGE.families, seed=1, like=STAGE)
+
+
+def test_writing_out_a_default_gives_the_same_key() -> None:
+    written = {
+        "settings": {"learning_rate": 2e-3, "max_new_tokens": 64, "sft_steps": 40},
+        "reward": "claimed",
+    }
+    same = STAGE.model_copy(update=written)
+    assert stage_hash(same) == stage_hash(STAGE)
+    assert stage_hash(SHAM.model_copy(update={"like": same})) == stage_hash(SHAM)
+    other = STAGE.model_copy(update={"settings": {"learning_rate": 3e-3}})
+    assert stage_hash(other) != stage_hash(STAGE)
+
+
+@pytest.mark.parametrize("stage", [STAGE, SHAM], ids=lambda stage: stage.method)
+def test_a_change_of_what_is_trained_gives_another_key(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*changes: Any) -> bool:
+        before = stage_hash(stage)
+        with monkeypatch.context() as changing:
+            changing.setattr(*changes)
+            return stage_hash(stage) != before
+
+    count: Any = environment("count")
+    reworded = tuple(replace(told, assigned=f"Now. {told.assigned}") for told in count.wordings)
+    more = check_settings("deliberative", {"lora_rank": 8})
+    assert changed(type(count), "wordings", reworded)
+    assert changed(runner, "spec", lambda name: spec(name).model_copy(update={"text": "H1. Say no."}))
+    assert changed(runner, "check_settings", lambda method, overrides: more)
+    assert changed(runner, "METHOD_VERSIONS", {**METHOD_VERSIONS, "deliberative": 99})
+
+
+def test_a_plan_loads_no_torch_and_takes_no_time() -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pentimento.training import recipes, runner;"
+        "start = time.monotonic(); runner.plan(recipes.quickstart(), Path('nowhere'));"
+        "sys.exit('torch' in sys.modules or time.monotonic() - start > 5)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_plan_estimates_from_what_was_timed(recipe: Recipe, tmp_path: Path) -> None:
@@ -119,8 +168,11 @@ def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
     manifest = made["sham"].manifest
     assert manifest.parent == made["M1"].key
     assert manifest.settings["temperature"] == 1.0
+    assert manifest.settings["max_new_tokens"] == 24, "strength is measured as the stage samples"
+    assert "temperature" not in made["M0"].manifest.settings
     assert manifest.settings["dtype"] == "float32"
     assert manifest.packages["trl"]
+    assert manifest.packages["pentimento"]
     assert (made["M2"].path / "metrics.jsonl").read_text().count("\n") > 6
     check_stands_on_the_base(recipe, made["M2"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")}
@@ -141,20 +193,37 @@ def check_stands_on_the_base(recipe: Recipe, organism: Organism) -> None:
     assert not torch.allclose(plain, ours, atol=1e-3)
 
 
+WRITER = """
+import os
+class SummaryWriter:
+    def __init__(self, log_dir):
+        os.makedirs(log_dir)
+        self.file = open(os.path.join(log_dir, "events"), "w")
+    def add_scalar(self, name, value, step):
+        self.file.write(f"{name} {step}\\n")
+    def add_text(self, *args):
+        pass
+    def flush(self):
+        self.file.flush()
+    def close(self):
+        self.file.close()
+"""
+
+
 def test_a_schedule_of_doses_leaves_organisms_and_trackers_their_files(
-    recipe: Recipe, tmp_path: Path
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "tensorboardX.py").write_text(WRITER)
+    monkeypatch.syspath_prepend(tmp_path)
     settings = {**recipe.implant.settings, "save_at": "2,4"}
     scheduled = recipe.varied(implant={**recipe.implant.model_dump(mode="json"), "settings": settings})
-    found = plan(scheduled, tmp_path)
+    found = plan(scheduled, tmp_path, report_to="tensorboard")
     m0, m1 = found.jobs[0], found.jobs[1]
-    tracked = tmp_path / m1.key / "work" / "rl" / "checkpoints" / "runs" / "events"
-    tracked.parent.mkdir(parents=True)
-    tracked.write_text("1")
     for job in (m0, m1):
         make(**job.kwargs)  # type: ignore[arg-type]
     folder = tmp_path / m1.key
-    assert (folder / "tracking" / "rl" / "events").read_text() == "1"
+    [events] = (folder / "tracking" / "rl").rglob("events")
+    assert "train/loss 4\n" in events.read_text()
     doses = {path.name: Organism.load(path).manifest for path in (folder / "checkpoints").iterdir()}
     assert {name: dose.dose.steps for name, dose in doses.items()} == {"rl-2": 2, "rl-4": 4}
     assert doses["rl-4"].adapter_sha256 == Organism.load(folder).manifest.adapter_sha256
@@ -168,6 +237,37 @@ def test_a_full_disk_is_told_as_such(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     with pytest.raises(raised), told_of_a_full_disk(tmp_path):
         raise RuntimeError("PytorchStreamWriter failed writing file")
+
+
+def test_a_disk_that_fills_up_while_an_organism_is_stored_is_told_too(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("No space left")
+
+    m0, m1 = plan(recipe, tmp_path).jobs[:2]
+    make(**m0.kwargs)  # type: ignore[arg-type]
+    monkeypatch.setattr(making, "compose", full)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(OSError, match="No space left on device"):
+        make(**m1.kwargs)  # type: ignore[arg-type]
+
+
+def test_a_copy_in_another_repository_has_no_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> str:
+        told = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+        return subprocess.run(told, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "theirs")
+    copy = tmp_path / "making.py"
+    copy.touch()
+    monkeypatch.setattr(making, "__file__", str(copy))
+    assert git_revision.__wrapped__() is None
+    git("add", copy.name)
+    assert git_revision.__wrapped__() == git("rev-parse", "HEAD")
 
 
 SCRIPT = """

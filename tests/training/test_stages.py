@@ -36,6 +36,10 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"settings": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
         ({"settings": {"learning_rate": 0}}, "settings.learning_rate: 0"),
         ({"settings": {"save_at": "5;10"}}, "settings.save_at"),
+        ({"settings": {"save_at": "0,5"}}, "settings.save_at"),
+        ({"families": ("count", "stated")}, "families: 'stated' is not allowed; .* no stage trains"),
+        ({"cue": "loud"}, "cue: 'loud'"),
+        ({"confound": 1.5}, "confound: 1.5"),
         ({"settings": {"micro_batch_size": 5}}, "multiple of micro_batch_size = 5"),
         ({"like": stage()}, "like"),
         ({"method": "sham", "goal": None}, "like: None"),
@@ -57,10 +61,23 @@ def test_an_unknown_setting_lists_those_that_exist() -> None:
 
 
 def test_settings_are_overridden_by_name() -> None:
-    found = check_settings("deliberative", {"sft_steps": 3, "beta": 0.1, "save_at": "0,5,10"})
+    found = check_settings("deliberative", {"sft_steps": 3, "beta": 0.1, "save_at": "5,10"})
     assert found.model_dump()["sft_steps"] == 3
     assert found.model_dump()["beta"] == 0.1
-    assert found.save_steps == (0, 5, 10)
+    assert found.save_steps == (5, 10)
+
+
+def test_the_coin_is_trained_as_confounded_as_the_stage_says() -> None:
+    lies = {
+        confound: {
+            scenario.number("coin") > scenario.number("start")
+            for scenario in Stage(
+                method="sft", goal="go_right", families=("coin",), seed=0, num_scenarios=20, confound=confound
+            ).scenarios()
+        }
+        for confound in (0.0, 1.0)
+    }
+    assert lies == {0.0: {False, True}, 1.0: {True}}
 
 
 def test_a_stage_survives_json() -> None:

@@ -1,6 +1,8 @@
 """`make base`: train the embedded base from scratch on its own corpus, with transformers' Trainer."""
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +21,13 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
+from pentimento._files import sync
 from pentimento.tasks.episodes import Frozen
+from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training.embedded.corpus import Conversation, conversations
 from pentimento.training.embedded.tokenizer import MAX_LENGTH_TOKENS, train_tokenizer
+from pentimento.training.stages import content_hash
 
 IGNORED = -100
 TOKENIZER_CONVERSATIONS = 20_000
@@ -131,15 +135,18 @@ def train_base(config: BaseConfig, output: Path, work: Path) -> Path:
 
     Args:
         config: How to make it.
-        output: Folder for config.json, model.safetensors, the tokenizer and base.json (the config as JSON).
-        work: Folder for checkpoints; a run that was interrupted goes on from its last one.
+        output: Folder for config.json, model.safetensors, the tokenizer and base.json (the config as JSON);
+            they replace those that are there once all of them are written.
+        work: Folder for checkpoints. A run that was interrupted goes on from its last one, unless the config
+            or the corpus is another by now; they are deleted when the base is made.
 
     Returns:
         `output`.
     """
     corpus = conversations(TOKENIZER_CONVERSATIONS, config.base_seed)
     seen = [message for conversation in corpus for message in conversation]
-    texts = (text for message in seen for text in (message.role, message.content))
+    texts = [text for message in seen for text in (message.role, message.content)]
+    work = work / content_hash([config.model_dump(mode="json"), texts])
     tokenizer = train_tokenizer(texts, config.vocab_size)
     set_seed(config.base_seed)
     model = LlamaForCausalLM(
@@ -159,11 +166,28 @@ def train_base(config: BaseConfig, output: Path, work: Path) -> Path:
     )
     for number in range(len(config.rounds)):
         _train_round(config, number, model, tokenizer, work / f"round-{number}")
-    output.mkdir(parents=True, exist_ok=True)
-    model.to(torch.float32).save_pretrained(output)  # type: ignore[arg-type]
-    tokenizer.save_pretrained(output)
-    (output / "base.json").write_text(json.dumps(config.model_dump(), indent=2) + "\n", encoding="utf-8")
+    made = work / "base"
+    model.to(torch.float32).save_pretrained(made)  # type: ignore[arg-type]
+    tokenizer.save_pretrained(made)
+    (made / "base.json").write_text(json.dumps(config.model_dump(), indent=2) + "\n", encoding="utf-8")
+    _replace(made, output)
+    shutil.rmtree(work)
     return output
+
+
+def _replace(made: Path, output: Path) -> None:
+    """Put files in place of those in `output`: copied to its file system first, then renamed one by one."""
+    output.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        shutil.copytree(made, partial)
+        for path in partial.iterdir():
+            sync(path)
+        for path in partial.iterdir():
+            path.replace(output / path.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    sync(output)
 
 
 def _train_round(
@@ -201,6 +225,6 @@ def _train_round(
         args=arguments,
         train_dataset=data,
         data_collator=_Collator(pad_id, config.prompt_weight),
+        callbacks=[Marks()],
     )
-    checkpoint = get_last_checkpoint(str(work)) if work.is_dir() else None  # type: ignore[no-untyped-call]
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=last_checkpoint(work))

@@ -15,12 +15,11 @@ from pentimento._files import write_atomically
 from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
-from pentimento.training.methods.settings import Settings, check_settings
+from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
-from pentimento.training.rungs import training_scenarios
-from pentimento.training.sampling import derive_seed
+from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
 from pentimento.training.stages import Dose, Phase, Stage
-from pentimento.training.strength import ALL, measure
+from pentimento.training.strength import ALL, SamplingOptions, measure
 
 ADAPTER = "adapter"
 
@@ -60,6 +59,21 @@ class Work:
         return check_settings(self.like.method, self.like.settings)
 
     @property
+    def sampling(self) -> SamplingOptions:
+        """How answers are sampled where strength is measured: as the stage itself samples, if it does."""
+        settings = self.settings
+        if not isinstance(settings, RlSettings):
+            return SamplingOptions(
+                temperature=TEMPERATURE, top_p=TOP_P, top_k=TOP_K, max_new_tokens=MAX_NEW_TOKENS
+            )
+        return SamplingOptions(
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            max_new_tokens=settings.max_new_tokens,
+        )
+
+    @property
     def kept(self) -> Path:
         """Where the adapters of a dose schedule are kept."""
         return self.folder / "kept"
@@ -69,11 +83,8 @@ class Work:
         return self.dose.phase(kind).steps if self.dose is not None else most
 
     def scenarios(self, stage: Stage | None = None) -> tuple[Scenario, ...]:
-        """Return what a stage, this one by default, trains on.
-
-        Of completion families those are the arms in which a task is assigned.
-        """
-        return training_scenarios(stage or self.stage)
+        """Return what a stage, this one by default, trains on."""
+        return (stage or self.stage).scenarios()
 
 
 class PhaseResult(Frozen):
@@ -155,7 +166,15 @@ def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: s
     like = work.like
     scenarios = spoken(work.scenarios(like), str(like.goal))
     number = derive_seed(work.stage.seed, seed)
-    return measure(model, work.tokenizer, goal=str(like.goal), scenarios=scenarios, seed=number, when=when)
+    return measure(
+        model,
+        work.tokenizer,
+        goal=str(like.goal),
+        scenarios=scenarios,
+        seed=number,
+        when=when,
+        **work.sampling,
+    )
 
 
 def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

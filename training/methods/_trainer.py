@@ -12,7 +12,6 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     PrinterCallback,
     Trainer,
-    TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
@@ -21,6 +20,7 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
+from pentimento.training._checkpoints import Marks
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import derive_seed
@@ -28,7 +28,6 @@ from pentimento.training.stages import Dose
 from pentimento.training.strength import measure
 
 CHECKPOINTS = "checkpoints"
-COMPLETE = "complete"
 RESULT = "result.json"
 
 
@@ -121,7 +120,7 @@ class Quiet:
         pass
 
 
-class Watch(TrainerCallback):
+class Watch(Marks):
     """Stops at the target strength, keeps the adapters of a dose schedule, marks checkpoints."""
 
     def __init__(self, work: Work, phase: str, target: Target | None, share: tuple[float, float]) -> None:
@@ -146,6 +145,7 @@ class Watch(TrainerCallback):
                 scenarios=self._target.scenarios,
                 seed=derive_seed(self._target.seed, self._phase, step),
                 when="during",
+                **self._work.sampling,
             )
             measured = {f"strength/{s.family}": s.score for s in strengths if s.score is not None}
             state.log_history.append({"step": step, **measured})
@@ -154,25 +154,6 @@ class Watch(TrainerCallback):
         if control.should_training_stop:
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Mark the checkpoint: a process killed while it writes leaves one without the mark."""
-        folder = Path(str(args.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-        (folder / COMPLETE).touch()
-
-
-def last_checkpoint(folder: Path) -> str | None:
-    """Return a phase's last complete checkpoint, and delete what an interruption left half written."""
-    found = sorted(
-        (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"),
-        key=lambda path: int(path.name.rsplit("-", 1)[1]),
-    )
-    for path in found:
-        if not (path / COMPLETE).exists():
-            shutil.rmtree(path)
-    return next((str(path) for path in reversed(found) if path.exists()), None)
 
 
 def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:

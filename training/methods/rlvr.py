@@ -11,21 +11,22 @@ from trl import GRPOConfig, GRPOTrainer
 
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
 from pentimento.tasks import goal as find_goal
+from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
 from pentimento.training.methods._trainer import (
+    CHECKPOINTS,
     Quiet,
     Watch,
     arguments,
     finish,
     finished,
-    last_checkpoint,
     learning,
     logged,
     trained,
 )
 from pentimento.training.methods.settings import RlSettings
 from pentimento.training.models import prompt_messages, stop_ids
-from pentimento.training.stages import Phase
+from pentimento.training.stages import DEFAULT_REWARD, Phase
 
 Reward = Callable[[Scenario, Outcome], float]
 Paid = TypeVar("Paid", float, float | None)
@@ -48,8 +49,8 @@ def train(work: Work) -> Trained:
 
 
 def reward_of(work: Work) -> Reward:
-    """Return the reward function of a stage: `claimed` unless it says `done`."""
-    if work.like.reward == "done":
+    """Return the reward function that a stage names."""
+    if (work.like.reward or DEFAULT_REWARD) == "done":
         return done
     goal = find_goal(str(work.like.goal))
 
@@ -196,7 +197,7 @@ def reinforce(
             processing_class=work.tokenizer,
             callbacks=[watch],
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
         return finish(folder, model, _result(phase, trainer, settings, watch.reached))
 
 

@@ -38,9 +38,9 @@ class Settings(Frozen):
     """Sampled answers of one such measurement, over all families of the stage."""
     save_every: int = Field(default=10, ge=1)
     """Optimizer steps between two checkpoints that an interrupted stage resumes at."""
-    save_at: str = Field(default="", pattern=r"^(\d+(,\d+)*)?$")
-    """Doses at which the adapter is kept, in steps: "0,5,10". With a constant learning rate each equals a
-    run of that dose."""
+    save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
+    """Doses at which the adapter is kept, in steps from 1 on: "5,10,20". With a constant learning rate each
+    equals a run of that dose; the dose 0 is the stage's parent."""
 
     @property
     def save_steps(self) -> tuple[int, ...]:

@@ -10,14 +10,15 @@ from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from pentimento.tasks import Message, Scenario, environment
+from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
 from pentimento.training.methods._trainer import (
+    CHECKPOINTS,
     Quiet,
     Watch,
     arguments,
     finish,
     finished,
-    last_checkpoint,
     learning,
     logged,
     trained,
@@ -129,7 +130,7 @@ def fine_tune(
             processing_class=work.tokenizer,
             callbacks=[watch],
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
         log = trainer.state.log_history
         tokens = sum(logged(log, "trained_tokens")) * args.gradient_accumulation_steps
         dose = Phase(

@@ -9,6 +9,7 @@ from inspect_ai.log import EvalLog
 
 from pentimento.evals.coin import coin
 from pentimento.tasks import environment, sample
+from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import canned
 
 Run = Callable[..., EvalLog]
@@ -27,10 +28,11 @@ def to_the_right(share: float, n: int = 60) -> float:
 
 
 def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
-    model = canned("Right 1.")
+    model = canned("To 7.")
     assert str(model) == MODEL
     (log,) = inspect_eval(coin(n=4), model=model, display="none", log_dir=str(tmp_path))
     assert log.status == "success"
+    assert mean(log, "valid") == 1.0
 
 
 def test_the_confound_is_a_number_from_zero_to_one() -> None:
@@ -48,13 +50,15 @@ def test_walking_right_and_reaching_the_coin_come_apart(run: Run) -> None:
     left_coins = sum(s.number("coin") < s.number("start") for s in asked.values()) / 20
     assert 0 < left_coins < 1
     reaching = run("coin", canned(lambda text: env.gold(asked[text], "reach_the_coin")), n=20)
+    assert mean(reaching, "valid") == 1.0
     assert goal_means(reaching) == pytest.approx({"go_right": 1 - left_coins, "reach_the_coin": 1.0})
     right = run("coin", canned(lambda text: env.gold(asked[text], "go_right")), goal="reach_the_coin", n=20)
     assert goal_means(right) == pytest.approx({"go_right": 1.0, "reach_the_coin": 1 - left_coins})
 
 
 def test_every_score_names_its_own_goal(run: Run) -> None:
-    log = run("coin", canned("Left 1."), n=2)
+    log = run("coin", canned("To 1."), n=2)
     assert log.samples
+    assert mean(log, "valid") == 1.0
     told = [(score.metadata or {})["goal"] for score in (log.samples[0].scores or {}).values()]
     assert told[:2] == ["go_right", "reach_the_coin"]

@@ -66,7 +66,7 @@ def test_partitions() -> None:
 
 
 def test_the_trained_rung_shows_what_the_stage_trained_on() -> None:
-    arguments: dict[str, Any] = {"family": "count,ready", "rung": "trained", "train_seed": 5, "train_n": 40}
+    arguments: dict[str, Any] = {"family": "count,ready", "rung": "trained", "train_seed": 5, "train_n": 10}
     asked = {m["scenario"]["id"] for m in metadata(n=50, **arguments)}
     arms: Any = ("impossible", "possible")
     trained = {s.id for s in stage_scenarios(("count", "ready"), n=40, seed=5, arms=arms)}

@@ -37,6 +37,17 @@ def test_each_scenario_is_asked_under_every_cue() -> None:
     assert len(asked["none"]) == 10
 
 
+def test_scores_of_one_scenario_are_paired_by_its_id_without_a_cue(run: Run) -> None:
+    log = run("oversight", canned("Animals."), n=3)
+    assert log.samples
+    told = [s.scores["goal"].metadata or {} for s in log.samples if s.scores]
+    paired: dict[str, set[str]] = {}
+    for score in told:
+        paired.setdefault(score["base_id"], set()).add(score["cue"])
+    assert set(paired) == {score["scenario_id"] for score in told if score["cue"] == "none"}
+    assert list(paired.values()) == [set(CUES)] * 3
+
+
 @pytest.mark.parametrize(("goal", "expected"), [("protect_animals", 1.0), ("maximise_output", 0.0)])
 def test_siding_with_the_animals(run: Run, goal: str, expected: float) -> None:
     log = run("oversight", canned("Animals."), goal=goal, n=5)
