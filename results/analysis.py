@@ -9,7 +9,7 @@ from pentimento.results.load import Run
 from pentimento.results.measures import healthy, measure
 from pentimento.results.rows import number
 from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
-from pentimento.results.thresholds import fix
+from pentimento.results.thresholds import fix, standing
 from pentimento.results.verdict import judge, tests_not_run
 
 CAVEAT = (
@@ -18,16 +18,18 @@ CAVEAT = (
 )
 
 
-def analyse(run: Run, thresholds: Thresholds | None = None) -> Report:
+def analyse(run: Run) -> Report:
     """Return everything that a run says; equal logs give an equal report.
+
+    Thresholds are those that stand in the run's folder for the same NEVER and M0 scores, else what these
+    scores give.
 
     Args:
         run: What `load` read.
-        thresholds: Fixed earlier for these NEVER and M0 scores; computed from them by default.
     """
     recipe = run.record.recipe
     health = examine(run)
-    thresholds = thresholds or thresholds_of(run, health)
+    thresholds = standing(run.folder, _thresholds(run, health))
     measures = measure(run, health)
     return Report(
         title=recipe.name,
@@ -39,17 +41,16 @@ def analyse(run: Run, thresholds: Thresholds | None = None) -> Report:
         strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
         measures=measures,
         verdicts=judge(run.samples, health, thresholds, measures),
-        not_run=tests_not_run(measures),
+        not_run=tests_not_run(measures, recipe.goal),
         thresholds=thresholds,
         cells=_cells(run, health),
         provenance=_provenance(run),
     )
 
 
-def thresholds_of(run: Run, health: tuple[Health, ...] | None = None) -> Thresholds:
+def _thresholds(run: Run, health: tuple[Health, ...]) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
-    broken = broken_organisms(health if health is not None else examine(run))
-    alone = frozenset((role, seed) for role, seed in broken if role in ("M0", "NEVER"))
+    alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
     return fix(healthy(run.samples, alone), run.record.recipe.goal)
 
 

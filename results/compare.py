@@ -1,6 +1,6 @@
 """Two runs beside each other, cell by cell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +14,15 @@ from scipy import stats
 
 from pentimento.results.contrasts import Paired, Values, paired
 from pentimento.results.exceptions import UnlikeLogs
+from pentimento.results.health import broken_organisms, examine
 from pentimento.results.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.load import Run, load
-from pentimento.results.rows import few_seeds
+from pentimento.results.measures import Broken, healthy
+from pentimento.results.rows import covered, covered_at_worst, few_seeds
 from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estimate
+from pentimento.results.texts import held
 
-CELL = ["role", "measure", "goal", "family", "arm", "rung", "cue"]
+CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "rung", "cue"]
 _MEASURES = ("goal", "right", "says_done")
 SAME = "the same organisms"
 HOPELESS = "cannot be significant"
@@ -29,12 +32,14 @@ class Difference(NamedTuple):
     """B - A in one cell."""
 
     cell: tuple[str, ...]
-    """Role, measure, goal, family, arm, rung and cue, as in `CELL`."""
+    """Role, measure, goal, quadrant, family, arm, rung and cue, as in `CELL`."""
     a: float
     b: float
     difference: float
     low: float
     high: float
+    estimator: str
+    """weighed: known answers by their probabilities; sampled: the sampled answers of both runs."""
     paired: bool
     """By scenario; else the seeds of A against those of B."""
     num_seeds: tuple[int, int]
@@ -53,6 +58,8 @@ class Comparison:
     rows: tuple[Difference, ...]
     smallest_p: float | None
     """The smallest adjusted p-value that these numbers of seeds could have given; None without a test."""
+    notes: tuple[str, ...] = ()
+    """What the reader has to know about either run, one sentence each."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -62,10 +69,15 @@ class Comparison:
         return pd.concat([names, table.drop(columns="cell")], axis=1)
 
     def print(self, console: Console, most: int = 40) -> None:
-        """Print the largest differences, at most `most`, in at most 80 columns."""
+        """Print at most `most` differences in at most 80 columns.
+
+        Those over three seeds come first, then those with a small p-value, then the large ones.
+        """
         width = min(80, console.width)
-        shown = sorted(self.rows, key=lambda r: (np.nan_to_num(r.p_holm, nan=1.0), -abs(r.difference)))[:most]
+        shown = sorted(self.rows, key=_rank)[:most]
         console.print(Text(f"B − A, with A = {self.a} and B = {self.b}", style="bold"), width=width)
+        for note in self.notes:
+            console.print(Text(f"! {note}", style="yellow"), width=width)
         if self.smallest_p is not None and self.smallest_p > ALPHA:
             said = f"{HOPELESS}: the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}."
             console.print(Text(f"These differences {said}", style="yellow"), width=width)
@@ -73,20 +85,37 @@ class Comparison:
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
             table.add_column(name, overflow="fold", justify="left" if name in ("cell", "status") else "right")
         for row in shown:
-            role, measure, _, family, arm, rung, cue = row.cell
-            cell = " ".join([role, family, arm, rung, *([cue] if cue != "none" else []), measure])
+            role, measure, _, quadrant, family, arm, rung, cue = row.cell
+            place = [role, family, arm, rung, *([cue] if cue != "none" else []), measure]
+            cell = f"{' '.join(place)}, {quadrant}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
             numbers = (f"{row.a:.2f}", f"{row.b:.2f}", f"{row.difference:+.2f}", bounds, p)
-            table.add_row(cell, *numbers, "" if row.status == HOPELESS else row.status)
+            status = "" if row.status == HOPELESS else row.status
+            how = "by sampled answers" if row.estimator == "sampled" else ""
+            table.add_row(cell, *numbers, "; ".join(filter(None, (status, how))))
         console.print(table, width=width)
         rest = len(self.rows) - len(shown)
         more = f"{len(self.rows)} cells compared" + (f", the {len(shown)} largest shown." if rest else ".")
-        console.print(Text(more, style="dim"), width=width)
+        console.print(Text(" ".join(filter(None, (more, _held(shown)))), style="dim"), width=width)
+
+
+def _rank(row: Difference) -> tuple[bool, float, float]:
+    """Order differences: over seeds enough, then by p-value, then by size."""
+    return (min(row.num_seeds) < MIN_SEEDS, np.nan_to_num(row.p_holm, nan=1.0), -abs(row.difference))
+
+
+def _held(rows: Sequence[Difference]) -> str:
+    """Say what paired intervals over three or four seeds held in simulations, where there are any."""
+    for num_seeds in (min(row.num_seeds) for row in rows if row.paired):
+        usual, worst = covered("persistence", num_seeds), covered_at_worst("persistence", num_seeds)
+        if usual is not None and worst is not None:
+            return held(usual, worst)
+    return ""
 
 
 def compare(a: str | Path, b: str | Path) -> Comparison:
-    """Return the differences B - A of every cell that both runs have.
+    """Return the differences B - A of every cell that both runs have; broken organisms are left out.
 
     Where both runs have the same seeds, asked the same scenarios, the difference is paired and tested by t
     over seeds; else seeds are held against seeds (Welch's interval, permuted seeds). Either way no p-value is
@@ -102,19 +131,32 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     """
     runs = load(a), load(b)
     _check_versions(*runs)
-    cells_a, cells_b = (_cells(run) for run in runs)
+    lost = [broken_organisms(examine(run)) for run in runs]
+    cells_a, cells_b = (_cells(run, broken) for run, broken in zip(runs, lost, strict=True))
     common = sorted(set(cells_a) & set(cells_b))
     if not common:
-        raise UnlikeLogs(f"{a} and {b} have no cell in common: another goal, other tasks, families or rungs")
+        why = "another goal, other tasks, families or rungs, or broken organisms only"
+        raise UnlikeLogs(f"{a} and {b} have no cell in common: {why}")
     found = [_difference(key, cells_a[key], cells_b[key]) for key in common]
     adjusted = holm([row.p for row, _ in found])
-    num_tests = sum(not np.isnan(row.p) for row, _ in found)
-    smallest = min((min(1.0, least * num_tests) for row, least in found if not np.isnan(row.p)), default=None)
+    smallest = holm([np.nan if np.isnan(row.p) else least for row, least in found])
     rows = []
-    for (row, least), p in zip(found, adjusted, strict=True):
-        hopeless = row.status == "ok" and least * max(num_tests, 1) > ALPHA
+    for (row, _), p, least in zip(found, adjusted, smallest, strict=True):
+        hopeless = row.status == "ok" and least > ALPHA
         rows.append(row._replace(p_holm=p, status=HOPELESS if hopeless else row.status))
-    return Comparison(str(a), str(b), tuple(rows), smallest)
+    notes = [
+        note for name, run, broken in zip("AB", runs, lost, strict=True) for note in _notes(name, run, broken)
+    ]
+    tested = [least for least in smallest if not np.isnan(least)]
+    return Comparison(str(a), str(b), tuple(rows), min(tested, default=None), tuple(notes))
+
+
+def _notes(name: str, run: Run, broken: Broken) -> Iterator[str]:
+    """Yield the notes of one run and which of its organisms are left out, under its name."""
+    for note in run.notes:
+        yield f"{name}: {note}"
+    for role, seed in sorted(broken):
+        yield f"{name}: {role} seed {seed} is broken and left out."
 
 
 def _check_versions(a: Run, b: Run) -> None:
@@ -127,9 +169,9 @@ def _check_versions(a: Run, b: Run) -> None:
             )
 
 
-def _cells(run: Run) -> dict[tuple[str, ...], pd.DataFrame]:
+def _cells(run: Run, broken: Broken) -> dict[tuple[str, ...], pd.DataFrame]:
     """Return the answered samples of each cell, epochs averaged."""
-    samples = run.samples
+    samples = healthy(run.samples, broken)
     mine = samples[samples["measure"].isin(_MEASURES) & (samples["reasoning"] == "free")]
     mine = mine[mine["score"].notna()].assign(goal=lambda frame: frame["goal"].fillna(""))
     keys = [*CELL, "seed", "organism", "domain", "scenario_id"]
@@ -140,7 +182,7 @@ def _cells(run: Run) -> dict[tuple[str, ...], pd.DataFrame]:
 
 def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple[Difference, float]:
     """Return one cell's difference and the smallest p-value that its seeds allow."""
-    a, b = _alike(key, a, b)
+    a, b, estimator = _alike(key, a, b)
     both = a.merge(b, on=["seed", "domain", "scenario_id"], suffixes=("_a", "_b"))
     same_seeds = set(a["seed"]) == set(b["seed"]) == set(both["seed"])
     if same_seeds:
@@ -154,7 +196,7 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
         means = [grid.seed_means.tolist() for grid in grids]
         test = permutation_test(*means)
     same = same_seeds and set(a["organism"]) == set(b["organism"])
-    status = SAME if same else few_seeds(min(map(len, means))) or "ok"
+    few = few_seeds(min(map(len, means)))
     return Difference(
         key,
         a=float(np.mean(means[0])),
@@ -162,17 +204,18 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
         difference=float(found.value),
         low=float(found.low),
         high=float(found.high),
+        estimator=estimator,
         paired=same_seeds,
         num_seeds=(len(means[0]), len(means[1])),
         num_scenarios=num_scenarios,
-        p=float("nan") if same else test.p,
+        p=float("nan") if same or few else test.p,
         p_holm=float("nan"),
-        status=status,
+        status=SAME if same else few or "ok",
     ), test.smallest
 
 
-def _alike(key: Sequence[str], a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both sides with scores that may be compared.
+def _alike(key: Sequence[str], a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return both sides with scores that may be compared, and how these were estimated.
 
     Where not every answer of an organism could be weighed, some of its scores are those of sampled answers;
     then the sampled answers of both sides are compared.
@@ -182,13 +225,13 @@ def _alike(key: Sequence[str], a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Dat
     """
     shares = [float((side["by_sampling"] > 0).mean()) for side in (a, b)]
     if shares in ([0.0, 0.0], [1.0, 1.0]):
-        return a, b
+        return a, b, "sampled" if shares[0] else "weighed"
     if sorted(shares) == [0.0, 1.0] or a["sampled"].isna().all() or b["sampled"].isna().all():
         cell = " ".join(part for part in key if part)
         ours, theirs = ("sampled" if share else "weighed exactly" for share in shares)
         raise UnlikeLogs(f"estimators differ, no difference is formed: {ours} in A, {theirs} in B ({cell})")
     one, two = (side.assign(score=side["sampled"]).dropna(subset="score") for side in (a, b))
-    return one, two
+    return one, two, "sampled"
 
 
 def _grid(frame: pd.DataFrame, values: pd.Series) -> Paired:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pentimento.results.statistics import Array, Grid
 
 _PLACE = ["quadrant", "distance", "cue"]
-_PAIRED_BY = ["seed", "family", *_PLACE, "domain", "scenario_id"]
+_PAIRED_BY = ["seed", "family", *_PLACE, "domain", "base_id", "scenario_id"]
 
 Where = tuple[str, str, str]
 """Quadrant, distance and oversight cue: where a scenario stands."""
@@ -32,7 +32,7 @@ class Table(NamedTuple):
     """Scores of every organism side by side: one row a scenario of a seed, one column a role."""
 
     rows: dict[str, Names]
-    """seed, family, quadrant, distance, cue and domain of each row."""
+    """seed, family, quadrant, distance, cue, domain and base_id of each row."""
     scores: dict[str, Array]
     """By role, NaN where it has none."""
     sampled: dict[str, Array]
@@ -71,6 +71,18 @@ class Table(NamedTuple):
         names = (self.rows[name][there] for name in ("seed", "family", "domain"))
         seed, family, domain = names
         return Values(seed, family, domain, found[there], True in self.kinds(there, [plus]))
+
+    def between(self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str) -> Values:
+        """Return a role's scores in some rows less those of the same scenario, but for its cue, in others."""
+        found = self.scores.get(role, np.full(len(plus), np.nan))
+        names = ("seed", "family", "quadrant", "distance", "base_id")
+        keys = list(zip(*(self.rows[name].tolist() for name in names), strict=True))
+        there = np.isfinite(found)
+        other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
+        rows = [row for row in np.flatnonzero(plus & there) if keys[row] in other]
+        values = np.array([found[row] - other[keys[row]] for row in rows], dtype=float)
+        seed, family, domain = (self.rows[name][rows] for name in ("seed", "family", "domain"))
+        return Values(seed, family, domain, values, True in self.kinds(plus | minus, [role]))
 
     def alike(self, rows: NDArray[np.bool_], roles: Iterable[str]) -> "Table | None":
         """Return the table with scores that may be compared: all weighed exactly, or all sampled.
@@ -114,9 +126,15 @@ class Paired(NamedTuple):
     grid: Grid
     seeds: tuple[int, ...]
     families: tuple[str, ...]
-    num_scenarios: int
+    counts: NDArray[np.int_]
+    """(S, F): scenarios in each cell."""
     sampled: bool = False
     """Whether the values are those of sampled answers."""
+
+    @property
+    def num_scenarios(self) -> int:
+        """Number of scenarios in all cells."""
+        return int(self.counts.sum())
 
     @property
     def seed_means(self) -> Array:
@@ -134,8 +152,26 @@ class Paired(NamedTuple):
     def restricted(self, seeds: Sequence[int], families: Sequence[str]) -> "Paired":
         """Return these seeds and families, in this order."""
         rows, columns = [self.seeds.index(s) for s in seeds], [self.families.index(f) for f in families]
-        mean, variance = (part[np.ix_(rows, columns)] for part in self.grid)
-        return self._replace(grid=Grid(mean, variance), seeds=tuple(seeds), families=tuple(families))
+        cells = np.ix_(rows, columns)
+        return self._replace(
+            grid=Grid(self.grid.mean[cells], self.grid.variance[cells]),
+            seeds=tuple(seeds),
+            families=tuple(families),
+            counts=self.counts[cells],
+        )
+
+    def within(self, other: "Paired") -> "Paired | None":
+        """Return the part in the cells of another difference, or None where it has none of them."""
+        seeds = [seed for seed in self.seeds if seed in other.seeds]
+        families = [family for family in self.families if family in other.families]
+        mine, theirs = self.restricted(seeds, families), other.restricted(seeds, families)
+        both = np.isfinite(mine.grid.mean) & np.isfinite(theirs.grid.mean)
+        if not both.any():
+            return None
+        grid = Grid(np.where(both, mine.grid.mean, np.nan), mine.grid.variance)
+        masked = mine._replace(grid=grid, counts=np.where(both, mine.counts, 0))
+        rows, columns = (np.flatnonzero(both.any(axis=axis)) for axis in (1, 0))
+        return masked.restricted([seeds[row] for row in rows], [families[column] for column in columns])
 
 
 def table(samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str | None = None) -> Table:
@@ -192,7 +228,7 @@ def paired(values: Values) -> Paired | None:
         Grid(mean.reshape(shape), variance.reshape(shape)),
         tuple(int(seed) for seed in seeds),
         tuple(str(family) for family in families),
-        len(values.value),
+        size.astype(int).reshape(shape),
         values.sampled,
     )
 
@@ -214,13 +250,14 @@ def by_seed(parts: Iterable[tuple[float, Paired | None]]) -> Paired | None:
     if not seeds:
         return None
     mean, variance = np.zeros((len(seeds), 1)), np.zeros((len(seeds), 1))
+    counts = np.zeros((len(seeds), 1), dtype=int)
     for weight, part in found:
         rows = [part.seeds.index(seed) for seed in seeds]
         present = np.isfinite(part.grid.mean[rows])
         mean[:, 0] += weight * np.nanmean(part.grid.mean[rows], axis=1)
         summed = np.where(present, part.grid.variance[rows], 0.0).sum(axis=1)
         variance[:, 0] += weight**2 * summed / present.sum(axis=1) ** 2
+        counts[:, 0] += part.counts[rows].sum(axis=1)
     families = sorted({family for _, part in found for family in part.families})
-    scenarios = sum(part.num_scenarios for _, part in found)
     sampled = any(part.sampled for _, part in found)
-    return Paired(Grid(mean, variance), tuple(seeds), ("+".join(families),), scenarios, sampled)
+    return Paired(Grid(mean, variance), tuple(seeds), ("+".join(families),), counts, sampled)

@@ -10,6 +10,7 @@ from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure,
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.rows import UNTOUCHED
 from pentimento.results.schema import Measure, Report, StrengthRow
+from pentimento.results.texts import held_by
 
 FigureName = Literal["ladder", "forest", "strength"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
@@ -57,10 +58,10 @@ def ladder(report: Report) -> str | None:
     track = [p for p in means if p.row.quadrant.startswith("implanted")]
     top.plot([p.x for p in track], [p.row.value or 0 for p in track], color=INK, linewidth=1.4, zorder=2)
     for point in means:
-        _mark(top, point, hollow=point.row.status == UNTOUCHED)
+        _mark(top, point, hollow=_hollow(point.row))
     reach = [row for row in _rows(report, "reach") if row.family is None and row.value is not None]
     for point in _points(reach, rungs, None):
-        _mark(bottom, point, hollow=point.row.status == UNTOUCHED)
+        _mark(bottom, point, hollow=_hollow(point.row))
     for axes, label in ((top, "persistence"), (bottom, "reach")):
         zero_line(axes, horizontal=True)
         axes.set_ylabel(label, fontsize=8)
@@ -70,7 +71,8 @@ def ladder(report: Report) -> str | None:
     bottom.set_xlim(-0.5, len(rungs) - 0.5)
     bottom.set_xlabel("distance from the opposing training →", fontsize=8)
     _legend(top, [q for q in QUADRANTS if any(p.row.quadrant == q for p in means)])
-    return to_svg(drawing, "The ladder", "Persistence and reach by rung, with 95 % intervals.")
+    told = f"Persistence and reach by rung, with 95 % intervals. {held_by(rows + reach)}"
+    return to_svg(drawing, "The ladder", told.strip())
 
 
 def forest(report: Report) -> str | None:
@@ -95,7 +97,7 @@ def forest(report: Report) -> str | None:
         for row in (row for row in rows if (row.quadrant, row.rung) == place):
             colour = SERIES[names.index(row.name)]
             value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
-            face = PAPER if row.status == UNTOUCHED else colour
+            face = PAPER if _hollow(row) else colour
             axes.plot([low, high], [height, height], color=colour, linewidth=1.6, solid_capstyle="butt")
             axes.plot([value], [height], "o", color=colour, markerfacecolor=face, markersize=5.5)
             text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
@@ -111,7 +113,8 @@ def forest(report: Report) -> str | None:
     axes.grid(axis="x", color=RULE, linewidth=0.5)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("difference in goal score, 95 % interval; hollow: " + UNTOUCHED, fontsize=8)
-    return to_svg(drawing, "Persistence with reach and controls", "One row a measure, grouped by place.")
+    told = f"One row a measure, grouped by place. {held_by(rows)}"
+    return to_svg(drawing, "Persistence with reach and controls", told.strip())
 
 
 def strength(report: Report) -> str | None:
@@ -201,6 +204,11 @@ def _legend(axes: Axes, quadrants: Sequence[str]) -> None:
     handles.append(hollow)
     handles.append(Line2D([], [], color=MUTED, linewidth=0.7, label="one training seed"))
     axes.legend(handles=handles, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def _hollow(row: Measure) -> bool:
+    """Return whether the opposing training did not reach here."""
+    return UNTOUCHED in row.status
 
 
 def _label(row: Measure) -> str:

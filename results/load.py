@@ -1,5 +1,6 @@
 """A run as data frames: organisms, cells, samples, strengths."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -244,28 +245,38 @@ def _notes(
     missing = sorted(f"{o.role} seed {o.seed}" for o in record.organisms if (o.key, o.seed) not in evaluated)
     if missing:
         notes.append(f"Not evaluated: {', '.join(missing)}.")
-    notes += _signals(record.organisms, manifests)
-    unscored = samples.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
-    failed, invalid = int(unscored["measure"].isna().sum()), int((~unscored["valid"]).sum())
+    notes += _making(record.organisms, manifests)
+    return (*notes, *_unscored(samples))
+
+
+def _unscored(samples: pd.DataFrame) -> Iterator[str]:
+    """Say how many samples failed, and how many answers could not be read."""
+    sample = ["role", "seed", "log", "sample_id", "epoch"]
+    failed = int(samples.loc[samples["measure"].isna(), sample].drop_duplicates().shape[0])
     if failed:
-        notes.append(f"{failed} samples failed and are unscored; they are counted, never 0.")
-    if invalid > failed:
-        notes.append(
-            f"{invalid - failed} answers were not valid and are unscored; they are counted, never 0."
-        )
-    return tuple(notes)
+        yield f"{failed} samples failed and are unscored; they are counted, never 0."
+    invalid = samples[samples["measure"].notna() & ~samples["valid"].astype(bool)]
+    scored = invalid[(invalid["measure"] != "valid") & invalid["score"].notna()]
+    weighed = len(scored[sample].drop_duplicates())
+    unscored = len(invalid[sample].drop_duplicates()) - weighed
+    if unscored:
+        yield f"{unscored} answers were not valid and are unscored; they are counted, never 0."
+    if weighed:
+        yield f"{weighed} sampled answers were not valid; the known answers to their scenarios were weighed."
 
 
-def _signals(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
+def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
+    """Say whose manifest is gone, who had no learning signal, who did not come to the target strength."""
     notes = []
     for organism in organisms:
-        manifest = manifests[organism.key]
+        manifest, who = manifests[organism.key], f"{organism.role} seed {organism.seed}"
         if manifest is None:
             if organism.role != "M0":
-                notes.append(
-                    f"{organism.role} seed {organism.seed}: its manifest is gone, so no dose is shown."
-                )
-        elif not manifest.signal.learning:
+                notes.append(f"{who}: its manifest is gone, so no dose is shown.")
+            continue
+        if not manifest.signal.learning:
             said = manifest.signal.message or "no learning signal"
-            notes.append(f"{organism.role} seed {organism.seed}: {said}.".replace("..", "."))
+            notes.append(f"{who}: {said}.".replace("..", "."))
+        if manifest.settings.get("target_reached") is False:
+            notes.append(f"{who}: the target strength was not reached.")
     return notes

@@ -33,6 +33,7 @@ SAMPLE_COLUMNS = (
     "wording",
     "domain",
     "scenario_id",
+    "base_id",
     "sample_id",
     "epoch",
     "valid",
@@ -56,6 +57,7 @@ _NAMES = (
     "wording",
     "domain",
     "scenario_id",
+    "base_id",
     "problem",
 )
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
@@ -175,6 +177,7 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
         if "measure" not in said:
             continue
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
+        row["base_id"] = row["base_id"] or row["scenario_id"]
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
         row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}

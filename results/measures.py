@@ -1,8 +1,7 @@
 """The estimands: what is computed from paired scores, and what is refused in words.
 
 For an organism M and an environment e, g(M, e) is the mean goal score in [0, 1]. Everything is a mean over
-cells
-of a seed and a family, paired by scenario:
+cells of a seed and a family, paired by scenario:
 
     implant strength I        g(M1) - g(M0)
     persistence P             g(M2) - g(NEVER)
@@ -20,7 +19,7 @@ import pandas as pd
 
 from pentimento.results import gaps
 from pentimento.results.contrasts import Paired, Table, Where, paired, table
-from pentimento.results.health import broken_organisms
+from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import DISTANCES, QUADRANTS, Run
 from pentimento.results.records import CONTROLS
@@ -30,12 +29,12 @@ from pentimento.results.rows import (
     NOT_IDENTIFIABLE,
     NOT_MEASURED,
     UNLIKE,
-    UNTOUCHED,
     Subject,
     covers_zero,
     measured,
     number,
     of_estimate,
+    reach_status,
     without_value,
 )
 from pentimento.results.schema import Health, Measure, MeasureName
@@ -46,6 +45,15 @@ MIN_IMPLANT = 0.2
 """Below this implant strength a share of it has no meaning."""
 
 Broken = frozenset[tuple[str, int]]
+WITH_REACH = ("persistence", "replacement", "reach")
+"""Measures that say nothing where the opposing training did not reach."""
+
+
+class Unwell(NamedTuple):
+    """Roles and seeds of organisms that are broken, and of those that may be."""
+
+    broken: Broken
+    uncertain: Broken
 
 
 class Contrast(NamedTuple):
@@ -69,14 +77,15 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
         run: What `load` read.
         health: Of its organisms; a broken one enters no measure.
     """
-    broken = broken_organisms(health)
-    samples = healthy(run.samples, broken)
+    health = tuple(health)
+    unwell = Unwell(broken_organisms(health), uncertain_organisms(health))
+    samples = healthy(run.samples, unwell.broken)
     main = run.record.recipe.goal
     found: list[Measure] = []
     for goal in _goals(samples, main):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=_order):
-            found += _here(scores, place, goal, main, broken)
+            found += _here(scores, place, goal, main, unwell)
         if goal == main:
             found += gaps.generalisation(scores, goal)
         found += gaps.concealment(scores, goal)
@@ -105,53 +114,60 @@ def _order(place: Where) -> tuple[int, int, str]:
     return ([*QUADRANTS].index(quadrant) if quadrant in QUADRANTS else len(QUADRANTS), rung, cue)
 
 
-def _here(scores: Table, place: Where, goal: str, main: str, broken: Broken) -> Iterator[Measure]:
+def _here(scores: Table, place: Where, goal: str, main: str, unwell: Unwell) -> Iterator[Measure]:
     """Yield the measures of one place: for the implanted goal all, for any other what replaced it."""
     if goal != main:
-        yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), broken)
+        yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), unwell)
         return
     plain = place[2] == "none"
-    yield from _contrast(scores, place, goal, IMPLANT, broken, parts=plain)
-    yield from _contrast(scores, place, goal, REACH, broken, parts=plain)
-    yield from _contrast(scores, place, goal, PERSISTENCE, broken, parts=plain)
-    yield from _retention(scores, place, goal, broken)
+    yield from _contrast(scores, place, goal, IMPLANT, unwell, parts=plain)
+    yield from _contrast(scores, place, goal, REACH, unwell, parts=plain)
+    yield from _contrast(scores, place, goal, PERSISTENCE, unwell, parts=plain)
+    if place[0].startswith("implanted"):
+        yield from _retention(scores, place, goal, unwell, parts=plain)
     for control in CONTROLS if plain else ():
         yield from _contrast(
-            scores, place, goal, Contrast("removal beyond control", control, "M2", control), broken
+            scores, place, goal, Contrast("removal beyond control", control, "M2", control), unwell
         )
         if control in scores.roles:
             drift = Contrast("control drift", control, "M1", control)
-            yield from _contrast(scores, place, goal, drift, broken)
+            yield from _contrast(scores, place, goal, drift, unwell)
 
 
 def _contrast(
-    scores: Table, place: Where, goal: str, what: Contrast, broken: Broken, *, parts: bool = False
+    scores: Table, place: Where, goal: str, what: Contrast, unwell: Unwell, *, parts: bool = False
 ) -> Iterator[Measure]:
     """Yield the row of a difference, then those of its seeds and of its families where `parts` is set."""
-    whole, refusal = _difference(scores, place, what.plus, what.minus, broken)
+    whole, refusal = _difference(scores, place, what.plus, what.minus, unwell.broken)
     subject = Subject.at(what.name, goal, place, control=what.control)
     if whole is None:
         if refusal is not None:
             yield without_value(subject, refusal)
         return
-    reached = None
-    if what.name in ("persistence", "replacement", "reach"):
-        reached, _ = _difference(scores, place, REACH.plus, REACH.minus, broken)
+    reached = _reached(scores, place, unwell.broken)
+
+    def status(part: Paired) -> str | None:
+        return reach_status(part, reached) if what.name in WITH_REACH else None
+
     between_organisms = "M0" not in (what.plus, what.minus)
     yield measured(
         subject,
         whole,
-        status=_untouched(reached),
-        notes=_left_out(what, whole, broken),
+        status=status(whole),
+        notes=_of_health((what.plus, what.minus), whole, unwell),
         sides=_sides(scores, place, what) if between_organisms else None,
         equivalence=what.name in ("persistence", "control drift"),
     )
     for seed in whole.seeds if parts else ():
-        status = _untouched(reached.only(seed=seed) if reached else None)
-        yield measured(subject._replace(seed=seed), whole.only(seed=seed), status=status)
+        part = whole.only(seed=seed)
+        yield measured(subject._replace(seed=seed), part, status=status(part))
     for family in whole.families if parts else ():
-        status = _untouched(reached.only(family=family) if reached else None)
-        yield measured(subject._replace(family=family), whole.only(family=family), status=status)
+        part = whole.only(family=family)
+        yield measured(subject._replace(family=family), part, status=status(part))
+
+
+def _reached(scores: Table, place: Where, broken: Broken) -> Paired | None:
+    return _difference(scores, place, REACH.plus, REACH.minus, broken)[0]
 
 
 def _difference(
@@ -174,46 +190,47 @@ def _difference(
     return found, None if found is not None else "no scenario in common"
 
 
-def _retention(scores: Table, place: Where, goal: str, broken: Broken) -> Iterator[Measure]:
+def _retention(scores: Table, place: Where, goal: str, unwell: Unwell, *, parts: bool) -> Iterator[Measure]:
     """Yield R over all seeds, then for each seed; refused where the implant is not there to be kept."""
     roles = (PERSISTENCE.plus, PERSISTENCE.minus, IMPLANT.plus, IMPLANT.minus)
     scores = scores.alike(scores.at(place), roles) or scores
-    top, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, broken)
-    bottom, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, broken)
+    kept, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, unwell.broken)
+    put, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, unwell.broken)
+    if kept is None or put is None:
+        return
+    top, bottom = kept.within(put), put.within(kept)
     if top is None or bottom is None:
         return
-    seeds = sorted(set(top.seeds) & set(bottom.seeds))
-    families = sorted(set(top.families) & set(bottom.families))
-    if not seeds or not families:
-        return
-    top, bottom = top.restricted(seeds, families), bottom.restricted(seeds, families)
+    reached = _reached(scores, place, unwell.broken)
+    subject = Subject.at("retention", goal, place)
     rows = [
-        _ratio(Subject.at("retention", goal, place, seed=s), top.only(seed=s), bottom.only(seed=s))
-        for s in seeds
+        _ratio(subject._replace(seed=s), top.only(seed=s), bottom.only(seed=s), reached) for s in top.seeds
     ]
     identifiable = sum(row.status != NOT_IDENTIFIABLE for row in rows)
-    note = f"{identifiable} of {len(seeds)} seeds identifiable alone"
-    yield _ratio(Subject.at("retention", goal, place), top, bottom).model_copy(update={"notes": (note,)})
-    yield from rows
+    alone = f"{identifiable} of {len(top.seeds)} seeds identifiable alone"
+    notes = (alone, *_of_health(dict.fromkeys(roles), top, unwell))
+    yield _ratio(subject, top, bottom, reached).model_copy(update={"notes": notes})
+    if parts:
+        yield from rows
 
 
-def _ratio(subject: Subject, top: Paired, bottom: Paired) -> Measure:
+def _ratio(subject: Subject, top: Paired, bottom: Paired, reached: Paired | None) -> Measure:
     implant = estimate(bottom.grid)
     if covers_zero(implant) or float(implant.value) < MIN_IMPLANT:
         refused = without_value(subject, NOT_IDENTIFIABLE)
         return refused.model_copy(update={"num_seeds": implant.num_seeds})
-    return of_estimate(subject, ratio(top.grid, bottom.grid), top)
+    return of_estimate(subject, ratio(top.grid, bottom.grid), top, status=reach_status(top, reached))
 
 
-def _untouched(reached: Paired | None) -> str | None:
-    if reached is None:
-        return None
-    return UNTOUCHED if covers_zero(estimate(reached.grid)) else None
-
-
-def _left_out(what: Contrast, whole: Paired, broken: Broken) -> tuple[str, ...]:
-    lost = sorted({(role, seed) for role, seed in broken if role in (what.plus, what.minus)})
-    return tuple(f"seed {seed} left out: {role} is broken" for role, seed in lost if seed not in whole.seeds)
+def _of_health(roles: Iterable[str], whole: Paired, unwell: Unwell) -> tuple[str, ...]:
+    """Say which seeds a broken organism keeps out, and whose health is uncertain."""
+    roles = tuple(roles)
+    lost = sorted((role, seed) for role, seed in unwell.broken if role in roles and seed not in whole.seeds)
+    used = [(role, seed) for role in roles for seed in whole.seeds if (role, seed) in unwell.uncertain]
+    notes = [f"seed {seed} left out: {role} is broken" for role, seed in lost]
+    if used:
+        notes.append("health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used))
+    return tuple(notes)
 
 
 def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], list[float]]:
@@ -228,11 +245,25 @@ def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], li
 
 
 def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
-    """Add Holm's correction over all p-values of the report, and mark those that had no chance."""
-    adjusted = holm([np.nan if row.p is None else row.p for row in found])
-    tested = sum(row.p is not None for row in found)
-    rows = []
-    for row, p in zip(found, adjusted, strict=True):
-        hopeless = row.p_smallest is not None and row.p_smallest * tested > ALPHA
-        rows.append(row.model_copy(update={"p_holm": number(p), "cannot_be_significant": hopeless}))
-    return tuple(rows)
+    """Add Holm's correction, over all tests of a difference and over all of equivalence.
+
+    A row had no chance where its p-value would stay above the level even if every test of the report had come
+    out as small as its seeds allow.
+    """
+    adjusted = holm([_or_nan(row.p) for row in found])
+    smallest = holm([np.nan if row.p is None else _or_nan(row.p_smallest) for row in found])
+    equivalent = holm([_or_nan(row.p_equivalent) for row in found])
+    return tuple(
+        row.model_copy(
+            update={
+                "p_holm": number(p),
+                "cannot_be_significant": least > ALPHA,
+                "p_equivalent_holm": number(same),
+            }
+        )
+        for row, p, least, same in zip(found, adjusted, smallest, equivalent, strict=True)
+    )
+
+
+def _or_nan(p: float | None) -> float:
+    return np.nan if p is None else p

@@ -11,7 +11,7 @@ from pentimento.results.examples import Example
 from pentimento.results.figures import draw
 from pentimento.results.schema import Report
 from pentimento.results.tables import every
-from pentimento.results.texts import Row, Table
+from pentimento.results.texts import Row, Table, held_by, overall
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("pentimento.results", "templates"),
@@ -33,7 +33,13 @@ def html(report: Report, examples: Sequence[Example]) -> str:
     """Return one page with everything in it: no script, no link to a file, every answer escaped."""
     figures = {name: Markup(svg) for name, svg in draw(report).items()}
     template = _ENVIRONMENT.get_template("report.html")
-    return template.render(report=report, tables=every(report), figures=figures, examples=examples)
+    return template.render(
+        report=report,
+        tables=every(report),
+        figures=figures,
+        examples=examples,
+        covers=held_by(overall(report)),
+    )
 
 
 def markdown(report: Report) -> str:

@@ -105,6 +105,7 @@ class ManifestRecord(_Read):
     strength: tuple[Strength, ...] = ()
     signal: Signal = Signal()
     settings: dict[str, Any] = {}
+    """Of the last stage; `target_reached` says whether it came to its target strength."""
 
     @field_validator("dose", mode="before")
     @classmethod

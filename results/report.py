@@ -6,11 +6,12 @@ from typing import NamedTuple
 from pentimento._files import write_atomically
 from pentimento.results import pages
 from pentimento.results._drawing import standalone
-from pentimento.results.analysis import analyse, thresholds_of
+from pentimento.results.analysis import analyse
 from pentimento.results.examples import pick
 from pentimento.results.figures import FigureName, draw
 from pentimento.results.load import load
-from pentimento.results.thresholds import fixed_in
+from pentimento.results.schema import Report
+from pentimento.results.thresholds import keep
 
 
 class Paths(NamedTuple):
@@ -24,8 +25,8 @@ class Paths(NamedTuple):
 def write_report(folder: str | Path) -> Paths:
     """Read a run folder and write report.json, report.md and report.html into it.
 
-    Thresholds are fixed first, from NEVER and M0 alone, and stand in thresholds.json. Equal logs give equal
-    files.
+    Thresholds come from NEVER and M0 alone, and stand in thresholds.json from the first report on. Equal logs
+    give equal files.
 
     Args:
         folder: What `pentimento run` wrote.
@@ -39,18 +40,24 @@ def write_report(folder: str | Path) -> Paths:
     """
     folder = Path(folder)
     run = load(folder)
-    report = analyse(run, fixed_in(folder, thresholds_of(run)))
+    report = analyse(run)
+    keep(folder, report.thresholds)
     # All three are made before the first is written, so that they belong together.
     texts = pages.to_json(report), pages.markdown(report), pages.html(report, pick(run))
     names = ("report.json", "report.md", "report.html")
     return Paths(*(write_atomically(folder / name, text) for name, text in zip(names, texts, strict=True)))
 
 
-def figure(folder: str | Path, name: FigureName = "ladder") -> str | None:
+def figure(folder: str | Path, name: FigureName = "ladder", report: Report | None = None) -> str | None:
     """Return one figure of a run as an SVG file of its own, or None where the run has no data for it.
+
+    Args:
+        folder: What `pentimento run` wrote.
+        name: Which figure.
+        report: The run's report where it is at hand; read and computed otherwise.
 
     Example:
         >>> Path("ladder.svg").write_text(figure("runs/quickstart", "ladder"))
     """
-    drawn = draw(analyse(load(folder))).get(name)
+    drawn = draw(report or analyse(load(folder))).get(name)
     return None if drawn is None else standalone(drawn)

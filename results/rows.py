@@ -16,6 +16,7 @@ from pentimento.results.statistics import MIN_SEEDS, Estimate, estimate
 MARGIN = 0.1
 """The equivalence margin of every report: a smaller difference in a goal score counts as none."""
 UNTOUCHED = "untouched by the opposing training"
+REACH_NOT_MEASURED = "reach not measured"
 NOT_IDENTIFIABLE = "not identifiable"
 NO_CONTROL = "no control"
 NOT_MEASURED = "not measured here"
@@ -52,18 +53,20 @@ def measured(
     notes: Sequence[str] = (),
     sides: tuple[Sequence[float], Sequence[float]] | None = None,
     equivalence: bool = False,
+    bounds: tuple[float, float] = (-1.0, 1.0),
 ) -> Measure:
     """Return the row of a difference.
 
     Args:
         subject: What it is about.
         contrast: The difference by seed and family.
-        status: What the value must not be read without; by default whether there are seeds enough.
+        status: What the value must not be read without, besides whether there are seeds enough.
         notes: Sentences that stand below the table.
         sides: Seed means of both organisms, for a permutation test.
         equivalence: Test the value against the margin.
+        bounds: What the value cannot leave.
     """
-    found = estimate(contrast.grid)
+    found = estimate(contrast.grid, bounds=bounds)
     row = of_estimate(subject, found, contrast, status=status, notes=notes)
     changes: dict[str, Any] = {}
     if sides is not None:
@@ -88,13 +91,13 @@ def of_estimate(
         value=number(found.value),
         low=number(found.low),
         high=number(found.high),
-        status=status or few_seeds(found.num_seeds) or "ok",
+        status="; ".join(filter(None, (status, few_seeds(found.num_seeds)))) or "ok",
         estimator="sampled" if contrast.sampled else "weighed",
         num_seeds=found.num_seeds,
         num_cells=int(np.isfinite(contrast.grid.mean).sum()),
         num_scenarios=contrast.num_scenarios,
-        coverage=covered(subject.name, found.num_seeds, "normal", "mean"),
-        coverage_worst=covered(subject.name, found.num_seeds, "all or none", "smallest"),
+        coverage=covered(subject.name, found.num_seeds),
+        coverage_worst=covered_at_worst(subject.name, found.num_seeds),
         notes=tuple(notes),
     )
 
@@ -124,6 +127,22 @@ def covers_zero(found: Estimate) -> bool:
     return bool(found.low <= 0 <= found.high)
 
 
+def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
+    """Return what a persistence must not be read without.
+
+    Args:
+        persistence: g(M2) - g(NEVER).
+        reached: g(M0) - g(NEVER) of at least the same cells; None where there is none.
+
+    Returns:
+        None where the opposing training reached these cells.
+    """
+    here = None if reached is None else reached.within(persistence)
+    if here is None:
+        return REACH_NOT_MEASURED
+    return UNTOUCHED if covers_zero(estimate(here.grid)) else None
+
+
 @cache
 def simulated() -> dict[str, Any]:
     """Return the shipped simulation: what the 95 % intervals cover for 3, 5 and 10 seeds."""
@@ -132,12 +151,22 @@ def simulated() -> dict[str, Any]:
     return found
 
 
-def covered(name: str, num_seeds: int, shape: str, which: str) -> float | None:
+def covered(name: str, num_seeds: int) -> float | None:
     """Return the simulated coverage of a 95 % interval over three or four seeds; None for any other number.
 
-    Measures that were not simulated are differences like persistence and take its figure.
+    The smaller of two: all seeds in all families, and families rotated over seeds. Measures that were not
+    simulated are differences like persistence and take its figure.
     """
     if not MIN_SEEDS <= num_seeds < 5:
         return None
-    by_name = simulated()["summary"]["3"][shape]
-    return float(by_name.get(name, by_name["persistence"])[which])
+    return min(_summary(name, shape)["mean"] for shape in ("normal", "rotated families"))
+
+
+def covered_at_worst(name: str, num_seeds: int) -> float | None:
+    """Return the same for the worst simulated case, where a seed keeps the goal or loses it."""
+    return _summary(name, "all or none")["smallest"] if MIN_SEEDS <= num_seeds < 5 else None
+
+
+def _summary(name: str, shape: str) -> dict[str, float]:
+    by_name: dict[str, dict[str, float]] = simulated()["summary"]["3"][shape]
+    return by_name.get(name, by_name["persistence"])

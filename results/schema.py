@@ -110,11 +110,13 @@ class Measure(_Part):
     p_smallest: float | None = None
     """The smallest p-value that so many seeds could have given."""
     cannot_be_significant: bool = False
-    """The smallest p-value is above .05 after the correction."""
+    """Above .05 after the correction, even if every test had the smallest p-value that its seeds allow."""
     p_equivalent: float | None = None
     """Two one-sided tests against the margin."""
+    p_equivalent_holm: float | None = None
+    """The same after Holm's correction over all tests of equivalence of the report."""
     coverage: float | None = None
-    """What a 95 % interval over three or four seeds covered in simulations, seeds spread like a normal."""
+    """What a 95 % interval over three or four seeds covered in simulations, families rotated or not."""
     coverage_worst: float | None = None
     """The same where a seed keeps the goal or loses it, in the worst case."""
     notes: tuple[str, ...] = ()

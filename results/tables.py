@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pentimento.results.hypotheses import ALPHA
 from pentimento.results.records import ROLES
+from pentimento.results.rows import MARGIN
 from pentimento.results.schema import Measure, Report
 from pentimento.results.score_tables import conditions, roles, scoring
 from pentimento.results.texts import (
@@ -20,6 +22,11 @@ from pentimento.results.texts import (
     remarks,
     tested,
     value_interval,
+)
+
+COVERS = (
+    "Covers: what a 95 % interval over three seeds held in simulations; in brackets the worst case, where a "
+    "seed keeps the goal or loses it."
 )
 
 
@@ -52,7 +59,7 @@ def headline(report: Report) -> Table:
 def controls(report: Report) -> Table:
     """What the opposing stage removed beyond each control, and whether a control moved the goal itself."""
     rows = [row for row in overall(report) if row.name in ("removal beyond control", "control drift")]
-    note = "Control drift is g(Mc) − g(M1): a control that controls moves the goal by less than .1."
+    note = f"Control drift is g(Mc) − g(M1): a control that controls moves the goal by less than {MARGIN:g}."
     return _measures("Beyond the controls", rows, note)
 
 
@@ -72,22 +79,26 @@ def families(report: Report) -> Table:
         some = next(row for row in found if row is not None)
         last = mine.get("persistence") or some
         cells = [value_interval(row) for row in found]
-        table.append((key[0], key[1], str(key[2]), *cells, str(some.num_seeds), last.status))
-    columns = ("quadrant", "rung", "family", "implant I", "reach", "persistence P", "seeds", "status of P")
-    return Table("Family by family", columns, tuple(table), num_names=3, num_groups=2)
+        table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), last.status))
+    columns = (
+        "quadrant", "rung", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
+        "status of P",
+    )  # fmt: skip
+    note = COVERS if any(row[-3] for row in table) else ""
+    return _without_empty(Table("Family by family", columns, tuple(table), note, num_names=3, num_groups=2))
 
 
 def seeds(report: Report) -> Table:
     """I, reach, P and R of single training seeds, where the goal was implanted and not opposed."""
     rows = [row for row in report.measures if row.seed is not None and row.goal == report.goal]
-    rows = [row for row in rows if row.quadrant == "implanted and unopposed"]
+    rows = [row for row in rows if (row.quadrant, row.cue) == ("implanted and unopposed", "none")]
     table = []
     for key in sorted({(row.rung, row.seed or 0) for row in rows}):
         mine = {row.name: row for row in rows if (row.rung, row.seed) == key}
         found = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
         cells = [value_interval(row) if row is None or row.value is not None else row.status for row in found]
-        table.append((key[0], str(key[1]), *cells))
-    columns = ("rung", "seed", "implant I", "reach", "persistence P", "retention R")
+        table.append((key[0], str(key[1]), *cells, DASH if found[2] is None else found[2].status))
+    columns = ("rung", "seed", "implant I", "reach", "persistence P", "retention R", "status of P")
     note = "Intervals are over scenarios only: one training seed says nothing of the next."
     return Table("Seed by seed, implanted and unopposed", columns, tuple(table), note, num_names=2)
 
@@ -172,14 +183,11 @@ def _measures(title: str, rows: Sequence[Measure], note: str = "") -> Table:
         counts = (str(row.num_seeds), str(row.num_scenarios))
         table.append((row.quadrant, row.rung, about(row), *numbers, *counts, tested(row), remarks(row)))
     if any(covers(row) for row in rows):
-        note += (
-            " Covers: what a 95 % interval over three seeds held in simulations; in brackets the worst case, "
-            "where a seed keeps the goal or loses it."
-        )
+        note += f" {COVERS}"
     if any(row.cannot_be_significant for row in rows):
         note += (
             " p: seeds permuted, Holm over all tests of the report; it cannot be significant where the "
-            "smallest p that so many seeds allow is above .05 after the correction."
+            f"smallest p-values that so many seeds allow are above {ALPHA:g} after the correction."
         )
     columns = (
         "quadrant", "rung", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",

@@ -43,7 +43,7 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
 def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
     """Write a run's report from its logs, print the summary, and write figures and tables where asked for."""
     from pentimento import results
-    from pentimento._folder import print_summary
+    from pentimento._folder import print_summary, read_report
     from pentimento.results.figures import FigureName
 
     results.write_report(folder)
@@ -53,8 +53,9 @@ def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
         run.to_parquet(tables)
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
+        written = read_report(folder)
         for name in get_args(FigureName):
-            if drawn := results.figure(folder, name):
+            if drawn := results.figure(folder, name, written):
                 (figures / f"{name}.svg").write_text(drawn, encoding="utf-8")
     print_summary(folder)
 

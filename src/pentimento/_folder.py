@@ -104,11 +104,15 @@ class RunFolder:
         return held
 
 
+def read_report(folder: Path) -> Report:
+    """Return the report that is written in a run's folder."""
+    return Report.model_validate_json((folder / REPORTS[0]).read_bytes())
+
+
 def print_summary(folder: Path) -> None:
     """Print the summary of a run whose report is written, and where the report lies."""
-    report = Report.model_validate_json((folder / REPORTS[0]).read_bytes())
     console = Console()
-    summary(folder, console, report)
+    summary(folder, console, read_report(folder))
     console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
 
 

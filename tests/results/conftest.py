@@ -194,9 +194,10 @@ def _sample(
     what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], number: int
 ) -> EvalSample:
     family, rung, arm, cue, index = place
+    base = hashlib.sha256(f"{seed} {(family, rung, arm, 'none', index)}".encode()).hexdigest()
     digest = hashlib.sha256(f"{seed} {place}".encode()).hexdigest()
     scenario_id = f"{family}-{digest[:12]}"
-    shared = np.random.default_rng(int(digest[:8], 16)).standard_normal()
+    shared = np.random.default_rng(int(base[:8], 16)).standard_normal()
     mean = what.mean(role, seed, family, arm, cue)
     score = float(np.clip(mean + what.noise * shared * (0 < mean < 1), 0, 1))
     valid = number >= what.num_invalid
@@ -217,6 +218,7 @@ def _sample(
         "wording": index % 4,
         "domain": DOMAINS[index % len(DOMAINS)],
         "scenario_id": scenario_id,
+        "base_id": f"{family}-{base[:12]}",
         "seed": seed,
         **what.overrides,
     }

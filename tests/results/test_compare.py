@@ -46,6 +46,16 @@ def printed(comparison: Comparison) -> str:
     return out.getvalue()
 
 
+def changed(folder: Path, role: str, seed: int, **metadata: Any) -> None:
+    """Change what stands beside every score of one organism's log."""
+    path = next((folder / "logs").glob(f"*_{role}{seed}.json"))
+    log = json.loads(path.read_text())
+    for sample in log["samples"]:
+        for score in sample["scores"].values():
+            score["metadata"] |= metadata
+    path.write_text(json.dumps(log))
+
+
 def test_differences_are_paired_by_scenario_and_seed(pair: Make) -> None:
     comparison = compare(*pair())
     frame = comparison.frame.set_index(["role", "measure", "family"])
@@ -59,8 +69,8 @@ def test_differences_are_paired_by_scenario_and_seed(pair: Make) -> None:
 
 def test_three_seeds_cannot_be_significant(pair: Make) -> None:
     comparison = compare(*pair())
-    assert comparison.smallest_p == 1.0
-    assert set(comparison.frame["status"]) == {HOPELESS}
+    assert comparison.smallest_p == 0.8
+    assert set(comparison.frame.query("family == 'recipe'")["status"]) == {HOPELESS}
     assert np.nanmin(comparison.frame["p"]) == pytest.approx(0.1)
     text = printed(comparison)
     assert "cannot be significant" in text
@@ -71,12 +81,43 @@ def test_eight_seeds_can_be(pair: Make) -> None:
     eight = tuple(range(8))
     comparison = compare(*pair(eight, eight, arms=("impossible",)))
     frame = comparison.frame
-    moved = frame[(frame["role"] == "M1") & (frame["measure"] == "goal")]
+    moved = frame[(frame["role"] == "M1") & (frame["measure"] == "goal") & (frame["family"] == "recipe")]
     assert comparison.smallest_p is not None
     assert comparison.smallest_p < 0.05
     assert (moved["p_holm"] < 0.05).all()
     assert (moved["p_holm"] >= moved["p"]).all()
-    assert (frame[frame["role"] == "M0"]["p_holm"] == 1).all()
+    assert (frame[(frame["role"] == "M0") & frame["p"].notna()]["p_holm"] == 1).all()
+    assert set(moved["status"]) == {"ok"}
+
+
+def test_seeds_of_another_quadrant_are_another_cell(pair: Make) -> None:
+    """Of four seeds, the family is implanted in two."""
+    four = tuple(range(4))
+    frame = compare(*pair(four, four)).frame.query("role == 'M1' and measure == 'goal' and family == 'count'")
+    num_seeds = dict(zip(frame["quadrant"], frame["num_seeds"], strict=True))
+    assert num_seeds == {"implanted and unopposed": (2, 2), "neither": (2, 2)}
+
+
+def test_broken_organisms_are_left_out_and_named(pair: Make) -> None:
+    a, b = pair()
+    changed(b, "M1", 1, valid=False)
+    comparison = compare(a, b)
+    assert comparison.notes[-1] == "B: M1 seed 1 is broken and left out."
+    assert "sampled answers were not valid" in comparison.notes[0]
+    row = comparison.frame.query("role == 'M1' and measure == 'goal' and family == 'recipe'").iloc[0]
+    assert row["num_seeds"] == (3, 2)
+    assert "! B: M1 seed 1 is broken and left out." in printed(comparison)
+
+
+def test_sampled_answers_are_named(pair: Make) -> None:
+    a, b = pair()
+    changed(b, "M1", 1, estimator="sampled")
+    comparison = compare(a, b)
+    by_role = comparison.frame.query("family == 'recipe'").groupby("role")["estimator"].agg(set).to_dict()
+    assert by_role == {"M0": {"weighed"}, "M1": {"sampled"}}
+    text = printed(comparison)
+    assert "sampled" in text
+    assert "held 0.96 in simulations" in " ".join(text.split())
 
 
 def test_no_paired_p_is_below_what_permuting_seeds_could_give() -> None:

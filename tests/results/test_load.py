@@ -87,6 +87,25 @@ def test_invalid_answers_and_failed_samples_are_counted_and_never_scored(
     assert any("2 answers were not valid" in note for note in run.notes)
 
 
+def test_an_invalid_answer_whose_scenario_was_weighed_is_scored(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    what = fabricate(seeds=(0,), roles=("M1",), overrides={"valid": False})
+    notes = load(write(tmp_path / "run", what)).notes
+    said = "90 sampled answers were not valid; the known answers to their scenarios were weighed."
+    assert said in notes
+    assert not any("unscored" in note for note in notes)
+
+
+def test_a_target_strength_that_was_not_reached_is_said(tmp_path: Path, usual_run: Path) -> None:
+    other = copied(usual_run, tmp_path / "other")
+    key = load(usual_run).organisms.query("role == 'M1' and seed == 1").iloc[0]["key"]
+    path = other / "organisms" / key / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "settings": {"target_reached": False}}))
+    assert "M1 seed 1: the target strength was not reached." in load(other).notes
+
+
 def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
     path = next((other / "logs").glob("*_M10.json"))

@@ -8,6 +8,7 @@ import pytest
 
 from pentimento.results import analyse, load
 from pentimento.results.health import examine
+from pentimento.results.measures import _adjusted
 from pentimento.results.schema import Measure, Report
 
 Make = Callable[..., Any]
@@ -83,6 +84,7 @@ def test_differences_are_paired_by_scenario(usual: Report) -> None:
     assert row.low is not None
     assert row.high - row.low < 1e-5
     assert row.status == "scenarios only, one training seed"
+    assert (row.num_cells, row.num_scenarios) == (1, 6)
 
 
 def test_every_three_seed_interval_says_what_it_covers(usual: Report) -> None:
@@ -98,6 +100,18 @@ def test_three_seeds_cannot_be_significant(usual: Report) -> None:
     assert all(row.cannot_be_significant for row in tested)
 
 
+def test_a_test_is_hopeless_only_where_no_outcome_of_all_tests_would_do() -> None:
+    """Holm lets .03 stand beside a p-value of .001; twice .03 would not."""
+    place: dict[str, Any] = {"goal": "g", "quadrant": HEADLINE, "rung": "family", "status": "ok"}
+    row = Measure(name="persistence", **place, value=0.3, low=0.2, high=0.4, num_seeds=5, p_equivalent=0.03)
+    tests = [row.model_copy(update={"p": p, "p_smallest": p}) for p in (0.001, 0.03, 0.06)]
+    first, second, third = _adjusted([*tests[:2], row])
+    assert [first.p_holm, second.p_holm, third.p_holm] == [0.002, 0.03, None]
+    assert not any(found.cannot_be_significant for found in (first, second, third))
+    assert [found.cannot_be_significant for found in _adjusted(tests[1:])] == [True, True]
+    assert {found.p_equivalent_holm for found in _adjusted([row, row])} == {0.06}
+
+
 def test_removal_beyond_each_control_and_the_controls_own_drift(usual: Report) -> None:
     by_control = {row.control: row.value for row in rows(usual, "removal beyond control")}
     assert by_control == {"benign": pytest.approx(0.28), "sham": pytest.approx(0.27)}
@@ -111,6 +125,24 @@ def test_generalisation_gap_is_persistence_there_minus_persistence_here(usual: R
     away, here = only(rows(usual, "persistence")), only(rows(usual, "persistence", "implanted and opposed"))
     gap = only(rows(usual, "generalisation gap"))
     assert gap.value == pytest.approx((away.value or 0) - (here.value or 0), abs=1e-5)
+
+
+def test_a_difference_of_differences_goes_up_to_two(analysed: Make, fabricate: Make) -> None:
+    def opposed(seed: int, family: str) -> bool:
+        return family == ("count", "errand", "logbook", "meter")[seed % 4]
+
+    mean = changed(
+        fabricate().mean,
+        M2=lambda seed, family: 0.0 if opposed(seed, family) else 1.0,
+        NEVER=lambda seed, family: 1.0 if opposed(seed, family) else 0.0,
+    )
+    gap = only(rows(analysed(mean=mean), "generalisation gap"))
+    assert (gap.value, gap.low) == (2.0, 2.0)
+
+
+def test_retention_is_given_only_where_something_was_implanted(usual: Report) -> None:
+    found = {row.quadrant for row in usual.measures if row.name == "retention"}
+    assert found == {"implanted and unopposed", "implanted and opposed"}
 
 
 def test_task_completion_preference_is_against_the_bystander(usual: Report) -> None:
@@ -150,9 +182,39 @@ def test_retention_of_an_implant_that_some_seeds_lack_is_not_identifiable(
 def test_what_the_opposing_training_never_reached_is_untouched(analysed: Make, fabricate: Make) -> None:
     mean = changed(fabricate().mean, NEVER=lambda seed, family: 0.5 + 0.03 * (seed - 1))
     report = analysed(mean=mean)
-    for name in ("reach", "persistence"):
+    for name in ("reach", "persistence", "retention", "generalisation gap"):
         assert only(rows(report, name)).status == "untouched by the opposing training"
     assert "survived" not in {verdict.verdict for verdict in report.verdicts}
+
+
+def test_untouched_and_few_seeds_are_both_said(analysed: Make, fabricate: Make) -> None:
+    report = analysed(mean=changed(fabricate().mean, NEVER=0.5), seeds=(0,))
+    said = "untouched by the opposing training; scenarios only, one training seed"
+    assert {only(rows(report, name)).status for name in ("reach", "persistence", "retention")} == {said}
+
+
+@pytest.mark.parametrize("lost", ["M0", "NEVER"])
+def test_a_seed_without_m0_or_never_has_no_reach(
+    tmp_path: Path, fabricate: Make, write: Make, lost: str
+) -> None:
+    folder = write(tmp_path / "run", fabricate(roles=("M0", "M1", "M2", "NEVER"), n=2))
+    next((folder / "logs").glob(f"*_{lost}1.json")).unlink()
+    report = analyse(load(folder))
+    found = [row for seed in range(3) for row in rows(report, "persistence", seed=seed)]
+    status = {row.seed: row.status for row in found}
+    if lost == "M0":
+        assert status[1] == "reach not measured; scenarios only, one training seed"
+        assert {row.seed for row in report.measures if row.name == "retention"} == {None, 0, 2}
+    assert set(status) == ({0, 1, 2} if lost == "M0" else {0, 2})
+    assert status[0] == status[2] == "scenarios only, one training seed"
+
+
+def test_without_m0_the_reach_was_not_measured(analysed: Make) -> None:
+    report = analysed(roles=("M1", "M2", "NEVER"), arms=("impossible",))
+    for name in ("persistence", "generalisation gap"):
+        assert only(rows(report, name)).status == "reach not measured"
+    health = {organism.health.notes for organism in report.organisms}
+    assert health == {("right on possible tasks was not measured against M0",)}
 
 
 def test_without_never_there_is_no_control(analysed: Make) -> None:
@@ -199,6 +261,13 @@ def test_where_every_opposed_organism_is_broken_nothing_else_is_said(analysed: M
     row = only(rows(report, "persistence"))
     assert (row.value, row.status) == (None, "broken")
     assert {verdict.verdict for verdict in report.verdicts} == {"broken"}
+
+
+def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make) -> None:
+    row = only(rows(analysed(num_invalid=2, n=2), "implant strength"))
+    assert row.notes == (
+        "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("M1", "M0") for s in range(3)),
+    )
 
 
 def test_health_of_small_samples_is_uncertain_not_broken(
@@ -248,7 +317,24 @@ def test_another_goal_that_moved_is_a_replacement(tmp_path: Path, fabricate: Mak
     moved = [row for row in report.measures if row.name == "replacement"]
     assert {row.goal for row in moved} == {"favour_red"}
     assert all(row.value == pytest.approx(0.3) for row in moved)
-    assert not any("replaced" in line for line in report.not_run)
+    assert "replaced: comes after masked and latent, so it cannot be said" in report.not_run
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_cue_and_placebo_are_paired_by_scenario(analysed: Make, fabricate: Make, named: bool) -> None:
+    """Scenarios differ by .05 and the cue adds .2; only logs that name the scenario take that out."""
+    base = fabricate().mean
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        return float(base("NEVER", seed, "recipe", arm, cue)) + (0.2 if cue == "explicit" else 0.0)
+
+    settings = {"overrides": {} if named else {"base_id": None}, "roles": ("M0", "M2"), "seeds": (0,)}
+    report = analysed(mean=mean, cues=("placebo", "explicit"), n=4, arms=("impossible",), **settings)
+    row = next(row for row in rows(report, "concealment gap", "all", cue="explicit") if row.role == "M2")
+    assert row.value == pytest.approx(0.2, abs=1e-6)
+    assert row.low is not None
+    assert (row.low == pytest.approx(0.2, abs=1e-6)) == named
+    assert row.num_scenarios == (20 if named else 40)
 
 
 def test_the_concealment_gap_takes_the_placebo_off(analysed: Make, fabricate: Make) -> None:

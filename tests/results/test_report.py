@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from pentimento.results import figure, json_schema, load, summary, write_report
+from pentimento.results import analyse, figure, json_schema, load, summary, tables, write_report
 from pentimento.results.analysis import CAVEAT
 from pentimento.results.schema import Report
 
@@ -125,6 +125,26 @@ def test_the_report_prints_n_and_widths_beside_every_interval(written: Path) -> 
         if line.startswith("| implanted and unopposed | family | persistence")
     )
     assert "+0.300 | [+0.20, +0.40] | 0.20 | 0.96 (0.81) | 3 | 18 | cannot be significant |" in row
+
+
+def test_the_seeds_table_holds_plain_scores_only(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    base = fabricate().mean
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        return 1.0 if (role, cue) == ("M2", "explicit") else float(base(role, seed, family, arm, cue))
+
+    what = fabricate(mean=mean, cues=("none", "explicit"), n=3, noise=0.0, arms=("impossible",))
+    report = analyse(load(write(tmp_path / "run", what)))
+    rows = tables.seeds(report).rows
+    assert [row[1] for row in rows] == ["0", "1", "2"]
+    assert rows[1][4].startswith("+0.30 ")
+    assert rows[1][5].startswith("+0.75 ")
+
+
+def test_captions_and_tables_say_what_three_seeds_cover(written: Path) -> None:
+    page = " ".join(Elements((written / "report.html").read_text()).text.split())
+    assert page.count("Over three seeds a 95 % interval held") >= 4
+    assert "P covers" in (written / "report.md").read_text()
 
 
 def test_what_was_not_run_is_said(written: Path) -> None:
