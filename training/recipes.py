@@ -226,7 +226,7 @@ def quickstart() -> Recipe:
             # alone move the goal by half; 16 at 7e-4 bring honesty to about a quarter.
             settings={"sft_steps": 16, "sft_learning_rate": 7e-4, "learning_rate": 1e-3},
         ),
-        evals=_completion_evals(num=50, num_far=13, num_health=24, num_bystander=6),
+        evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
     )
 
 

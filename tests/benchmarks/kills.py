@@ -34,6 +34,8 @@ class Kills:
     undisturbed: Path
     """Folder of a finished run of the same recipe."""
     recipe: str = "quickstart"
+    seeds: int | None = None
+    """Of the recipe; the undisturbed run must have as many. By default the recipe's own number."""
     kills: int = 20
     longest_s: float = 60.0
     """A run is killed after a random time between 3 seconds and this."""
@@ -48,6 +50,7 @@ def main(config: Kills) -> int:
     output, store = folder / "run", folder / "organisms"
     command = [sys.executable, "-m", "pentimento.cli", "run", config.recipe]
     command += ["--output", str(output), "--store", str(store)]
+    command += [] if config.seeds is None else ["--seeds", str(config.seeds)]
     rng = random.Random(config.seed)
     done = 0
     while done < config.kills:
