@@ -10,7 +10,7 @@ from rich.text import Text
 from pentimento.results.analysis import analyse
 from pentimento.results.load import load
 from pentimento.results.schema import Measure, Report
-from pentimento.results.texts import DASH, interval, overall, remarks
+from pentimento.results.texts import DASH, interval, overall, state
 
 _SHOWN = {
     "implant strength": "I  implant",
@@ -55,12 +55,14 @@ def _line(console: Console, width: int, text: Text) -> None:
 def _counted(report: Report) -> str:
     asked = sum(organism.n for organism in report.organisms)
     valid = sum(organism.n_valid for organism in report.organisms)
-    states = [organism.health.status for organism in report.organisms]
-    unwell = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states) - {"ok"}))
+    names: dict[str, list[str]] = {}
+    for organism in report.organisms:
+        names.setdefault(organism.health.status, []).append(f"{organism.role} seed {organism.seed}")
+    unwell = "; ".join(f"{status}: {', '.join(names[status])}" for status in sorted(names) if status != "ok")
     seeds = len({organism.seed for organism in report.organisms})
     over = f"{seeds} seed{'s' if seeds != 1 else ''}"
-    said = f"{len(states)} organisms over {over}; {valid:,} of {asked:,} answers valid"
-    return f"{said}; {unwell or 'all healthy'}."
+    said = f"{len(report.organisms)} organisms over {over}; {valid:,} of {asked:,} answers valid."
+    return f"{said} Health {unwell or 'ok throughout'}. What is broken enters no measure."
 
 
 def _table(rows: list[Measure]) -> Table:
@@ -85,7 +87,7 @@ def _cells(row: Measure) -> tuple[str | Text, ...]:
     beyond = f" {row.control}" if row.name == "removal beyond control" else ""
     name = f" {_SHOWN[row.name]}{beyond}"
     if row.value is None:
-        return (name, DASH, "", "", "", "", Text(remarks(row)))
+        return (name, DASH, "", "", "", "", Text(state(row)))
     width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"
     covers = "" if row.coverage is None else f"{row.coverage:.2f}"
     return (
@@ -95,7 +97,7 @@ def _cells(row: Measure) -> tuple[str | Text, ...]:
         width,
         str(row.num_scenarios),
         covers,
-        Text(remarks(row)),
+        Text(state(row)),
     )
 
 

@@ -80,11 +80,17 @@ def tested(row: Measure) -> str:
     return "cannot be significant" if row.cannot_be_significant else f"{row.p_holm:.2g}"
 
 
-def remarks(row: Measure) -> str:
-    """Return the status and what else has to be known, as one cell."""
+def state(row: Measure) -> str:
+    """Return the status, and whether the scores were sampled or the value is as good as none."""
     said = [row.status] if row.status != "ok" else []
     if row.estimator == "sampled":
         said.append("by sampled answers")
     if row.p_equivalent_holm is not None and row.p_equivalent_holm < ALPHA:
         said.append(f"equivalent to none (margin {MARGIN:g})")
-    return "; ".join([*said, *row.notes]) or "ok"
+    return "; ".join(said) or "ok"
+
+
+def remarks(row: Measure) -> str:
+    """Return the state and the notes, as one cell."""
+    said = [state(row)] if state(row) != "ok" or not row.notes else []
+    return "; ".join([*said, *row.notes])

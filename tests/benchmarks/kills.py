@@ -47,6 +47,7 @@ class Kills:
 def main(config: Kills) -> int:
     """Run, kill, resume, compare."""
     folder = config.folder or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
     output, store = folder / "run", folder / "organisms"
     command = [sys.executable, "-m", "pentimento.cli", "run", config.recipe]
     command += ["--output", str(output), "--store", str(store)]
