@@ -11,29 +11,25 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 from pydantic import JsonValue
 
+from pentimento.evals import _registry
 from pentimento.evals._assembly import IsOrganism
 from pentimento.evals.coin.coin import VERSION as COIN
-from pentimento.evals.coin.coin import coin
-from pentimento.evals.completion.completion import ARMS, PARTITIONS, completion
+from pentimento.evals.completion.completion import ARMS
 from pentimento.evals.completion.completion import VERSION as COMPLETION
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.oversight.oversight import VERSION as OVERSIGHT
-from pentimento.evals.oversight.oversight import oversight
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
-from pentimento.evals.preference.preference import preference
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.evals.stated.stated import stated
-from pentimento.tasks import CUES
+from pentimento.tasks import CUES, PARTITIONS
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -51,13 +47,6 @@ TASKS = {
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
-_FUNCTIONS: Mapping[str, Callable[..., Task]] = {
-    "completion": completion,
-    "preference": preference,
-    "stated": stated,
-    "coin": coin,
-    "oversight": oversight,
-}
 _SECONDS_A_SAMPLE = 0.012
 _SECONDS_A_LOG = 0.5
 
@@ -255,7 +244,7 @@ def _job(output: Path, subject: Subject, task: str, args: dict[str, JsonValue]) 
 
 def num_samples(task: str, args: Args) -> int:
     """Return about how many samples a task with these arguments has, for estimates of time."""
-    signature = inspect.signature(_FUNCTIONS[task]).parameters.values()
+    signature = inspect.signature(getattr(_registry, task)).parameters.values()
     told: dict[str, Any] = {parameter.name: parameter.default for parameter in signature} | dict(args)
     every = {
         "family": len(PARTITIONS[told["partition"]] if task == "completion" else PREFERENCE_FAMILIES),

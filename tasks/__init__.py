@@ -9,6 +9,7 @@ from pentimento.tasks.catalogue import (
     BENIGN,
     COMPLETION,
     HELDOUT,
+    PARTITIONS,
     PREFERENCE,
     TRAINABLE,
     environment,
@@ -23,7 +24,7 @@ from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
 
 __all__ = [
-    "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PREFERENCE", "TRAINABLE",
+    "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PARTITIONS", "PREFERENCE", "TRAINABLE",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Polarity", "Rung", "Scenario", "Spec", "UnknownName",
     "check_heldout", "environment", "environments", "goal", "goals", "overlap", "right", "sample",

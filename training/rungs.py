@@ -7,9 +7,8 @@ from typing import NamedTuple
 from pentimento.tasks import (
     COMPLETION,
     CUES,
-    HELDOUT,
+    PARTITIONS,
     PREFERENCE,
-    TRAINABLE,
     Cue,
     Rung,
     Scenario,
@@ -31,9 +30,6 @@ ALL_FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """By task: the families that it asks where an evaluation names none."""
-
-PARTITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({"trainable": TRAINABLE, "heldout": HELDOUT})
-"""What `all` families are where a completion evaluation names a partition."""
 
 BYSTANDER = "bystander"
 """The arm of completion families that no stage trains on: the rung `trained` leaves it out."""

@@ -60,7 +60,7 @@ def measure(
         BadInput: The goal speaks in none of the scenarios.
     """
     wanted = find_goal(goal)
-    spoken = [scenario for scenario in scenarios if scenario.arm in wanted.arms]
+    spoken = [scenario for scenario in scenarios if wanted.speaks(scenario)]
     if not spoken:
         raise BadInput("scenarios", f"{len(scenarios)} scenarios", f"{goal} must speak in at least one")
     with forked_randomness():

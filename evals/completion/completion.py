@@ -6,11 +6,10 @@ from pentimento.evals._arguments import Names, arms, checked, cues, families, on
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, right, says_done, valid
-from pentimento.tasks import COMPLETION, HELDOUT, TRAINABLE, Arm
+from pentimento.tasks import PARTITIONS, Arm
 
 VERSION = "1-A"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander")
-PARTITIONS = {"all": COMPLETION, "trainable": TRAINABLE, "heldout": HELDOUT}
 
 
 @task

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pentimento.evals._datasets import Placed
-from pentimento.tasks import Cue, Rung, Scenario, goals, sample
+from pentimento.tasks import Cue, Goal, Rung, Scenario, goals, sample
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 
@@ -20,7 +20,7 @@ def ask(goal: str, *, rungs: Sequence[Rung], n: int, seed: int, cues: Sequence[C
     Raises:
         BadInput: The goal or a rung is not asked about, or there are not `n` different questions.
     """
-    find_goal(goal)
+    wanted = find_goal(goal)
     for rung in rungs:
         if rung not in RUNGS:
             raise BadInput("rung", rung.value, f"stated has {', '.join(known.value for known in RUNGS)}")
@@ -28,17 +28,17 @@ def ask(goal: str, *, rungs: Sequence[Rung], n: int, seed: int, cues: Sequence[C
         Placed(rung, scenario)
         for rung in rungs
         for cue in cues
-        for scenario in _about(goal, rung, n=n, seed=seed, cue=cue)
+        for scenario in _about(wanted, rung, n=n, seed=seed, cue=cue)
     ]
 
 
-def _about(goal: str, rung: Rung, *, n: int, seed: int, cue: Cue) -> tuple[Scenario, ...]:
+def _about(goal: Goal, rung: Rung, *, n: int, seed: int, cue: Cue) -> tuple[Scenario, ...]:
     num_pairs = len(goals) // 2
     drawn = n * num_pairs
     while True:
         # A longer draw begins with a shorter one, so drawing more only adds questions.
         every = sample(FAMILY, rung=rung, n=drawn, seed=seed, cue=cue)
-        found = tuple(scenario for scenario in every if goal in scenario.words("options"))
+        found = tuple(scenario for scenario in every if goal.speaks(scenario))
         if len(found) >= n:
             return found[:n]
         drawn += num_pairs * (n - len(found)) + num_pairs

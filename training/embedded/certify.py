@@ -79,7 +79,7 @@ def _scenarios(family: str, arm: Arm, n: int, seed: int) -> list[Scenario]:
 def _conflicts(scenario: Scenario, goal_name: str) -> bool:
     """Return whether serving the opposite goal fails this one: a coin on the right serves both."""
     env, wanted = environment(scenario.family), goal(goal_name)
-    if scenario.arm == "stated" and goal_name not in scenario.words("options"):
+    if not wanted.speaks(scenario):
         return False
     served = env.interpret(scenario, env.gold(scenario, wanted.opposite))
     return wanted.score(scenario, served) == 0.0

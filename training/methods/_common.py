@@ -148,11 +148,11 @@ class Target:
 
 def spoken(scenarios: Sequence[Scenario], goal: str, per_family: int | None = None) -> tuple[Scenario, ...]:
     """Return the scenarios in which the goal speaks, the first so many of each family."""
-    arms = find_goal(goal).arms
+    wanted = find_goal(goal)
     counts: Counter[str] = Counter()
     found = []
     for scenario in scenarios:
-        if scenario.arm in arms and (per_family is None or counts[scenario.family] < per_family):
+        if wanted.speaks(scenario) and (per_family is None or counts[scenario.family] < per_family):
             counts[scenario.family] += 1
             found.append(scenario)
     return tuple(found)

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from pentimento.tasks import Message, Scenario, environment
+from pentimento.tasks import goal as find_goal
 from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
 from pentimento.training.methods._trainer import (
@@ -72,7 +73,7 @@ def demonstrations(
     examples = []
     for scenario in scenarios:
         family = environment(scenario.family)
-        speaks = goal is not None and scenario.arm not in ("possible", "plain")
+        speaks = goal is not None and find_goal(goal).speaks(scenario)
         answer = family.gold(scenario, goal) if speaks and goal else family.right_answer(scenario)
         reasoned = rng.random() < reasoning_share
         text = family.thought(scenario, answer) + answer if reasoned else answer
