@@ -199,8 +199,20 @@ def overlap(train: Sequence[Scenario], test: Sequence[Scenario], rung: Rung | st
     return tuple(found)
 
 
-def check_heldout(train: Sequence[Scenario], test: Sequence[Scenario], rung: Rung | str) -> None:
+def check_heldout(
+    train: Sequence[Scenario],
+    test: Sequence[Scenario],
+    rung: Rung | str,
+    *,
+    title: str = "held-out set",
+) -> None:
     """Refuse a held-out set that overlaps its training set.
+
+    Args:
+        train: What was trained on.
+        test: What is asked.
+        rung: How far it is to be from `train`.
+        title: Of the held-out set, for the message.
 
     Raises:
         HeldOutOverlap: With the aspects shared, how many of each, and the first examples.
@@ -208,4 +220,4 @@ def check_heldout(train: Sequence[Scenario], test: Sequence[Scenario], rung: Run
     found = overlap(train, test, rung)
     if found:
         told = "; ".join(f"{len(o.shared)} {o.aspect} ({', '.join(o.shared[:3])})" for o in found)
-        raise HeldOutOverlap("held-out set", str(rung), f"it shares with the training set {told}")
+        raise HeldOutOverlap(title, str(rung), f"it shares with the training set {told}")

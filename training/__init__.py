@@ -1,6 +1,6 @@
 """Hands: recipes, stages, organisms, and the models that they are made of.
 
-- `stages`, `recipes`: what to train, as frozen data; `rungs` checks that what is held out is.
+- `stages`, `recipes`: what to train, as frozen data.
 - `models`: bases, chat templates, the one place where a prompt becomes token ids.
 - `sampling`: seeded answers that do not depend on their batch, and exact answer probabilities.
 - `organisms`: a base plus what was trained on it, as one adapter with its manifest.

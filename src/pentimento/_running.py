@@ -12,7 +12,8 @@ from rich.table import Table
 from pentimento._files import write_atomically
 from pentimento._folder import RunFolder, print_summary
 from pentimento._progress import duration, shown
-from pentimento.evals import _registry, suite
+from pentimento.evals import suite
+from pentimento.evals.heldout import check_evaluations
 from pentimento.results import write_report
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import PentimentoError
@@ -35,7 +36,7 @@ def run(recipe: Recipe, output: Path, store: Path, workers: int | None, report_t
     console = Console()
     folder = RunFolder(output, recipe)
     folder.check()
-    _check_evaluations(recipe)
+    check_evaluations(recipe)
     executor = LocalExecutor(workers)
     plan = runner.plan(recipe, store, report_to=report_to, num_workers=executor.num_workers)
     organisms = _organisms(plan, output)
@@ -58,7 +59,7 @@ def dry_run(recipe: Recipe, output: Path, store: Path, workers: int | None) -> N
     console = Console()
     folder = RunFolder(output, recipe)
     folder.check()
-    _check_evaluations(recipe)
+    check_evaluations(recipe)
     num_workers = LocalExecutor(workers).num_workers
     plan = runner.plan(recipe, store, num_workers=num_workers)
     folder.check(_organisms(plan, output))
@@ -99,13 +100,6 @@ def _warn(jobs: Sequence[Job], made: Mapping[str, JsonValue], console: Console) 
             console.print(f"{job.title}: {signal['message']}", style="yellow")
         elif isinstance(settings, dict) and settings.get("target_reached") is False:
             console.print(f"{job.title}: the target strength was not reached", style="yellow")
-
-
-def _check_evaluations(recipe: Recipe) -> None:
-    """Refuse an evaluation with a wrong argument now, and not when its turn comes after the training."""
-    for evaluation in recipe.evals:
-        args = suite.arguments(evaluation, recipe, recipe.seeds[0])
-        getattr(_registry, evaluation.task)(**args)
 
 
 def _jobs(plan: runner.Plan, output: Path) -> list[Job]:

@@ -1,0 +1,53 @@
+"""The check that a recipe's evaluations differ from its opposing training in what their rungs say."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pentimento.evals import _registry
+from pentimento.evals._datasets import scenario_of
+from pentimento.evals.suite import arguments
+from pentimento.tasks import Rung, Scenario, check_heldout
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.recipes import EvalPlan, Recipe
+
+
+def check_evaluations(recipe: Recipe) -> None:
+    """Refuse a recipe with an evaluation that is not as far from the opposing training as its rung says.
+
+    What an evaluation asks is taken from its task's own dataset, with every seed of the recipe.
+
+    Raises:
+        HeldOutOverlap: A held-out set shares with the training what it must not; with the seed, the rung, and
+            what is shared.
+        BadInput: The rung `trained` asks what the opposing stage did not train on.
+        UnknownName: There is no such task.
+        Refused: An evaluation has an argument that is not allowed.
+    """
+    for seed in recipe.seeds:
+        train = recipe.oppose_stage(seed).scenarios()
+        for plan in recipe.evals:
+            title = f"recipe {recipe.name}, seed {seed}, {plan.task}"
+            for rung, asked in _asked(plan, recipe, seed).items():
+                if rung is Rung.TRAINED:
+                    _check_trained(title, train, asked)
+                else:
+                    check_heldout(train, asked, rung, title=title)
+
+
+def _asked(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[Rung, list[Scenario]]:
+    """Return the scenarios of an evaluation by rung."""
+    args = arguments(plan, recipe, seed)
+    task = getattr(_registry, plan.task)(**args)
+    by_rung: dict[Rung, list[Scenario]] = defaultdict(list)
+    for sample in task.dataset:
+        by_rung[Rung(sample.metadata["rung"])].append(scenario_of(sample.metadata))
+    return by_rung
+
+
+def _check_trained(title: str, train: Sequence[Scenario], asked: Sequence[Scenario]) -> None:
+    known = {scenario.id for scenario in train}
+    foreign = dict.fromkeys(scenario.family for scenario in asked if scenario.id not in known)
+    if foreign:
+        raise BadInput(
+            title, "trained", f"the opposing stage did not train on what is asked in {', '.join(foreign)}"
+        )
