@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from pentimento.tasks.exceptions import UnknownName
+from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training._chat import (
     MaskedIds,
     answer_ids,
@@ -91,9 +91,10 @@ def load_base(name: str = "embedded", *, device: str = "auto", dtype: DType = "a
     Raises:
         BadBase: There is no such model, or its tokenizer has no chat template.
         UnknownName: There is no such precision.
+        BadInput: Torch has no such device here.
     """
     source, sha256 = base_source(name), base_sha256(name)
-    device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device(device)
     number = _dtype(dtype, name, device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
@@ -155,6 +156,17 @@ def merged_parent(base: Base, parent: Organism | None) -> PreTrainedModel:
         raise BaseMismatch(base.name, parent.manifest.base.sha256, base.sha256)
     merged = PeftModel.from_pretrained(base.model, str(parent.adapter)).merge_and_unload()
     return cast(PreTrainedModel, merged)
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # torch built without CUDA asserts that it has it
+        why = str(error).partition("\n")[0]
+        raise BadInput("device", device, f"auto, cpu, or one that torch can use here ({why})") from error
+    return device
 
 
 def _dtype(dtype: DType, name: str, device: str) -> torch.dtype:

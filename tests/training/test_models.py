@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, GenerationConfig
 
-from pentimento.tasks import Message, UnknownName
+from pentimento.tasks import BadInput, Message, UnknownName
 from pentimento.training.exceptions import BadBase
 from pentimento.training.models import (
     Base,
@@ -151,6 +151,13 @@ def test_an_unknown_precision_is_refused_in_one_line(tiny_folder: Path) -> None:
     wrong: Any = "float23"
     with pytest.raises(UnknownName, match=r"dtype: 'float23' is not allowed.*float32") as caught:
         load_base(str(tiny_folder), dtype=wrong)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("device", ["cudaa", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_in_one_line(tiny_folder: Path, device: str) -> None:
+    with pytest.raises(BadInput, match=f"device: '{device}' is not allowed; auto, cpu, or one") as caught:
+        load_base(str(tiny_folder), device=device)
     assert "\n" not in str(caught.value)
 
 
