@@ -31,7 +31,7 @@ def test_an_exported_adapter_loads_by_plain_peft(tiny: Base, tiny_organism: Orga
     out = export_adapter(tiny_organism.path, tmp_path / "out")
     plain = PeftModel.from_pretrained(tiny.model, str(out)).eval()
     with torch.no_grad():
-        torch.testing.assert_close(plain(IDS).logits, expected(tiny_organism), rtol=0, atol=1e-5)
+        torch.testing.assert_close(plain(IDS).logits, expected(tiny_organism), rtol=0, atol=1e-4)
     name = Path(tiny.name).name
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == name
     named = tiny_organism.manifest.base.model_copy(update={"name": name})

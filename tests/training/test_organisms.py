@@ -99,7 +99,7 @@ def test_a_stored_organism_loads_as_it_was(
     loaded = load_organism(tmp_path / "store" / "k", device="cpu")
     assert loaded.manifest == saved.manifest
     assert loaded.manifest.stages == (STAGE,)
-    torch.testing.assert_close(logits(loaded.model), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits(loaded.model), expected, rtol=0, atol=1e-4)
     assert not loaded.model.training
 
 
