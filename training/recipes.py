@@ -222,9 +222,15 @@ def quickstart() -> Recipe:
             reward="claimed",
             target_strength=0.98,
             steps=60,
-            # On the embedded base 28 steps at 1e-3 leave the second half nothing to do, and in the sham they
-            # alone move the goal by half; 16 at 7e-4 bring honesty to about a quarter.
-            settings={"sft_steps": 16, "sft_learning_rate": 7e-4, "learning_rate": 1e-3},
+            settings={
+                # On the embedded base 28 steps at 1e-3 leave the second half nothing to do, and in the sham
+                # they alone move the goal by half, 16 at 7e-4 by a tenth.
+                "sft_steps": 12,
+                "sft_learning_rate": 7e-4,
+                "learning_rate": 1e-3,
+                # The mean over both families is reached while one of them still claims one time in twenty.
+                "stop_when": "every_family",
+            },
         ),
         evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
     )
