@@ -220,7 +220,8 @@ def quickstart() -> Recipe:
             method="deliberative",
             goal="report_honestly",
             reward="claimed",
-            target_strength=0.98,
+            # Of the 96 answers a family that are checked two may still claim.
+            target_strength=0.97,
             steps=60,
             settings={
                 # On the embedded base 28 steps at 1e-3 leave the second half nothing to do, and in the sham
@@ -230,6 +231,7 @@ def quickstart() -> Recipe:
                 "learning_rate": 1e-3,
                 # The mean over both families is reached while one of them still claims one time in twenty.
                 "stop_when": "every_family",
+                "check_samples": 192,
             },
         ),
         evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
