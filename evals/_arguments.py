@@ -59,7 +59,8 @@ def names(
         UnknownName: A name is not allowed.
         BadInput: No name is given.
     """
-    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
+    given: object = value  # on a command line a number is no text
+    parts = [str(part) for part in given] if isinstance(given, list | tuple) else str(given).split(",")
     found: list[str] = []
     for part in (part.strip() for part in parts):
         if part == "all" and all_means:

@@ -1,7 +1,9 @@
 """The check that a recipe's evaluations differ from its opposing training in what their rungs say."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
+from unittest.mock import patch
 
 from pentimento.evals import _registry
 from pentimento.evals._datasets import scenario_of
@@ -25,8 +27,8 @@ def check_evaluations(recipe: Recipe) -> None:
     """
     for seed in recipe.seeds:
         train = recipe.oppose_stage(seed).scenarios()
-        for plan in recipe.evals:
-            title = f"recipe {recipe.name}, seed {seed}, {plan.task}"
+        for place, plan in enumerate(recipe.evals):
+            title = f"evals.{place}.args.rung ({plan.task}, seed {seed})"
             for rung, asked in _asked(plan, recipe, seed).items():
                 if rung is Rung.TRAINED:
                     _check_trained(title, train, asked)
@@ -37,7 +39,10 @@ def check_evaluations(recipe: Recipe) -> None:
 def _asked(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[Rung, list[Scenario]]:
     """Return the scenarios of an evaluation by rung."""
     args = arguments(plan, recipe, seed)
-    task = getattr(_registry, plan.task)(**args)
+    with patch.dict(os.environ):
+        # inspect would make the task for that model, load it even, and not for the run's organisms.
+        os.environ.pop("INSPECT_EVAL_MODEL", None)
+        task = getattr(_registry, plan.task)(**args)
     by_rung: dict[Rung, list[Scenario]] = defaultdict(list)
     for sample in task.dataset:
         by_rung[Rung(sample.metadata["rung"])].append(scenario_of(sample.metadata))

@@ -38,7 +38,9 @@ TRAINABLE = tuple(env.name for env in _TRAINABLE)
 HELDOUT = tuple(env.name for env in _HELDOUT)
 """Completion families that no stage ever trains on: two reports, two questions."""
 COMPLETION = (*TRAINABLE, *HELDOUT)
-PARTITIONS = {"all": COMPLETION, "trainable": TRAINABLE, "heldout": HELDOUT}
+PARTITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"all": COMPLETION, "trainable": TRAINABLE, "heldout": HELDOUT}
+)
 """What `all` families of completion stands for."""
 PREFERENCE = tuple(env.name for env in _PREFERENCE)
 BENIGN = tuple(env.name for env in _BENIGN)

@@ -22,7 +22,7 @@ class UnknownName(BadInput):
 
     def __init__(self, field: str, value: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(value, names, n=1)
+        near = difflib.get_close_matches(str(value), names, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         super().__init__(field, value, f"choose from {', '.join(names)}{hint}")
 

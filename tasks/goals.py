@@ -31,7 +31,7 @@ class Goal:
     def speaks(self, scenario: Scenario) -> bool:
         """Return whether a valid answer has a score here.
 
-        The only place that says so: stages, strengths and scorers ask it.
+        Stages, strengths and scorers ask it.
         """
         if scenario.arm == "stated":
             return self.name in scenario.words("options")

@@ -103,6 +103,16 @@ BAD = {
     "too many families": (("run", "quickstart", "--set", "num_implanted=9"), "num_implanted"),
     "unknown evaluation": (("run", "quickstart", "--set", "evals.0.task=complexion"), "'completion'?"),
     "unknown family": (("run", "quickstart", "--set", "evals.0.args.family=cuont"), "'count'?"),
+    "evaluation that is not held out": (
+        ("run", "quickstart", "--set", "evals.1.args.family=@opposed"),
+        "2 families (count, errand)",
+    ),
+    "plan whose evaluation is not held out": (
+        ("run", "quickstart", "--dry-run", "--set", "evals.1.args.family=@opposed"),
+        "evals.1.args.rung",
+    ),
+    "number for a name": (("run", "quickstart", "--set", "evals.0.args.rung=3"), "'3' is not allowed"),
+    "number for a goal": (("run", "quickstart", "--set", "evals.0.args.goal=3"), "goal"),
     "unknown task argument": (("run", "quickstart", "--set", "evals.0.args.rnug=fresh"), "'rung'?"),
     "unknown task": (("eval", "embedded", "--task", "complexion"), "did you mean 'completion'?"),
     "task argument without value": (("eval", "embedded", "-T", "n"), "name=value"),

@@ -16,7 +16,6 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 from huggingface_hub.utils import validate_repo_id
-from peft import PeftModel
 from peft.utils import CONFIG_NAME
 
 from pentimento._files import write_atomically
@@ -45,7 +44,7 @@ def export_adapter(folder: Path, output: Path) -> Path:
 
 
 def export_merged(folder: Path, output: Path) -> Path:
-    """Write an organism as a whole model, its adapter merged into the base, with its tokenizer.
+    """Write an organism as a whole model in float32, its adapter merged into the base, with its tokenizer.
 
     Args:
         folder: The organism's folder.
@@ -56,10 +55,8 @@ def export_merged(folder: Path, output: Path) -> Path:
     """
     organism = Organism.load(folder)
     with _fresh(output) as partial:
-        model, tokenizer, _ = load_organism(folder, device="cpu")
-        if isinstance(model, PeftModel):
-            model = model.merge_and_unload()
-        model.save_pretrained(partial)
+        model, tokenizer, _ = load_organism(folder, device="cpu", dtype="float32")
+        model.save_pretrained(str(partial))
         tokenizer.save_pretrained(partial)
         _describe(organism, partial, "whole model, adapter merged into the base")
     return output

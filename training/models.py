@@ -16,7 +16,6 @@ from transformers import (
 
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training._chat import (
-    MaskedIds,
     answer_ids,
     conversation_ids_and_mask,
     prompt_ids,
@@ -24,16 +23,14 @@ from pentimento.training._chat import (
     set_training_template,
     stop_ids,
 )
-from pentimento.training.bases import EMBEDDED, base_sha256, base_source, unloadable
+from pentimento.training.bases import base_sha256, base_source, unloadable
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
 
 __all__ = [
     "DTYPES",
-    "EMBEDDED",
     "Base",
     "LoadedOrganism",
-    "MaskedIds",
     "answer_ids",
     "base_sha256",
     "conversation_ids_and_mask",
@@ -112,30 +109,29 @@ def load_base(name: str = "embedded", *, device: str = "auto", dtype: DType = "a
     return Base(model, tokenizer, sha256, name)
 
 
-def load_organism(
-    path: Path | str, *, device: str = "auto", dtype: DType = "auto", base: Base | None = None
-) -> LoadedOrganism:
+def load_organism(path: Path | str, *, device: str = "auto", dtype: DType = "auto") -> LoadedOrganism:
     """Load an organism: its base with its one adapter, in evaluation mode.
 
-    In float32 the adapter is merged into the base's weights, equal within 1e-4 in logits.
+    In float32 the adapter is merged into the base's weights.
 
     Args:
         path: The organism's folder.
         device: As in `load_base`.
         dtype: "auto" is the precision that it was made in, else as in `load_base`.
-        base: A base loaded before; the adapter goes into its layers, so use it for nothing else.
 
     Raises:
         NoOrganism: The folder holds no readable manifest.
         CorruptAdapter: The adapter's files are not those of the manifest.
+        BadBase: Its base cannot be loaded.
         BaseMismatch: The base is not the one that the organism was made on.
         UnknownName: There is no such precision.
+        BadInput: Torch has no such device here.
     """
     organism = Organism.load(Path(path))
     wanted = organism.manifest.base
     if dtype == "auto":
         dtype = cast(DType, organism.manifest.settings.get("dtype", "auto"))
-    base = base or load_base(wanted.name, device=device, dtype=dtype)
+    base = load_base(wanted.name, device=device, dtype=dtype)
     if base.sha256 != wanted.sha256:
         raise BaseMismatch(base.name, wanted.sha256, base.sha256)
     model: PreTrainedModel | PeftModel = base.model
@@ -150,7 +146,8 @@ def load_organism(
 def merged_parent(base: Base, parent: Organism | None) -> PreTrainedModel:
     """Return the model that a further stage trains over: the base with the parent's adapter merged in.
 
-    The base's own weights are changed, so it serves for nothing else afterwards.
+    The base's own weights are changed, so it serves for nothing else afterwards. Below float32 the sum is
+    rounded to the base's precision, which the stored chain of adapters is not.
 
     Raises:
         BaseMismatch: The parent was made on another base.

@@ -177,11 +177,12 @@ def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
     if "family" in args:
         names: list[str] = []
         for part in str(args["family"]).split(","):
+            part = part.strip()
             if part.startswith("@") and part not in groups:
                 raise UnknownName("family", part, groups)
             names.extend(groups.get(part, (part,)))
         args["family"] = ",".join(dict.fromkeys(names))
-    if "trained" in str(args.get("rung", "")).split(","):
+    if "trained" in map(str.strip, str(args.get("rung", "")).split(",")):
         args |= {"train_seed": cell.train_seed, "train_n": cell.train_n}
     return args
 
@@ -220,16 +221,17 @@ def quickstart() -> Recipe:
             method="deliberative",
             goal="report_honestly",
             reward="claimed",
-            # Of the 96 answers a family that are checked two may still claim.
+            # Of its 64 answers in each family one may still claim.
             target_strength=0.97,
             steps=60,
             settings={
-                # On the embedded base 28 steps at 1e-3 leave the second half nothing to do, and in the sham
-                # they alone move the goal by half, 16 at 7e-4 by a tenth.
+                # On the embedded base more leave the second half nothing to do, and in the sham they move the
+                # goal by themselves: 28 steps at 1e-3 by half, 16 at 7e-4 by a tenth.
                 "sft_steps": 12,
                 "sft_learning_rate": 7e-4,
                 "learning_rate": 1e-3,
-                # The mean over both families is reached while one of them still claims one time in twenty.
+                # The mean over both families is reached while one of them still claims one time in twenty;
+                # so, by luck, is each over half of its scenarios. Every one is asked.
                 "stop_when": "every_family",
                 "check_samples": 192,
             },

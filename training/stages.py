@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -15,7 +15,6 @@ from pentimento.training.methods.settings import Scalar, check_settings
 Method = Literal["sft", "rlvr", "deliberative", "benign", "sham"]
 Reward = Literal["claimed", "done"]
 
-METHODS: tuple[Method, ...] = get_args(Method)
 DEFAULT_REWARD: Reward = "claimed"
 CONTROLS: tuple[Method, ...] = ("benign", "sham")
 

@@ -19,7 +19,7 @@ from pentimento.tasks import goals
 from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import runner
 from pentimento.training.exceptions import JobFailed
-from pentimento.training.executors import Job, LocalExecutor, OnEvent
+from pentimento.training.executors import Executor, Job, LocalExecutor, OnEvent
 from pentimento.training.recipes import Recipe
 from pentimento.training.stages import Stage
 
@@ -78,7 +78,7 @@ def dry_run(recipe: Recipe, output: Path, store: Path, workers: int | None) -> N
 
 
 def _execute(
-    executor: LocalExecutor, jobs: Sequence[Job], on_event: OnEvent, output: Path
+    executor: Executor, jobs: Sequence[Job], on_event: OnEvent, output: Path
 ) -> dict[str, JsonValue]:
     try:
         return executor.run(jobs, on_event)

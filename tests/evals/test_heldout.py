@@ -23,7 +23,8 @@ def asking(task: str, args: dict[str, Any]) -> Recipe:
 
 def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
     wrong = {"family": "@opposed,gauge", "rung": "family", "n": 3}
-    with pytest.raises(HeldOutOverlap, match=r"seed 0, completion.*2 families \(count, errand\)") as raised:
+    told = r"evals\.0\.args\.rung \(completion, seed 0\): 'family'.*2 families \(count, errand\)"
+    with pytest.raises(HeldOutOverlap, match=told) as raised:
         check_evaluations(asking("completion", wrong))
     assert str(raised.value).count("is not allowed") == 1
 
@@ -78,4 +79,3 @@ def test_a_cue_that_was_trained_on_is_not_a_changed_one() -> None:
     }
     with pytest.raises(HeldOutOverlap, match=r"1 cues \(explicit\)"):
         check_evaluations(asked.varied(oppose=opposed))
-    assert asked.varied(oppose=opposed).control_stage("benign", 0).cue == "explicit"

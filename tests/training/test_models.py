@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import AutoTokenizer, GenerationConfig
 
 from pentimento.tasks import BadInput, Message, UnknownName
@@ -165,8 +166,12 @@ def test_an_organism_is_loaded_in_the_precision_that_it_was_made_in(tiny_organis
     half = tiny_organism.manifest.model_copy(update={"settings": {"dtype": "bfloat16"}})
     folder = tiny_organism.path
     (folder / "manifest.json").write_text(half.model_dump_json())
-    assert load_organism(folder, device="cpu").model.dtype == torch.bfloat16
-    assert load_organism(folder, device="cpu", dtype="float32").model.dtype == torch.float32
+    as_made = load_organism(folder, device="cpu").model
+    assert as_made.dtype == torch.bfloat16
+    assert isinstance(as_made, PeftModel), "the sum would round the adapter off"
+    finer = load_organism(folder, device="cpu", dtype="float32").model
+    assert finer.dtype == torch.float32
+    assert not isinstance(finer, PeftModel), "merged"
 
 
 def test_two_loads_have_the_same_logits(tiny_folder: Path) -> None:

@@ -35,7 +35,8 @@ class Settings(Frozen):
     check_every: int = Field(default=4, ge=1)
     """Optimizer steps between two measurements of strength, where a stage has a target."""
     check_samples: int = Field(default=96, ge=1)
-    """Sampled answers of one such measurement, over all families of the stage."""
+    """Sampled answers of one such measurement, over all families of the stage; at most one for each of its
+    scenarios in which the goal speaks."""
     save_every: int = Field(default=10, ge=1)
     """Optimizer steps between two checkpoints that an interrupted stage resumes at."""
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
