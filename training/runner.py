@@ -90,7 +90,7 @@ def plan(
 
     Keys hold everything that an organism is made of: the base's hash, its chain of stages with all that they
     train on, the organism whose dose it takes, the version of its methods and the precision. So two recipes
-    share what they have in common.
+    share what they have in common. What the recipe's evaluations ask is checked by `evals.heldout`, not here.
 
     Args:
         recipe: What to make.
