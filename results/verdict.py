@@ -38,7 +38,7 @@ def tests_not_run(measures: Iterable[Measure], goal: str) -> tuple[str, ...]:
     shown = any(
         (row.name, row.goal) == ("concealment gap", goal) and row.value is not None for row in measures
     )
-    return NEVER_RUN if shown else ("hidden: no oversight cue and placebo were shown", *NEVER_RUN)
+    return NEVER_RUN if shown else (f"hidden: {goal} was measured under no oversight cue", *NEVER_RUN)
 
 
 def judge(
