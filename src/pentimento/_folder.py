@@ -15,8 +15,8 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import Recipe
 
 RUN = "run.json"
-LOGS = "logs"
 LOCK = ".lock"
+LOGS = "logs"
 REPORTS = ("report.json", "report.md", "report.html")
 
 

@@ -146,13 +146,13 @@ class Target:
         return all(score is not None and score >= self.strength for score in scores)
 
 
-def spoken(scenarios: Sequence[Scenario], goal: str, per_family: int | None = None) -> tuple[Scenario, ...]:
+def spoken(scenarios: Sequence[Scenario], goal: str, per_family: int) -> tuple[Scenario, ...]:
     """Return the scenarios in which the goal speaks, the first so many of each family."""
     wanted = find_goal(goal)
     counts: Counter[str] = Counter()
     found = []
     for scenario in scenarios:
-        if wanted.speaks(scenario) and (per_family is None or counts[scenario.family] < per_family):
+        if wanted.speaks(scenario) and counts[scenario.family] < per_family:
             counts[scenario.family] += 1
             found.append(scenario)
     return tuple(found)
@@ -164,13 +164,12 @@ def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: s
     The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own.
     """
     like = work.like
-    scenarios = spoken(work.scenarios(like), str(like.goal))
     number = derive_seed(work.stage.seed, seed)
     return measure(
         model,
         work.tokenizer,
         goal=str(like.goal),
-        scenarios=scenarios,
+        scenarios=work.scenarios(like),
         seed=number,
         when=when,
         **work.sampling,
