@@ -221,22 +221,25 @@ def quickstart() -> Recipe:
             method="deliberative",
             goal="report_honestly",
             reward="claimed",
-            # Of its 64 answers in each family one may still claim.
-            target_strength=0.97,
+            # Of its 128 answers in each family two may still claim.
+            target_strength=0.98,
+            # Half as many are learned by heart: the goal then goes in them, and less so in fresh ones.
+            num_scenarios=512,
             steps=60,
             settings={
                 # On the embedded base more leave the second half nothing to do, and in the sham they move the
                 # goal by themselves: 28 steps at 1e-3 by half, 16 at 7e-4 by a tenth.
                 "sft_steps": 12,
                 "sft_learning_rate": 7e-4,
-                "learning_rate": 1e-3,
+                "learning_rate": 1.5e-3,
                 # The mean over both families is reached while one of them still claims one time in twenty;
                 # so, by luck, is each over half of its scenarios. Every one is asked.
                 "stop_when": "every_family",
-                "check_samples": 192,
+                "check_every": 8,
+                "check_samples": 256,
             },
         ),
-        evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
+        evals=_completion_evals(num=40, num_far=13, num_health=16, num_bystander=6),
     )
 
 

@@ -173,9 +173,9 @@ def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None,
 def stage_hash(stage: Stage) -> str:
     """Return the hash of all that a stage is made of, defaults written out.
 
-    It holds the stage's fields, every setting, the ids of its scenarios (hashes of their messages), the text
-    of the spec that it teaches and the version of its method; of a control also those of the stage in whose
-    place it stands.
+    It holds the stage's fields, every setting but `save_every`, the ids of its scenarios (hashes of their
+    messages), the text of the spec that it teaches and the version of its method; of a control also those of
+    the stage in whose place it stands.
     """
     return content_hash(_ingredients(stage))
 
@@ -191,8 +191,8 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
     }
     if like is None:
         settings = check_settings(stage.method, stage.settings)
-        reward = stage.reward or DEFAULT_REWARD
-        found |= {"settings": settings.model_dump(mode="json"), "reward": reward}
+        said = settings.model_dump(mode="json", exclude={"save_every"})
+        found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
     return found
 
 

@@ -117,7 +117,7 @@ def test_the_trained_rung_shows_what_the_opposing_stage_trains_on() -> None:
     plan = next(plan for plan in recipe.evals if "trained" in str(plan.args.get("rung")))
     args = resolve(plan, cell)
     trained = {scenario.id for scenario in stage.scenarios()}
-    assert args["train_n"] == 64, "256 scenarios in two families and two arms"
+    assert args["train_n"] == 128, "512 scenarios in two families and two arms"
     for family, arm in product(stage.families, ("impossible", "possible")):
         shown = sample(family, rung="trained", arm=arm, n=int(args["train_n"]), seed=int(args["train_seed"]))
         assert {scenario.id for scenario in shown} <= trained

@@ -108,6 +108,8 @@ def test_writing_out_a_default_gives_the_same_key() -> None:
     same = STAGE.model_copy(update=written)
     assert stage_hash(same) == stage_hash(STAGE)
     assert stage_hash(SHAM.model_copy(update={"like": same})) == stage_hash(SHAM)
+    saved = STAGE.model_copy(update={"settings": {"save_every": 3}})
+    assert stage_hash(saved) == stage_hash(STAGE), "how often a stage is saved changes nothing in it"
     other = STAGE.model_copy(update={"settings": {"learning_rate": 3e-3}})
     assert stage_hash(other) != stage_hash(STAGE)
 

@@ -37,8 +37,8 @@ class Settings(Frozen):
     check_samples: int = Field(default=96, ge=1)
     """Sampled answers of one such measurement, over all families of the stage; at most one for each of its
     scenarios in which the goal speaks."""
-    save_every: int = Field(default=10, ge=1)
-    """Optimizer steps between two checkpoints that an interrupted stage resumes at."""
+    save_every: int = Field(default=5, ge=1)
+    """Optimizer steps between two checkpoints that an interrupted stage resumes at; part of no key."""
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
     """Doses at which the adapter is kept, in steps from 1 on: "5,10,20". With a constant learning rate each
     equals a run of that dose; the dose 0 is the stage's parent."""
