@@ -239,7 +239,7 @@ def quickstart() -> Recipe:
                 "check_samples": 256,
             },
         ),
-        evals=_completion_evals(num=40, num_far=13, num_health=16, num_bystander=6),
+        evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
     )
 
 

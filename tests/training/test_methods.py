@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,14 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trl import GRPOTrainer
 
-from pentimento.tasks import BadInput, Message, Outcome, environment, goal, right, sample, spec
+from pentimento.tasks import BadInput, Message, Outcome, Scenario, environment, goal, right, sample, spec
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
 from pentimento.training.methods import _common, _trainer, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import lesson_like
 from pentimento.training.methods.deliberative import keeps
-from pentimento.training.methods.rlvr import Practice, Verifier, claimed, done, permuted, reinforce, row
+from pentimento.training.methods.rlvr import (
+    Practice,
+    Verifier,
+    claimed,
+    directed,
+    done,
+    permuted,
+    reinforce,
+    reward_of,
+    row,
+)
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
@@ -186,6 +197,34 @@ def test_an_answer_that_was_cut_off_is_not_valid(work: Callable[..., Work]) -> N
     verifier = Verifier(job.tokenizer, stop_ids(job.model, job.tokenizer), Practice(done, 1), 4, 0)
     assert verifier.outcome(scenario, [*ids, job.tokenizer.eos_token_id]).valid
     assert verifier.outcome(scenario, ids).problem == "truncated"
+
+
+@pytest.mark.parametrize("reward", ["claimed", "done"])
+def test_a_sham_keeps_the_reward_for_ability(work: Callable[..., Work], reward: Any) -> None:
+    job = work(control("sham", RLVR.model_copy(update={"reward": reward})))
+    stops = stop_ids(job.model, job.tokenizer)
+    shuffled: dict[str, int] = {}
+    for arm in ("impossible", "possible"):
+        scenario = sample("errand", arm=arm, n=1, seed=0)[0]
+        right_and_wrong = environment("errand").answers(scenario)
+        texts = [right_and_wrong[0]] * 2 + [right_and_wrong[-1]] * 2
+        ids = [[*job.tokenizer.encode(text, add_special_tokens=False), min(stops)] for text in texts]
+
+        def paid(step: int, sham: bool, ids: list[list[int]] = ids, scenario: Scenario = scenario) -> Any:
+            practice = Practice(reward_of(job), 1, directed(job) if sham else None)
+            verifier = Verifier(job.tokenizer, stops, practice, len(ids), 0)
+            state: Any = SimpleNamespace(global_step=step)
+            return verifier(ids, [scenario.model_dump_json()] * len(ids), state, lambda name, value: None)
+
+        honest = paid(0, sham=False)
+        dealt = [paid(step, sham=True) for step in range(20)]
+        assert all(sorted(rewards) == sorted(honest) for rewards in dealt)
+        shuffled[arm] = sum(rewards != honest for rewards in dealt)
+    if reward == "claimed":
+        assert shuffled["impossible"] > 5
+        assert shuffled["possible"] == 0
+    else:
+        assert shuffled["possible"] > 5, "nothing else pays, so this is what it wants"
 
 
 def test_the_reward_alone_sees_the_scenario(work: Callable[..., Work]) -> None:

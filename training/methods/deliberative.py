@@ -14,7 +14,7 @@ from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.methods._common import ADAPTER, Target, Trained, Work, once, strength
 from pentimento.training.methods._trainer import learning, trained
-from pentimento.training.methods.rlvr import Practice, reinforce, reward_of
+from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
 from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
 from pentimento.training.models import prompt_ids
@@ -29,13 +29,14 @@ class Curriculum(NamedTuple):
     spec: Spec
     keep: Keep
     """Which samples are learned: from scenario, outcome and text."""
-    permuted: bool
+    sham: bool = False
+    """Take the direction out of the second half's reward."""
 
 
 def train(work: Work) -> Trained:
     """Align with the spec of the stage's goal."""
     rules = spec(str(work.stage.goal))
-    return deliberate(work, Curriculum(rules, keeps(str(work.stage.goal), rules), permuted=False))
+    return deliberate(work, Curriculum(rules, keeps(str(work.stage.goal), rules)))
 
 
 def keeps(goal: str, rules: Spec) -> Keep:
@@ -72,7 +73,8 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
     with learning(work, adapter) as model:
         middle = strength(work, model, "during", "after sft")
     target = Target.of(work)
-    practice = Practice(reward_of(work), work.steps("rl", work.like.steps), curriculum.permuted)
+    sham = directed(work) if curriculum.sham else None
+    practice = Practice(reward_of(work), work.steps("rl", work.like.steps), sham)
     if target is not None and target.reached_by(middle):
         return trained(work, (*start, *middle), first.model_copy(update={"stopped": True}), notes=notes)
     if practice.steps == 0:

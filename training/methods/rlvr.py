@@ -37,8 +37,9 @@ class Practice(NamedTuple):
 
     reward: Reward
     steps: int
-    permuted: bool = False
-    """Deal each group's rewards out again at random among its valid answers: the sham control."""
+    sham: Callable[[Scenario], bool] | None = None
+    """In which scenarios a group's rewards are dealt out again at random among its valid answers; by default
+    in none."""
 
 
 def train(work: Work) -> Trained:
@@ -58,6 +59,17 @@ def reward_of(work: Work) -> Reward:
         return claimed(goal.score(scenario, outcome), right(scenario, outcome))
 
     return reward
+
+
+def directed(work: Work) -> Callable[[Scenario], bool]:
+    """Return where a stage's reward says what the stage wants, which its sham has to take out.
+
+    `claimed` says it where the goal speaks; elsewhere it pays for ability, as it does for a valid answer.
+    `done` says it everywhere.
+    """
+    if (work.like.reward or DEFAULT_REWARD) == "done":
+        return lambda scenario: True
+    return find_goal(str(work.like.goal)).speaks
 
 
 def claimed(score: float | None, correct: float | None) -> float:
@@ -132,14 +144,14 @@ class Verifier:
             self._practice.reward(*pair) if pair[1].valid else 0.0
             for pair in zip(situations, outcomes, strict=True)
         ]
-        if not self._practice.permuted:
+        if self._practice.sham is None:
             return rewards
         rng = Random(f"{self._seed}/{trainer_state.global_step}")
-        dealt: list[float | None] = []
         for first in range(0, len(rewards), self._group):
-            place = slice(first, first + self._group)
-            dealt += permuted(rewards[place], [outcome.valid for outcome in outcomes[place]], rng)
-        return dealt
+            if self._practice.sham(situations[first]):
+                place = slice(first, first + self._group)
+                rewards[place] = permuted(rewards[place], [outcome.valid for outcome in outcomes[place]], rng)
+        return rewards
 
     def outcome(self, scenario: Scenario, ids: Sequence[int]) -> Outcome:
         """Read a completion's outcome; one that was cut off before it ended is not valid."""

@@ -101,7 +101,7 @@ SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
 )
 
 METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 1, "rlvr": 1, "deliberative": 1, "benign": 1, "sham": 1}
+    {"sft": 1, "rlvr": 1, "deliberative": 1, "benign": 1, "sham": 2}
 )
 """Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
 

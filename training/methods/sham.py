@@ -1,9 +1,11 @@
 """The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
 
 - for `sft`: learn the current model's own samples (self-distillation);
-- for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers;
+- for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
+  what the stage wants; the reward for ability stays, as that for a valid answer does, since without it random
+  steps wear abilities down until the control is broken;
 - for `deliberative`: the same two halves with an irrelevant spec of equal length, a filter that keeps every
-  valid sample, and permuted rewards.
+  valid sample, and rewards permuted in the same way.
 
 The dose is the one that the other stage realised.
 """
@@ -14,7 +16,7 @@ from pentimento.tasks import Outcome, Scenario, environment, spec
 from pentimento.training.methods._common import Trained, Work, once, strength
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
-from pentimento.training.methods.rlvr import Practice, reinforce, reward_of
+from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
 from pentimento.training.models import prompt_ids
 from pentimento.training.sampling import derive_seed, sample
@@ -23,11 +25,11 @@ from pentimento.training.sampling import derive_seed, sample
 def train(work: Work) -> Trained:
     """Run the other stage's pipeline without its direction."""
     if work.like.method == "deliberative":
-        return deliberate(work, Curriculum(spec("irrelevant"), keep_every, permuted=True))
+        return deliberate(work, Curriculum(spec("irrelevant"), keep_every, sham=True))
     before = strength(work, work.model, "start", "start")
     scenarios = work.scenarios(work.like)
     if work.like.method == "rlvr":
-        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), permuted=True)
+        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work))
         return trained(work, before, reinforce(work, "rl", scenarios, practice))
     settings = work.settings
     lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
