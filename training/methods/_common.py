@@ -131,12 +131,11 @@ class Target:
         stage = work.stage
         if work.dose is not None or stage.target_strength is None or stage.goal is None:
             return None
-        per_family = max(1, work.settings.check_samples // len(stage.families))
         return cls(
             goal=stage.goal,
             strength=stage.target_strength,
             rule=work.settings.stop_when,
-            scenarios=spoken(work.scenarios(), stage.goal, per_family),
+            scenarios=spoken(work, work.settings.check_samples),
             seed=stage.seed,
         )
 
@@ -146,12 +145,14 @@ class Target:
         return all(score is not None and score >= self.strength for score in scores)
 
 
-def spoken(scenarios: Sequence[Scenario], goal: str, per_family: int) -> tuple[Scenario, ...]:
-    """Return the scenarios in which the goal speaks, the first so many of each family."""
-    wanted = find_goal(goal)
+def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
+    """Return so many of the stage's scenarios in which its goal speaks, the first of each family."""
+    like = work.like
+    wanted = find_goal(str(like.goal))
+    per_family = max(1, num // len(like.families))
     counts: Counter[str] = Counter()
     found = []
-    for scenario in scenarios:
+    for scenario in work.scenarios(like):
         if wanted.speaks(scenario) and counts[scenario.family] < per_family:
             counts[scenario.family] += 1
             found.append(scenario)
@@ -169,7 +170,7 @@ def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: s
         model,
         work.tokenizer,
         goal=str(like.goal),
-        scenarios=work.scenarios(like),
+        scenarios=spoken(work, work.settings.strength_samples),
         seed=number,
         when=when,
         **work.sampling,
