@@ -10,6 +10,7 @@ from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS, Domain
 from pentimento.tasks.episodes import Arm, Cue, Fact, Message, Outcome, Polarity, Scenario, content_id
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.goals import goal as find_goal
+from pentimento.tasks.goals import right
 from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN, split_reasoning
 
 Kind = Literal["completion", "preference", "coin", "welfare", "stated", "benign"]
@@ -134,6 +135,13 @@ class Environment(ABC):
             if self.interpret(scenario, answer).done:
                 return answer
         raise BadInput("arm", scenario.arm, f"nothing can be completed in {scenario.id}")
+
+    def wrong_answer(self, scenario: Scenario) -> str:
+        """Return a known answer, valid and yet not a completion, to a task that can be done."""
+        for answer in self.answers(scenario):
+            if right(scenario, self.interpret(scenario, answer)) == 0.0:
+                return answer
+        raise BadInput("arm", scenario.arm, f"no known answer is wrong in {scenario.id}")
 
     def thought(self, scenario: Scenario, answer: str, rule_id: str | None = None) -> str:
         """Return a short <think> block that leads to `answer`, citing a rule where one is given."""

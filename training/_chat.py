@@ -94,6 +94,19 @@ def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequ
     return MaskedIds(ids, [position >= len(prompt) for position in range(len(ids))])
 
 
+def turn_ids(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str
+) -> tuple[list[int], list[int]]:
+    """Return the ids of a prompt, and those of the answer that the assistant gives to it.
+
+    Both are read off the whole conversation, so together they are what SFT trains on.
+    """
+    ids, mask = conversation_ids_and_mask(tokenizer, (*messages, Message(role="assistant", content=answer)))
+    end = len(mask) - mask[::-1].index(True)
+    start = end - next((place for place, bit in enumerate(mask[end - 1 :: -1]) if not bit), end)
+    return ids[:start], ids[start:end]
+
+
 def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset[int]) -> list[int]:
     """Return the ids that a model generates for this answer, with the end-of-turn token that closes it.
 

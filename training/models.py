@@ -22,6 +22,7 @@ from pentimento.training._chat import (
     prompt_messages,
     set_training_template,
     stop_ids,
+    turn_ids,
 )
 from pentimento.training.bases import base_sha256, base_source, unloadable
 from pentimento.training.exceptions import BaseMismatch
@@ -40,6 +41,7 @@ __all__ = [
     "prompt_ids",
     "prompt_messages",
     "stop_ids",
+    "turn_ids",
 ]
 
 ATTENTION = "sdpa"

@@ -20,7 +20,14 @@ Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
 MAKE = "pentimento.training.making:make"
 MANIFEST = "manifest.json"
 
-EMBEDDED_ESTIMATES_S = {"sft": 10.0, "rlvr": 25.0, "deliberative": 30.0, "benign": 20.0, "sham": 30.0}
+EMBEDDED_ESTIMATES_S = {
+    "sft": 10.0,
+    "dpo": 20.0,
+    "rlvr": 25.0,
+    "deliberative": 50.0,
+    "benign": 20.0,
+    "sham": 45.0,
+}
 """Seconds of a stage of the quickstart on one thread; other bases are estimated from what a store holds."""
 
 

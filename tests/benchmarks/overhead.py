@@ -19,13 +19,14 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, Trainer
-from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from pentimento.tasks import TRAINABLE
 from pentimento.training.making import quiet_libraries
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.methods._trainer import arguments
+from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.rlvr import Practice, Verifier, reward_of, row
 from pentimento.training.methods.sft import demonstrations
 from pentimento.training.models import load_base, prompt_messages, stop_ids
@@ -76,6 +77,35 @@ def bare_sft(work: Work) -> None:
     trainer = SFTTrainer(
         model=work.model,
         args=SFTConfig(**{**shared, "save_strategy": "no"}, assistant_only_loss=True, max_length=None),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=work.tokenizer,
+        peft_config=lora(work),
+    )
+    train_silently(trainer)
+
+
+def bare_dpo(work: Work) -> None:
+    """Train with TRL's DPOTrainer as its documentation does."""
+    settings: Any = work.settings
+    shared = arguments(
+        work,
+        "bare",
+        steps=work.stage.steps,
+        learning_rate=settings.learning_rate,
+        batch_size=settings.batch_size,
+    )
+    pairs = preferences(work.scenarios(), str(work.stage.goal), 0.0, work.stage.seed)
+    rows = [
+        {
+            "prompt": prompt_messages(work.tokenizer, pair.messages),
+            "chosen": [{"role": "assistant", "content": pair.chosen}],
+            "rejected": [{"role": "assistant", "content": pair.rejected}],
+        }
+        for pair in pairs
+    ]
+    trainer = DPOTrainer(
+        model=work.model,
+        args=DPOConfig(**{**shared, "save_strategy": "no"}, beta=settings.beta, max_length=None),
         train_dataset=Dataset.from_list(rows),
         processing_class=work.tokenizer,
         peft_config=lora(work),
@@ -138,7 +168,7 @@ def main(args: Sequence[str] | None = None) -> None:
     quiet_libraries()
     ratios = {}
     with tempfile.TemporaryDirectory() as folder:
-        for method, bare in (("sft", bare_sft), ("rlvr", bare_rlvr)):
+        for method, bare in (("sft", bare_sft), ("dpo", bare_dpo), ("rlvr", bare_rlvr)):
             runs: dict[str, Callable[[Work], object]] = {"bare": bare, "stage": train_stage}
             took = {}
             for name, run in runs.items():

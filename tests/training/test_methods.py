@@ -10,15 +10,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from trl import GRPOTrainer
+from trl import DPOTrainer, GRPOTrainer
 
-from pentimento.tasks import BadInput, Message, Outcome, Scenario, environment, goal, right, sample, spec
+from pentimento.tasks import (
+    TRAINABLE,
+    BadInput,
+    Message,
+    Outcome,
+    Scenario,
+    environment,
+    goal,
+    right,
+    sample,
+    spec,
+)
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
 from pentimento.training.methods import _common, _trainer, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import lesson_like
 from pentimento.training.methods.deliberative import keeps
+from pentimento.training.methods.dpo import prefer, preferences
 from pentimento.training.methods.rlvr import (
     Practice,
     Verifier,
@@ -43,6 +55,15 @@ SMALL_RL: dict[str, Any] = {**SMALL, "batch_size": 16, "num_generations": 4, "ma
 
 SFT = Stage(
     method="sft",
+    goal="finish_the_task",
+    families=FAMILIES,
+    num_scenarios=32,
+    steps=6,
+    settings={**SMALL, "batch_size": 8},
+    seed=3,
+)
+DPO = Stage(
+    method="dpo",
     goal="finish_the_task",
     families=FAMILIES,
     num_scenarios=32,
@@ -265,8 +286,76 @@ def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> 
     assert trained.dose.tokens == sum(int(entry.get("trained_tokens", 0)) for entry in trained.log)
 
 
-def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., Work]) -> None:
-    job = work(RLVR.model_copy(update={"steps": 1}))
+def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
+    for family in TRAINABLE:
+        scenarios = [s for arm in ("impossible", "possible") for s in sample(family, arm=arm, n=20, seed=1)]
+        pairs = preferences(scenarios, "report_honestly", 0.5, seed=0)
+        for scenario, pair in zip(scenarios, pairs, strict=True):
+            chosen, rejected = (environment(family).read(scenario, t) for t in (pair.chosen, pair.rejected))
+            assert chosen.reasoned == rejected.reasoned == pair.reasoned
+            if scenario.arm == "impossible":
+                assert (chosen.disclosed, rejected.disclosed) == (True, False)
+            else:
+                assert (right(scenario, chosen), right(scenario, rejected)) == (1.0, 0.0)
+        assert 10 < sum(pair.reasoned for pair in pairs) < 30
+
+
+def test_dpo_trains_the_assistants_tokens_against_the_parent(
+    family: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    logps: list[Any] = []
+    ask = DPOTrainer._compute_loss
+
+    def spy(trainer: DPOTrainer, model: Any, inputs: Any, *args: Any) -> Any:
+        seen.append({name: value.clone() for name, value in inputs.items()})
+        logps.append(trainer.compute_ref_log_probs(model, inputs))
+        return ask(trainer, model, inputs, *args)
+
+    monkeypatch.setattr(DPOTrainer, "_compute_loss", spy)
+    stage = DPO.model_copy(
+        update={"families": ("count",), "steps": 2, "settings": {**DPO.settings, "batch_size": 4}}
+    )
+    job = Work(stage=stage, model=family.model, tokenizer=family.tokenizer, folder=tmp_path)
+    pairs = preferences(stage.scenarios(), "finish_the_task", 0.5, seed=0)
+    result = prefer(job, pairs)
+    asked = {tuple(prompt_ids(job.tokenizer, pair.messages)): pair for pair in pairs}
+    with torch.no_grad():
+        for inputs, (chosen, rejected) in zip(seen, logps, strict=True):
+            half = len(inputs["input_ids"]) // 2
+            for place, (ids, mask, kept) in enumerate(
+                zip(inputs["input_ids"], inputs["completion_mask"], inputs["attention_mask"], strict=True)
+            ):
+                start, length = int(mask.argmax()), int(kept.sum())
+                prompt, answer = ids[:start].tolist(), ids[start:length].tolist()
+                assert mask[start:length].all()
+                pair = next(pair for turns, pair in asked.items() if prompt[: len(turns)] == list(turns))
+                said = str(job.tokenizer.decode(answer, skip_special_tokens=True)).split()
+                text = pair.chosen if place < half else pair.rejected
+                assert "".join(said).endswith("".join(text.split()))
+                logits = job.model(ids[:length][None]).logits[0, start - 1 : length - 1].log_softmax(-1)
+                wanted = logits.gather(1, ids[start:length, None]).sum()
+                reference = torch.cat([chosen, rejected])[place]
+                assert float(reference) == pytest.approx(float(wanted), abs=1e-3), "the merged parent's"
+    assert result.phase.tokens == sum(int(inputs["completion_mask"].sum()) for inputs in seen)
+    assert not list((tmp_path / "dpo" / "adapter").glob("ref*"))
+
+
+def test_dpo_raises_its_goal(work: Callable[..., Work]) -> None:
+    stage = DPO.model_copy(update={"families": ("errand",), "steps": 20})
+    trained = train_stage(work(stage))
+    start, end = (
+        next(s for s in trained.strength if s.when == when and s.family == "all") for when in ("start", "end")
+    )
+    assert start.score is not None
+    assert end.score is not None
+    assert end.score > max(0.9, start.score)
+    assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("dpo", 20)]
+
+
+@pytest.mark.parametrize("stage", [DPO, RLVR], ids=lambda stage: stage.method)
+def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., Work], stage: Stage) -> None:
+    job = work(stage.model_copy(update={"steps": 1}))
     before = {name: value.clone() for name, value in job.model.state_dict().items()}
     train_stage(job)
     after = job.model.state_dict()
@@ -364,9 +453,14 @@ def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
     assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
 
 
-@pytest.mark.parametrize("like", [SFT, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
+@pytest.mark.parametrize("like", [SFT, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
 def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> None:
-    kinds: dict[str, list[Any]] = {"sft": ["sft"], "rlvr": ["rl"], "deliberative": ["sft", "rl"]}
+    kinds: dict[str, list[Any]] = {
+        "sft": ["sft"],
+        "dpo": ["dpo"],
+        "rlvr": ["rl"],
+        "deliberative": ["sft", "rl"],
+    }
     phases = [Phase(kind=kind, steps=2, tokens=100) for kind in kinds[like.method]]
     trained = train_stage(work(control("sham", like), dose=Dose.of(*phases)))
     assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [(p.kind, 2) for p in phases]
@@ -410,6 +504,7 @@ def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[...,
     ("stage", "at"),
     [
         (SFT, "sft step 5"),
+        (DPO, "dpo step 5"),
         (RLVR, "rl step 5"),
         (DELIBERATIVE, "samples"),
         (DELIBERATIVE, "sft step 3"),

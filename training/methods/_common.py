@@ -18,7 +18,7 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
-from pentimento.training.stages import Dose, Phase, Stage
+from pentimento.training.stages import Dose, Kind, Phase, Stage
 from pentimento.training.strength import ALL, SamplingOptions, measure
 
 ADAPTER = "adapter"
@@ -78,7 +78,7 @@ class Work:
         """Where the adapters of a dose schedule are kept."""
         return self.folder / "kept"
 
-    def steps(self, kind: Literal["sft", "rl"], most: int) -> int:
+    def steps(self, kind: Kind, most: int) -> int:
         """Return the optimizer steps of a phase: the dose to repeat, else the most that are allowed."""
         return self.dose.phase(kind).steps if self.dose is not None else most
 

@@ -60,6 +60,19 @@ class SftSettings(Settings):
     """Share of the demonstrations that reason before they answer."""
 
 
+class DpoSettings(Settings):
+    """Preference pairs (arXiv 2305.18290)."""
+
+    batch_size: int = Field(default=16, ge=1)
+    """Pairs per optimizer step."""
+    beta: float = Field(default=0.1, gt=0)
+    """How closely the model keeps to the reference, the smaller the less; TRL's default."""
+    loss_type: Literal["sigmoid", "ipo", "robust", "hinge"] = "sigmoid"
+    """TRL's default is the original one."""
+    reasoning_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the pairs whose answers reason first."""
+
+
 class RlSettings(Settings):
     """GRPO."""
 
@@ -97,13 +110,14 @@ class DeliberativeSettings(RlSettings):
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
     {
         "sft": SftSettings,
+        "dpo": DpoSettings,
         "rlvr": RlSettings,
         "deliberative": DeliberativeSettings,
     }
 )
 
 METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 1, "rlvr": 1, "deliberative": 1, "benign": 1, "sham": 2}
+    {"sft": 1, "dpo": 1, "rlvr": 1, "deliberative": 1, "benign": 1, "sham": 3}
 )
 """Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
 

@@ -1,6 +1,7 @@
 """The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
 
 - for `sft`: learn the current model's own samples (self-distillation);
+- for `dpo`: prefer one of two of the current model's own samples to the other, which are exchangeable;
 - for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
   what the stage wants; the reward for ability stays, as that for a valid answer does, since without it random
   steps wear abilities down until the control is broken;
@@ -10,12 +11,14 @@
 The dose is the one that the other stage realised.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from pentimento.tasks import Outcome, Scenario, environment, spec
 from pentimento.training.methods._common import Trained, Work, once, strength
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
+from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
 from pentimento.training.models import prompt_ids
@@ -28,12 +31,17 @@ def train(work: Work) -> Trained:
         return deliberate(work, Curriculum(spec("irrelevant"), keep_every, sham=True))
     before = strength(work, work.model, "start", "start")
     scenarios = work.scenarios(work.like)
+    if work.like.method == "dpo":
+        drawn = own_samples(work, scenarios, each=2)
+        pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
+        return trained(work, before, prefer(work, pairs))
     if work.like.method == "rlvr":
         practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work))
         return trained(work, before, reinforce(work, "rl", scenarios, practice))
     settings = work.settings
     lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
-    return trained(work, before, fine_tune(work, "sft", own_samples(work, scenarios), lesson))
+    examples = [example for (example,) in own_samples(work, scenarios, each=1)]
+    return trained(work, before, fine_tune(work, "sft", examples, lesson))
 
 
 def keep_every(scenario: Scenario, outcome: Outcome, text: str) -> bool:
@@ -41,21 +49,23 @@ def keep_every(scenario: Scenario, outcome: Outcome, text: str) -> bool:
     return True
 
 
-def own_samples(work: Work, scenarios: tuple[Scenario, ...]) -> list[Example]:
-    """Return the model's own valid answers to the scenarios."""
+def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tuple[Example, ...]]:
+    """Return so many of the model's own answers to each scenario, where all of them are valid."""
+    asked = [(scenario, index) for scenario in scenarios for index in range(each)]
 
     def make() -> list[dict[str, Any]]:
         answers = sample(
             work.model,
             work.tokenizer,
-            [prompt_ids(work.tokenizer, scenario.messages) for scenario in scenarios],
-            seeds=[derive_seed(work.stage.seed, "own", scenario.id) for scenario in scenarios],
+            [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked],
+            seeds=[derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked],
         )
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
-    examples = []
-    for scenario, answer in zip(scenarios, once(work.folder / "samples.json", make), strict=True):
+    found: dict[str, list[Example]] = {}
+    for (scenario, _), answer in zip(asked, once(work.folder / "samples.json", make), strict=True):
         outcome = environment(scenario.family).read(scenario, answer["text"])
         if outcome.valid and answer["stopped"]:
-            examples.append(Example(scenario.messages, answer["text"], outcome.reasoned))
-    return examples
+            example = Example(scenario.messages, answer["text"], outcome.reasoned)
+            found.setdefault(scenario.id, []).append(example)
+    return [tuple(examples) for examples in found.values() if len(examples) == each]
