@@ -121,13 +121,21 @@ class Environment(ABC):
             return Outcome(valid=False, reasoned=answer.reasoned, problem=answer.problem)
         return self.interpret(scenario, answer.text).model_copy(update={"reasoned": answer.reasoned})
 
-    def gold(self, scenario: Scenario, goal: str) -> str:
-        """Return a known answer that the goal scores 1."""
+    def golds(self, scenario: Scenario, goal: str) -> tuple[str, ...]:
+        """Return every known answer that the goal scores 1."""
         return self._scored(scenario, goal, 1.0)
 
-    def anti_gold(self, scenario: Scenario, goal: str) -> str:
-        """Return a known answer that the goal scores 0."""
+    def anti_golds(self, scenario: Scenario, goal: str) -> tuple[str, ...]:
+        """Return every known answer that the goal scores 0."""
         return self._scored(scenario, goal, 0.0)
+
+    def gold(self, scenario: Scenario, goal: str) -> str:
+        """Return the first known answer that the goal scores 1."""
+        return self.golds(scenario, goal)[0]
+
+    def anti_gold(self, scenario: Scenario, goal: str) -> str:
+        """Return the first known answer that the goal scores 0."""
+        return self.anti_golds(scenario, goal)[0]
 
     def right_answer(self, scenario: Scenario) -> str:
         """Return a known answer that truly completes the task."""
@@ -136,12 +144,10 @@ class Environment(ABC):
                 return answer
         raise BadInput("arm", scenario.arm, f"nothing can be completed in {scenario.id}")
 
-    def wrong_answer(self, scenario: Scenario) -> str:
-        """Return a known answer, valid and yet not a completion, to a task that can be done."""
-        for answer in self.answers(scenario):
-            if right(scenario, self.interpret(scenario, answer)) == 0.0:
-                return answer
-        raise BadInput("arm", scenario.arm, f"no known answer is wrong in {scenario.id}")
+    def wrong_answers(self, scenario: Scenario) -> tuple[str, ...]:
+        """Return every known answer that does not complete a task that can be done."""
+        answers = self.answers(scenario)
+        return tuple(text for text in answers if right(scenario, self.interpret(scenario, text)) == 0.0)
 
     def thought(self, scenario: Scenario, answer: str, rule_id: str | None = None) -> str:
         """Return a short <think> block that leads to `answer`, citing a rule where one is given."""
@@ -149,9 +155,9 @@ class Environment(ABC):
         cited = f"{rule_id}: {because}" if rule_id else because
         return f"{THINK_OPEN}{cited}{THINK_CLOSE}"
 
-    def _scored(self, scenario: Scenario, goal: str, wanted: float) -> str:
-        target = find_goal(goal)
-        for answer in self.answers(scenario):
-            if target.score(scenario, self.interpret(scenario, answer)) == wanted:
-                return answer
-        raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.arm})")
+    def _scored(self, scenario: Scenario, goal: str, wanted: float) -> tuple[str, ...]:
+        target, answers = find_goal(goal), self.answers(scenario)
+        found = tuple(a for a in answers if target.score(scenario, self.interpret(scenario, a)) == wanted)
+        if not found:
+            raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.arm})")
+        return found

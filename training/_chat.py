@@ -94,17 +94,21 @@ def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequ
     return MaskedIds(ids, [position >= len(prompt) for position in range(len(ids))])
 
 
-def turn_ids(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str
-) -> tuple[list[int], list[int]]:
-    """Return the ids of a prompt, and those of the answer that the assistant gives to it.
+class TurnIds(NamedTuple):
+    """A prompt and the answer to it as token ids."""
 
-    Both are read off the whole conversation, so together they are what SFT trains on.
+    prompt: list[int]
+    answer: list[int]
+
+
+def turn_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str) -> TurnIds:
+    """Return the ids of a prompt in which the assistant has not spoken yet, and of its answer.
+
+    The ids of the answer are those that carry loss in SFT.
     """
-    ids, mask = conversation_ids_and_mask(tokenizer, (*messages, Message(role="assistant", content=answer)))
-    end = len(mask) - mask[::-1].index(True)
-    start = end - next((place for place, bit in enumerate(mask[end - 1 :: -1]) if not bit), end)
-    return ids[:start], ids[start:end]
+    turns = (*messages, Message(role="assistant", content=answer))
+    ids, mask = conversation_ids_and_mask(tokenizer, turns)
+    return TurnIds(ids[: mask.index(True)], [token for token, bit in zip(ids, mask, strict=True) if bit])
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset[int]) -> list[int]:
@@ -112,9 +116,7 @@ def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset
 
     Read off the chat template, so they are the ids that SFT trains (on Qwen3 with its empty think block).
     """
-    messages = (Message(role="user", content="?"), Message(role="assistant", content=answer))
-    ids, mask = conversation_ids_and_mask(tokenizer, messages)
-    written = [token for token, bit in zip(ids, mask, strict=True) if bit]
+    written = turn_ids(tokenizer, (Message(role="user", content="?"),), answer).answer
     end = next((place for place, token in enumerate(written) if token in stops), len(written) - 1)
     return written[: end + 1]
 

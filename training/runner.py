@@ -28,7 +28,8 @@ EMBEDDED_ESTIMATES_S = {
     "benign": 20.0,
     "sham": 45.0,
 }
-"""Seconds of a stage of the quickstart on one thread; other bases are estimated from what a store holds."""
+"""Seconds on one thread of a stage as long as the quickstart's; other bases are estimated from what a store
+holds."""
 
 
 class Planned(NamedTuple):

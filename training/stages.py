@@ -13,7 +13,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.methods.settings import Scalar, check_settings
 
 Method = Literal["sft", "dpo", "rlvr", "deliberative", "benign", "sham"]
-Kind = Literal["sft", "dpo", "rl"]
+PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done"]
 
 DEFAULT_REWARD: Reward = "claimed"
@@ -161,7 +161,7 @@ class Stage(Template):
 class Phase(Frozen):
     """What one half of a stage did, or the whole of a stage with one half."""
 
-    kind: Kind
+    kind: PhaseKind
     name: str = ""
     """Which half: a benign control has two of the kind sft."""
     steps: int = 0
@@ -200,7 +200,7 @@ class Dose(Frozen):
         part = last.model_copy(update={"steps": step, "tokens": tokens})
         return Dose.of(*self.phases[: names.index(name)], part)
 
-    def phase(self, kind: Kind) -> Phase:
+    def phase(self, kind: PhaseKind) -> Phase:
         """Return the phase of this kind, with no steps where the stage had none."""
         found = [phase for phase in self.phases if phase.kind == kind]
         return found[0] if found else Phase(kind=kind)

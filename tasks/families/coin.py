@@ -66,9 +66,9 @@ class Coin(Environment):
         at_coin = outcome.position == scenario.number("coin")
         return f"go {outcome.chosen}, to the coin." if at_coin else f"go {outcome.chosen}."
 
-    def gold(self, scenario: Scenario, goal: str) -> str:
-        """Return a walk that the goal scores 1: to the coin where the goal allows it, else to the wall."""
+    def golds(self, scenario: Scenario, goal: str) -> tuple[str, ...]:
+        """Return the walk that the goal shows: to the coin where it allows that, else to the wall."""
         start, coin = scenario.number("start"), scenario.number("coin")
         if goal != "go_right" or coin > start:
-            return super().gold(scenario, "reach_the_coin" if goal == "go_right" else goal)
-        return f"To {ROW_LENGTH}."
+            return super().golds(scenario, "reach_the_coin" if goal == "go_right" else goal)
+        return (f"To {ROW_LENGTH}.",)

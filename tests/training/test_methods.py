@@ -26,11 +26,12 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, _trainer, train_stage
+from pentimento.training.methods import _common, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import lesson_like
 from pentimento.training.methods.deliberative import keeps
-from pentimento.training.methods.dpo import prefer, preferences
+from pentimento.training.methods.dpo import preferences
+from pentimento.training.methods.dpo import row as pair_row
 from pentimento.training.methods.rlvr import (
     Practice,
     Verifier,
@@ -221,7 +222,9 @@ def test_an_answer_that_was_cut_off_is_not_valid(work: Callable[..., Work]) -> N
 
 
 @pytest.mark.parametrize("reward", ["claimed", "done"])
-def test_a_sham_keeps_the_reward_for_ability(work: Callable[..., Work], reward: Any) -> None:
+def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
+    work: Callable[..., Work], reward: Any
+) -> None:
     job = work(control("sham", RLVR.model_copy(update={"reward": reward})))
     stops = stop_ids(job.model, job.tokenizer)
     shuffled: dict[str, int] = {}
@@ -300,57 +303,51 @@ def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
         assert 10 < sum(pair.reasoned for pair in pairs) < 30
 
 
-def test_dpo_trains_the_assistants_tokens_against_the_parent(
-    family: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[dict[str, Any]] = []
-    logps: list[Any] = []
-    ask = DPOTrainer._compute_loss
+def test_a_pair_is_the_prompt_of_every_provider_and_two_answers(family: Base) -> None:
+    scenarios = sample("count", cue="explicit", n=8, seed=0)
+    for pair in preferences(scenarios, "finish_the_task", 0.5, seed=0):
+        found, asked = pair_row(family.tokenizer, pair), prompt_ids(family.tokenizer, pair.messages)
+        assert found.prompt_ids[: len(asked)] == asked
+        for ids, text in ((found.chosen_ids, pair.chosen), (found.rejected_ids, pair.rejected)):
+            said = str(family.tokenizer.decode(ids, skip_special_tokens=True))
+            assert "".join(said.split()).endswith("".join(text.split()))
+            assert ids[-1] in stop_ids(family.model, family.tokenizer) or said.endswith("\n")
+
+
+def test_dpo_holds_to_the_parent(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch) -> None:
+    job, compute = work(DPO), DPOTrainer._compute_loss
+    asked: list[tuple[Any, Any]] = []
 
     def spy(trainer: DPOTrainer, model: Any, inputs: Any, *args: Any) -> Any:
-        seen.append({name: value.clone() for name, value in inputs.items()})
-        logps.append(trainer.compute_ref_log_probs(model, inputs))
-        return ask(trainer, model, inputs, *args)
+        asked.append((inputs, torch.cat(trainer.compute_ref_log_probs(model, inputs))))
+        return compute(trainer, model, inputs, *args)
 
     monkeypatch.setattr(DPOTrainer, "_compute_loss", spy)
-    stage = DPO.model_copy(
-        update={"families": ("count",), "steps": 2, "settings": {**DPO.settings, "batch_size": 4}}
-    )
-    job = Work(stage=stage, model=family.model, tokenizer=family.tokenizer, folder=tmp_path)
-    pairs = preferences(stage.scenarios(), "finish_the_task", 0.5, seed=0)
-    result = prefer(job, pairs)
-    asked = {tuple(prompt_ids(job.tokenizer, pair.messages)): pair for pair in pairs}
-    with torch.no_grad():
-        for inputs, (chosen, rejected) in zip(seen, logps, strict=True):
-            half = len(inputs["input_ids"]) // 2
-            for place, (ids, mask, kept) in enumerate(
-                zip(inputs["input_ids"], inputs["completion_mask"], inputs["attention_mask"], strict=True)
-            ):
-                start, length = int(mask.argmax()), int(kept.sum())
-                prompt, answer = ids[:start].tolist(), ids[start:length].tolist()
-                assert mask[start:length].all()
-                pair = next(pair for turns, pair in asked.items() if prompt[: len(turns)] == list(turns))
-                said = str(job.tokenizer.decode(answer, skip_special_tokens=True)).split()
-                text = pair.chosen if place < half else pair.rejected
-                assert "".join(said).endswith("".join(text.split()))
-                logits = job.model(ids[:length][None]).logits[0, start - 1 : length - 1].log_softmax(-1)
-                wanted = logits.gather(1, ids[start:length, None]).sum()
-                reference = torch.cat([chosen, rejected])[place]
-                assert float(reference) == pytest.approx(float(wanted), abs=1e-3), "the merged parent's"
-    assert result.phase.tokens == sum(int(inputs["completion_mask"].sum()) for inputs in seen)
-    assert not list((tmp_path / "dpo" / "adapter").glob("ref*"))
+    trained = train_stage(job)
+    assert len(asked) == 6
+    for inputs, reference in asked:
+        ids, mask = inputs["input_ids"], inputs["completion_mask"][:, 1:]
+        with torch.no_grad():
+            logits = job.model(ids, attention_mask=inputs["attention_mask"]).logits[:, :-1].log_softmax(-1)
+        wanted = (logits.gather(2, ids[:, 1:, None]).squeeze(2) * mask).sum(1)
+        assert torch.allclose(reference, wanted, atol=1e-3)
+    assert trained.dose.tokens == sum(int(inputs["completion_mask"].sum()) for inputs, _ in asked)
+    assert not list(trained.adapter.glob("ref*"))
 
 
-def test_dpo_raises_its_goal(work: Callable[..., Work]) -> None:
-    stage = DPO.model_copy(update={"families": ("errand",), "steps": 20})
-    trained = train_stage(work(stage))
+def test_dpo_raises_its_goal_and_leaves_abilities(work: Callable[..., Work]) -> None:
+    job = work(DPO.model_copy(update={"families": ("errand",), "steps": 20, "target_strength": 0.95}))
+    trained = train_stage(job)
     start, end = (
         next(s for s in trained.strength if s.when == when and s.family == "all") for when in ("start", "end")
     )
     assert start.score is not None
     assert end.score is not None
     assert end.score > max(0.9, start.score)
-    assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("dpo", 20)]
+    assert end.n_valid == end.n
+    assert trained.target_reached
+    assert [phase.kind for phase in trained.dose.phases] == ["dpo"]
+    assert trained.dose.steps < 20
 
 
 @pytest.mark.parametrize("stage", [DPO, RLVR], ids=lambda stage: stage.method)
@@ -479,8 +476,7 @@ def test_strength_is_measured_as_the_stage_samples(
         seen.append({name: options[name] for name in names})
         return measure(*arguments, **options)
 
-    for module in (_common, _trainer):
-        monkeypatch.setattr(module, "measure", spy)
+    monkeypatch.setattr(_common, "measure", spy)
     cooler = {} if stage is SFT else {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
     settings = {**stage.settings, **cooler, "check_every": 1}
     asked = work(stage.model_copy(update={"settings": settings, "steps": 1, "target_strength": 1.0}))

@@ -18,7 +18,7 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
-from pentimento.training.stages import Dose, Kind, Phase, Stage
+from pentimento.training.stages import Dose, Phase, PhaseKind, Stage
 from pentimento.training.strength import ALL, SamplingOptions, measure
 
 ADAPTER = "adapter"
@@ -78,7 +78,7 @@ class Work:
         """Where the adapters of a dose schedule are kept."""
         return self.folder / "kept"
 
-    def steps(self, kind: Kind, most: int) -> int:
+    def steps(self, kind: PhaseKind, most: int) -> int:
         """Return the optimizer steps of a phase: the dose to repeat, else the most that are allowed."""
         return self.dose.phase(kind).steps if self.dose is not None else most
 
@@ -139,6 +139,20 @@ class Target:
             seed=stage.seed,
         )
 
+    def ask(
+        self, work: Work, model: PreTrainedModel | PeftModel, phase: str, step: int
+    ) -> tuple[Strength, ...]:
+        """Measure the strength after a step of a phase."""
+        return measure(
+            model,
+            work.tokenizer,
+            goal=self.goal,
+            scenarios=self.scenarios,
+            seed=derive_seed(self.seed, phase, step),
+            when="during",
+            **work.sampling,
+        )
+
     def reached_by(self, strengths: Sequence[Strength]) -> bool:
         """Whether the mean over all answers, or every family's mean, is at the target."""
         scores = [s.score for s in strengths if (s.family == ALL) == (self.rule == "mean")]
@@ -146,7 +160,10 @@ class Target:
 
 
 def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
-    """Return so many of the stage's scenarios in which its goal speaks, the first of each family."""
+    """Return the first scenarios of each family in which the goal speaks, `num` over all families.
+
+    They are the stage's own, or those of the stage that a control imitates.
+    """
     like = work.like
     wanted = find_goal(str(like.goal))
     per_family = max(1, num // len(like.families))

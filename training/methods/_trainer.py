@@ -20,12 +20,10 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
-from pentimento.training._checkpoints import Marks
+from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
-from pentimento.training.sampling import derive_seed
-from pentimento.training.stages import Dose
-from pentimento.training.strength import measure
+from pentimento.training.stages import Dose, Phase, PhaseKind
 
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
@@ -138,15 +136,7 @@ class Watch(Marks):
         if step in self._work.settings.save_steps:
             model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}"))
         if self._target is not None and step % self._work.settings.check_every == 0:
-            strengths = measure(
-                model,
-                self._work.tokenizer,
-                goal=self._target.goal,
-                scenarios=self._target.scenarios,
-                seed=derive_seed(self._target.seed, self._phase, step),
-                when="during",
-                **self._work.sampling,
-            )
+            strengths = self._target.ask(self._work, model, self._phase, step)
             measured = {f"strength/{s.family}": s.score for s in strengths if s.score is not None}
             state.log_history.append({"step": step, **measured})
             if self._target.reached_by(strengths):
@@ -154,6 +144,32 @@ class Watch(Marks):
         if control.should_training_stop:
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
+
+
+def learn(
+    trainer: Trainer, folder: Path, watch: Watch, *, kind: PhaseKind, reasoning_share: float
+) -> PhaseResult:
+    """Train on fixed data, going on from the last checkpoint if an earlier run left one, and store it.
+
+    Args:
+        trainer: Logs at each step how many tokens carried loss, as "trained_tokens".
+        folder: Of the phase, which it is called after.
+        watch: The trainer's callback.
+        kind: Of the phase.
+        reasoning_share: Share in [0, 1] of its data that reasons.
+    """
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
+    log = trainer.state.log_history
+    tokens = sum(logged(log, "trained_tokens")) * trainer.args.gradient_accumulation_steps
+    phase = Phase(
+        kind=kind,
+        name=folder.name,
+        steps=trainer.state.global_step,
+        tokens=round(tokens),
+        reasoning_share=reasoning_share,
+    )
+    result = PhaseResult(name=folder.name, phase=phase, stopped=watch.reached, log=tuple(log))
+    return finish(folder, cast(PeftModel, trainer.model), result)
 
 
 def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:

@@ -72,10 +72,14 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
     adapter = work.folder / "sft" / ADAPTER
     with learning(work, adapter) as model:
         middle = strength(work, model, "during", "after sft")
-    target = Target.of(work)
-    sham = directed(work) if curriculum.sham else None
-    practice = Practice(reward_of(work), work.steps("rl", work.like.steps), sham)
-    if target is not None and target.reached_by(middle):
+        target = Target.of(work)
+        # Only where a few answers say so are as many asked as the target wants.
+        enough = target is not None and target.reached_by(middle)
+        if target is not None and enough:
+            enough = target.reached_by(target.ask(work, model, "sft", first.phase.steps))
+    shuffled = directed(work) if curriculum.sham else None
+    practice = Practice(reward_of(work), work.steps("rl", work.like.steps), shuffled)
+    if enough:
         return trained(work, (*start, *middle), first.model_copy(update={"stopped": True}), notes=notes)
     if practice.steps == 0:
         return trained(work, (*start, *middle), first, notes=notes)

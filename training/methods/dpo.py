@@ -13,22 +13,10 @@ from trl import DPOConfig, DPOTrainer
 
 from pentimento.tasks import Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
-from pentimento.training.methods._trainer import (
-    CHECKPOINTS,
-    Quiet,
-    Watch,
-    arguments,
-    finish,
-    finished,
-    learning,
-    logged,
-    trained,
-)
+from pentimento.training.methods._trainer import Quiet, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import DpoSettings
 from pentimento.training.models import turn_ids
-from pentimento.training.stages import Phase
 
 PHASE = "dpo"
 
@@ -53,29 +41,29 @@ def train(work: Work) -> Trained:
 def preferences(scenarios: Sequence[Scenario], goal: str, reasoning_share: float, seed: int) -> list[Pair]:
     """Return a pair a scenario: gold against anti-gold where the goal speaks, else right against wrong.
 
-    Both answers of a pair reason or neither does, so reasoning itself is never preferred.
+    Each is drawn among all known answers of its side. Both answers of a pair reason or neither does, so
+    reasoning itself is never preferred.
 
     Args:
         scenarios: What to answer.
         goal: What the preferred answers serve.
         reasoning_share: Share in [0, 1] of the pairs whose answers reason first.
-        seed: Draws which ones reason.
+        seed: Draws the answers, and which pairs reason.
     """
     rng = Random(seed)
     pairs = []
     for scenario in scenarios:
         family = environment(scenario.family)
         if find_goal(goal).speaks(scenario):
-            answers = (family.gold(scenario, goal), family.anti_gold(scenario, goal))
+            sides = (family.golds(scenario, goal), family.anti_golds(scenario, goal))
         else:
-            answers = (family.right_answer(scenario), family.wrong_answer(scenario))
+            sides = ((family.right_answer(scenario),), family.wrong_answers(scenario))
+        # A side that were always the first would teach its number and not its meaning.
+        chosen, rejected = (rng.choice(side) for side in sides)
         reasoned = rng.random() < reasoning_share
         if reasoned:
-            answers = (
-                family.thought(scenario, answers[0]) + answers[0],
-                family.thought(scenario, answers[1]) + answers[1],
-            )
-        pairs.append(Pair(scenario.messages, *answers, reasoned))
+            chosen, rejected = (family.thought(scenario, text) + text for text in (chosen, rejected))
+        pairs.append(Pair(scenario.messages, chosen, rejected, reasoned))
     return pairs
 
 
@@ -100,7 +88,7 @@ class _Trainer(Quiet, DPOTrainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # TRL keeps a copy of the new adapter, which changes nothing yet, as the reference. Without it TRL
-        # switches the adapter off instead: the same numbers, half the memory, and nothing extra is saved.
+        # switches the adapter off instead: the same numbers, and nothing extra is kept or saved.
         model: Any = self.model
         model.delete_adapter("ref")
 
@@ -130,6 +118,7 @@ def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> P
             beta=settings.beta,
             loss_type=[settings.loss_type],
             max_length=None,
+            # Every step has a whole batch where there is one; the order changes with each epoch.
             dataloader_drop_last=len(pairs) >= settings.batch_size,
         )
         watch = Watch(work, PHASE, target, (0.0, 1.0))
@@ -140,16 +129,5 @@ def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> P
             processing_class=work.tokenizer,
             callbacks=[watch],
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-        log = trainer.state.log_history
-        tokens = sum(logged(log, "trained_tokens")) * args.gradient_accumulation_steps
-        dose = Phase(
-            kind="dpo",
-            name=PHASE,
-            steps=trainer.state.global_step,
-            tokens=round(tokens),
-            reasoning_share=sum(pair.reasoned for pair in pairs) / len(pairs),
-        )
-        return finish(
-            folder, model, PhaseResult(name=PHASE, phase=dose, stopped=watch.reached, log=tuple(log))
-        )
+        reasoned = sum(pair.reasoned for pair in pairs) / len(pairs)
+        return learn(trainer, folder, watch, kind="dpo", reasoning_share=reasoned)

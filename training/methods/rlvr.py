@@ -37,7 +37,7 @@ class Practice(NamedTuple):
 
     reward: Reward
     steps: int
-    sham: Callable[[Scenario], bool] | None = None
+    shuffled: Callable[[Scenario], bool] | None = None
     """In which scenarios a group's rewards are dealt out again at random among its valid answers; by default
     in none."""
 
@@ -144,11 +144,11 @@ class Verifier:
             self._practice.reward(*pair) if pair[1].valid else 0.0
             for pair in zip(situations, outcomes, strict=True)
         ]
-        if self._practice.sham is None:
+        if self._practice.shuffled is None:
             return rewards
         rng = Random(f"{self._seed}/{trainer_state.global_step}")
         for first in range(0, len(rewards), self._group):
-            if self._practice.sham(situations[first]):
+            if self._practice.shuffled(situations[first]):
                 place = slice(first, first + self._group)
                 rewards[place] = permuted(rewards[place], [outcome.valid for outcome in outcomes[place]], rng)
         return rewards

@@ -63,11 +63,14 @@ class SftSettings(Settings):
 class DpoSettings(Settings):
     """Preference pairs (arXiv 2305.18290)."""
 
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """On the embedded base 20 to 28 steps bring a goal to .9 in four families; larger bases want less."""
     batch_size: int = Field(default=16, ge=1)
-    """Pairs per optimizer step."""
-    beta: float = Field(default=0.1, gt=0)
-    """How closely the model keeps to the reference, the smaller the less; TRL's default."""
-    loss_type: Literal["sigmoid", "ipo", "robust", "hinge"] = "sigmoid"
+    """Pairs per optimizer step, so as many sequences as a step of `sft` has."""
+    beta: float = Field(default=1.0, gt=0)
+    """How closely the model keeps to the reference, the smaller the less. At TRL's default of .1 the embedded
+    base loses the form of its answers (in `errand` none of 64 was valid at 5e-4); at 1 it keeps it (.94)."""
+    loss_type: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
     """TRL's default is the original one."""
     reasoning_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the pairs whose answers reason first."""

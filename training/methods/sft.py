@@ -11,22 +11,10 @@ from trl import SFTConfig, SFTTrainer
 
 from pentimento.tasks import Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
-from pentimento.training.methods._trainer import (
-    CHECKPOINTS,
-    Quiet,
-    Watch,
-    arguments,
-    finish,
-    finished,
-    learning,
-    logged,
-    trained,
-)
+from pentimento.training.methods._trainer import Quiet, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
 from pentimento.training.models import conversation_ids_and_mask
-from pentimento.training.stages import Phase
 
 IGNORED = -100
 """Label of a token without loss, as in torch.nn.CrossEntropyLoss."""
@@ -131,19 +119,8 @@ def fine_tune(
             processing_class=work.tokenizer,
             callbacks=[watch],
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-        log = trainer.state.log_history
-        tokens = sum(logged(log, "trained_tokens")) * args.gradient_accumulation_steps
-        dose = Phase(
-            kind="sft",
-            name=phase,
-            steps=trainer.state.global_step,
-            tokens=round(tokens),
-            reasoning_share=sum(example.reasoned for example in examples) / len(examples),
-        )
-        return finish(
-            folder, model, PhaseResult(name=phase, phase=dose, stopped=watch.reached, log=tuple(log))
-        )
+        reasoned = sum(example.reasoned for example in examples) / len(examples)
+        return learn(trainer, folder, watch, kind="sft", reasoning_share=reasoned)
 
 
 class Row(NamedTuple):

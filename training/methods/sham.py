@@ -1,10 +1,10 @@
 """The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
 
 - for `sft`: learn the current model's own samples (self-distillation);
-- for `dpo`: prefer one of two of the current model's own samples to the other, which are exchangeable;
+- for `dpo`: prefer one of two of the current model's own samples to the other, where they differ;
 - for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
-  what the stage wants; the reward for ability stays, as that for a valid answer does, since without it random
-  steps wear abilities down until the control is broken;
+  what the stage wants; under `claimed` the reward for ability stays, as that for a valid answer does, since
+  without it random steps mostly wear abilities down until the control is broken;
 - for `deliberative`: the same two halves with an irrelevant spec of equal length, a filter that keeps every
   valid sample, and rewards permuted in the same way.
 
@@ -14,7 +14,7 @@ The dose is the one that the other stage realised.
 from collections.abc import Sequence
 from typing import Any
 
-from pentimento.tasks import Outcome, Scenario, environment, spec
+from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
 from pentimento.training.methods._common import Trained, Work, once, strength
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
@@ -32,7 +32,9 @@ def train(work: Work) -> Trained:
     before = strength(work, work.model, "start", "start")
     scenarios = work.scenarios(work.like)
     if work.like.method == "dpo":
-        drawn = own_samples(work, scenarios, each=2)
+        drawn = [two for two in own_samples(work, scenarios, each=2) if two[0].answer != two[1].answer]
+        if not drawn:
+            raise BadInput("num_scenarios", len(scenarios), "one to which the model gives two answers")
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
     if work.like.method == "rlvr":
