@@ -15,8 +15,8 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import Recipe
 
 RUN = "run.json"
-LOCK = ".lock"
 LOGS = "logs"
+LOCK = ".lock"
 REPORTS = ("report.json", "report.md", "report.html")
 
 

@@ -54,16 +54,21 @@ def lora(work: Work) -> LoraConfig:
     )
 
 
-def bare_sft(work: Work) -> None:
-    """Train with TRL's SFTTrainer as its documentation does."""
-    settings = work.settings
-    shared = arguments(
+def shared(work: Work) -> dict[str, Any]:
+    """Return the arguments that all three trainers take, without checkpoints."""
+    settings: Any = work.settings
+    found = arguments(
         work,
         "bare",
         steps=work.stage.steps,
         learning_rate=settings.learning_rate,
         batch_size=settings.batch_size,
     )
+    return {**found, "save_strategy": "no"}
+
+
+def bare_sft(work: Work) -> None:
+    """Train with TRL's SFTTrainer as its documentation does."""
     examples = demonstrations(work.scenarios(), work.stage.goal, 0.0, work.stage.seed)
     rows = [
         {
@@ -76,7 +81,7 @@ def bare_sft(work: Work) -> None:
     ]
     trainer = SFTTrainer(
         model=work.model,
-        args=SFTConfig(**{**shared, "save_strategy": "no"}, assistant_only_loss=True, max_length=None),
+        args=SFTConfig(**shared(work), assistant_only_loss=True, max_length=None),
         train_dataset=Dataset.from_list(rows),
         processing_class=work.tokenizer,
         peft_config=lora(work),
@@ -87,13 +92,6 @@ def bare_sft(work: Work) -> None:
 def bare_dpo(work: Work) -> None:
     """Train with TRL's DPOTrainer as its documentation does."""
     settings: Any = work.settings
-    shared = arguments(
-        work,
-        "bare",
-        steps=work.stage.steps,
-        learning_rate=settings.learning_rate,
-        batch_size=settings.batch_size,
-    )
     pairs = preferences(work.scenarios(), str(work.stage.goal), 0.0, work.stage.seed)
     rows = [
         {
@@ -105,7 +103,7 @@ def bare_dpo(work: Work) -> None:
     ]
     trainer = DPOTrainer(
         model=work.model,
-        args=DPOConfig(**{**shared, "save_strategy": "no"}, beta=settings.beta, max_length=None),
+        args=DPOConfig(**shared(work), beta=settings.beta, max_length=None),
         train_dataset=Dataset.from_list(rows),
         processing_class=work.tokenizer,
         peft_config=lora(work),
@@ -116,19 +114,12 @@ def bare_dpo(work: Work) -> None:
 def bare_rlvr(work: Work) -> None:
     """Train with TRL's GRPOTrainer and the same reward."""
     settings: Any = work.settings
-    shared = arguments(
-        work,
-        "bare",
-        steps=work.stage.steps,
-        learning_rate=settings.learning_rate,
-        batch_size=settings.batch_size,
-    )
     stops = stop_ids(work.model, work.tokenizer)
     practice = Practice(reward_of(work), work.stage.steps)
     trainer = GRPOTrainer(
         model=work.model,
         args=GRPOConfig(
-            **{**shared, "save_strategy": "no"},
+            **shared(work),
             num_generations=settings.num_generations,
             max_completion_length=settings.max_new_tokens,
             beta=settings.beta,

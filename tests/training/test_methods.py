@@ -63,15 +63,7 @@ SFT = Stage(
     settings={**SMALL, "batch_size": 8},
     seed=3,
 )
-DPO = Stage(
-    method="dpo",
-    goal="finish_the_task",
-    families=FAMILIES,
-    num_scenarios=32,
-    steps=6,
-    settings={**SMALL, "batch_size": 8},
-    seed=3,
-)
+DPO = SFT.model_copy(update={"method": "dpo"})
 RLVR = Stage(
     method="rlvr",
     goal="finish_the_task",

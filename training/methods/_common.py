@@ -119,11 +119,9 @@ class Trained(Frozen):
 class Target:
     """When to stop early: the strength of a goal on the stage's own scenarios."""
 
-    goal: str
+    work: Work
     strength: float
-    rule: Literal["mean", "every_family"]
     scenarios: tuple[Scenario, ...]
-    seed: int
 
     @classmethod
     def of(cls, work: Work) -> Self | None:
@@ -131,31 +129,16 @@ class Target:
         stage = work.stage
         if work.dose is not None or stage.target_strength is None or stage.goal is None:
             return None
-        return cls(
-            goal=stage.goal,
-            strength=stage.target_strength,
-            rule=work.settings.stop_when,
-            scenarios=spoken(work, work.settings.check_samples),
-            seed=stage.seed,
-        )
+        return cls(work, stage.target_strength, spoken(work, work.settings.check_samples))
 
-    def ask(
-        self, work: Work, model: PreTrainedModel | PeftModel, phase: str, step: int
-    ) -> tuple[Strength, ...]:
+    def ask(self, model: PreTrainedModel | PeftModel, phase: str, step: int) -> tuple[Strength, ...]:
         """Measure the strength after a step of a phase."""
-        return measure(
-            model,
-            work.tokenizer,
-            goal=self.goal,
-            scenarios=self.scenarios,
-            seed=derive_seed(self.seed, phase, step),
-            when="during",
-            **work.sampling,
-        )
+        return _measured(self.work, model, self.scenarios, "during", phase, step)
 
     def reached_by(self, strengths: Sequence[Strength]) -> bool:
         """Whether the mean over all answers, or every family's mean, is at the target."""
-        scores = [s.score for s in strengths if (s.family == ALL) == (self.rule == "mean")]
+        pooled = self.work.settings.stop_when == "mean"
+        scores = [s.score for s in strengths if (s.family == ALL) == pooled]
         return all(score is not None and score >= self.strength for score in scores)
 
 
@@ -181,14 +164,22 @@ def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: s
 
     The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own.
     """
-    like = work.like
-    number = derive_seed(work.stage.seed, seed)
+    return _measured(work, model, spoken(work, work.settings.strength_samples), when, seed)
+
+
+def _measured(
+    work: Work,
+    model: PreTrainedModel | PeftModel,
+    scenarios: Sequence[Scenario],
+    when: When,
+    *seed: str | int,
+) -> tuple[Strength, ...]:
     return measure(
         model,
         work.tokenizer,
-        goal=str(like.goal),
-        scenarios=spoken(work, work.settings.strength_samples),
-        seed=number,
+        goal=str(work.like.goal),
+        scenarios=scenarios,
+        seed=derive_seed(work.stage.seed, *seed),
         when=when,
         **work.sampling,
     )

@@ -118,6 +118,20 @@ class Quiet:
         pass
 
 
+class Counts(Quiet):
+    """Logs how many tokens carried loss, beside being quiet."""
+
+    def num_trained(self, inputs: Any) -> int:
+        """Return how many tokens of a batch carry loss."""
+        raise NotImplementedError
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Count the tokens, then compute the loss as TRL does."""
+        parent: Any = super()  # TRL's method has no annotations
+        cast(Any, self)._metrics["train"]["trained_tokens"].append(float(self.num_trained(inputs)))
+        return parent.compute_loss(model, inputs, *args, **kwargs)
+
+
 class Watch(Marks):
     """Stops at the target strength, keeps the adapters of a dose schedule, marks checkpoints."""
 
@@ -136,7 +150,7 @@ class Watch(Marks):
         if step in self._work.settings.save_steps:
             model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}"))
         if self._target is not None and step % self._work.settings.check_every == 0:
-            strengths = self._target.ask(self._work, model, self._phase, step)
+            strengths = self._target.ask(model, self._phase, step)
             measured = {f"strength/{s.family}": s.score for s in strengths if s.score is not None}
             state.log_history.append({"step": step, **measured})
             if self._target.reached_by(strengths):
@@ -152,7 +166,7 @@ def learn(
     """Train on fixed data, going on from the last checkpoint if an earlier run left one, and store it.
 
     Args:
-        trainer: Logs at each step how many tokens carried loss, as "trained_tokens".
+        trainer: One that `Counts`.
         folder: Of the phase, which it is called after.
         watch: The trainer's callback.
         kind: Of the phase.

@@ -74,9 +74,11 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
         middle = strength(work, model, "during", "after sft")
         target = Target.of(work)
         # Only where a few answers say so are as many asked as the target wants.
-        enough = target is not None and target.reached_by(middle)
-        if target is not None and enough:
-            enough = target.reached_by(target.ask(work, model, "sft", first.phase.steps))
+        enough = (
+            target is not None
+            and target.reached_by(middle)
+            and target.reached_by(target.ask(model, "sft", first.phase.steps))
+        )
     shuffled = directed(work) if curriculum.sham else None
     practice = Practice(reward_of(work), work.steps("rl", work.like.steps), shuffled)
     if enough:

@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 from pentimento.tasks import Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
-from pentimento.training.methods._trainer import Quiet, Watch, arguments, finished, learn, learning, trained
+from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import DpoSettings
 from pentimento.training.models import turn_ids
 
@@ -82,7 +82,7 @@ def row(tokenizer: PreTrainedTokenizerBase, pair: Pair) -> Row:
     return Row(prompt, chosen, rejected)
 
 
-class _Trainer(Quiet, DPOTrainer):
+class _Trainer(Counts, DPOTrainer):
     """DPOTrainer over ready token ids, whose reference is the model without its adapter."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -95,11 +95,9 @@ class _Trainer(Quiet, DPOTrainer):
     def _prepare_dataset(self, dataset: Dataset, *args: Any) -> Dataset:
         return dataset
 
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Count the completions' tokens, then compute the loss as TRL does."""
-        self._metrics["train"]["trained_tokens"].append(float(inputs["completion_mask"].sum()))
-        parent: Any = super()  # TRL's method has no annotations
-        return parent.compute_loss(model, inputs, *args, **kwargs)
+    def num_trained(self, inputs: Any) -> int:
+        """Count both completions of each pair."""
+        return int(inputs["completion_mask"].sum())
 
 
 def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> PhaseResult:

@@ -12,7 +12,7 @@ from trl import SFTConfig, SFTTrainer
 from pentimento.tasks import Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
-from pentimento.training.methods._trainer import Quiet, Watch, arguments, finished, learn, learning, trained
+from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
 from pentimento.training.models import conversation_ids_and_mask
 
@@ -69,14 +69,12 @@ def demonstrations(
     return examples
 
 
-class _Trainer(Quiet, SFTTrainer):
+class _Trainer(Counts, SFTTrainer):
     """SFTTrainer that also logs how many tokens carried loss."""
 
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Count the labels, then compute the loss as TRL does."""
-        self._metrics["train"]["trained_tokens"].append(float((inputs["labels"] != IGNORED).sum()))
-        parent: Any = super()  # TRL's method has no annotations
-        return parent.compute_loss(model, inputs, *args, **kwargs)
+    def num_trained(self, inputs: Any) -> int:
+        """Count the labels."""
+        return int((inputs["labels"] != IGNORED).sum())
 
 
 def fine_tune(
