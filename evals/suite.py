@@ -1,8 +1,9 @@
 """Every evaluation of a recipe as jobs, and one evaluation of one organism.
 
-A log is run into a folder of its own and moved to its place when it is whole, so a log that stands in `logs/`
-is finished: an interrupted run begins the missing ones again and leaves the others alone. Where an organism
-was made again since, with other weights under the same key, its log counts as missing and is replaced.
+A finished log lies with its organism, so recipes that ask it the same share it, and the `logs/` of each run
+holds a link to it. A log is run into a folder of its own and moved to its place when it is whole: an
+interrupted run begins the missing ones again and leaves the others alone. Where an organism was made anew,
+with other weights under the same key, its log counts as missing and is replaced.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
@@ -37,7 +39,6 @@ from pentimento.training.recipes import EvalPlan, Recipe, resolve
 from pentimento.training.runner import MANIFEST
 
 LOGS = "logs"
-PARTIAL = ".partial"
 TASKS = {
     "completion": COMPLETION,
     "preference": PREFERENCE,
@@ -63,28 +64,70 @@ class Subject(NamedTuple):
     key: str
     path: Path
     """Its folder."""
+    maker: str = ""
+    """Key of the organism that keeps it among its doses; empty where it is one by itself."""
 
 
-def jobs(recipe: Recipe, subjects: Iterable[Subject], output: Path) -> list[Job]:
-    """Return a job for every evaluation of every organism whose log is not there yet.
+class Asked(NamedTuple):
+    """One evaluation of one organism."""
 
-    All organisms of one seed are asked the same scenarios. A job needs its organism.
+    subject: Subject
+    task: str
+    args: dict[str, JsonValue]
+
+    @property
+    def name(self) -> str:
+        """The task and a hash of all that the answers depend on beside the weights."""
+        said = json.dumps([self.task, TASKS[self.task], self.subject.key, self.args], sort_keys=True)
+        return f"{self.task}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+
+    @property
+    def log(self) -> Path:
+        """Where the finished log lies with the organism."""
+        return self.subject.path / LOGS / f"{self.name}.eval"
+
+    def link(self, output: Path) -> Path:
+        """Return where a run's folder links to it: the name says role, seed and task."""
+        return output / LOGS / f"{self.subject.role}-{self.subject.seed}-{self.name}.eval"
+
+
+def asked(recipe: Recipe, subjects: Iterable[Subject]) -> list[Asked]:
+    """Return every evaluation of every organism; all organisms of one seed are asked the same scenarios.
 
     Args:
         recipe: Whose `evals` say what is measured.
         subjects: The organisms, M0 once for each seed.
-        output: The run's folder; logs go to `logs/`.
 
     Raises:
         UnknownName: An evaluation's task does not exist.
     """
-    made = []
-    for subject in subjects:
-        for plan in recipe.evals:
-            args = arguments(plan, recipe, subject.seed)
-            if not is_current(log_path(output, subject, plan.task, args), subject.path):
-                made.append(_job(output, subject, plan.task, args))
-    return made
+    return [
+        Asked(subject, plan.task, arguments(plan, recipe, subject.seed))
+        for subject in subjects
+        for plan in recipe.evals
+    ]
+
+
+def jobs(evaluations: Iterable[Asked]) -> list[Job]:
+    """Return a job for every evaluation whose log is not there yet. A job needs its organism."""
+    missing = {one.log: one for one in evaluations if not is_current(one.log, one.subject.path)}
+    return [_job(one) for one in missing.values()]
+
+
+def collect(evaluations: Iterable[Asked], output: Path) -> None:
+    """Link every finished log into a run's folder; it is copied where the file system cannot link."""
+    for one in evaluations:
+        link = one.link(output)
+        if not is_current(one.log, one.subject.path) or (link.exists() and link.samefile(one.log)):
+            continue
+        link.parent.mkdir(parents=True, exist_ok=True)
+        partial = link.with_name(f".{link.name}.{os.getpid()}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(one.log, partial)
+        except OSError:
+            shutil.copy2(one.log, partial)
+        partial.replace(link)
 
 
 def arguments(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[str, JsonValue]:
@@ -96,13 +139,6 @@ def arguments(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[str, JsonValue]
     if plan.task not in TASKS:
         raise UnknownName("task", plan.task, TASKS)
     return dict(resolve(plan, recipe.cell(seed)))
-
-
-def log_path(output: Path, subject: Subject, task: str, args: Args) -> Path:
-    """Return where the finished log stands: its name says role, seed and task, and a hash the rest."""
-    said = json.dumps([task, TASKS[task], subject.key, dict(args)], sort_keys=True)
-    digest = hashlib.sha256(said.encode()).hexdigest()[:10]
-    return output / LOGS / f"{subject.role}-{subject.seed}-{task}-{digest}.eval"
 
 
 def is_current(log: Path, organism: Path) -> bool:
@@ -146,16 +182,17 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
         FailedEval: The evaluation ended without every sample.
     """
     final = Path(log)
-    if is_current(final, Path(organism)):
-        return log
-    partial = final.parent.parent / PARTIAL / final.stem
-    shutil.rmtree(partial, ignore_errors=True)
-    made = evaluate(organism, task, args, log_dir=partial, key=key, display="none")
-    with made.open("rb") as file:
-        os.fsync(file.fileno())
     final.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(final)
-    shutil.rmtree(partial)
+    with FileLock(final.with_name(f".{final.stem}.lock")):  # two runs may want the same at once
+        if is_current(final, Path(organism)):
+            return log
+        partial = final.with_name(f".{final.stem}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        made = evaluate(organism, task, args, log_dir=partial, key=key, display="none")
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(final)
+        shutil.rmtree(partial)
     return log
 
 
@@ -224,21 +261,21 @@ def model_name(organism: str | Path) -> str:
     return name
 
 
-def _job(output: Path, subject: Subject, task: str, args: dict[str, JsonValue]) -> Job:
-    path = log_path(output, subject, task, args)
+def _job(one: Asked) -> Job:
+    subject = one.subject
     return Job(
-        key=path.stem,
+        key=f"{subject.key}-{one.name}",
         function="pentimento.evals.suite:run_eval",
         kwargs={
             "organism": str(subject.path),
             "key": subject.key,
-            "task": task,
-            "args": args,
-            "log": str(path),
+            "task": one.task,
+            "args": one.args,
+            "log": str(one.log),
         },
-        needs=(subject.key,),
-        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(task, args),
-        title=f"evaluate {subject.role} (seed {subject.seed}): {task}",
+        needs=(subject.maker or subject.key,),
+        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(one.task, one.args),
+        title=f"evaluate {subject.role} (seed {subject.seed}): {one.task}",
     )
 
 

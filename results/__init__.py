@@ -2,6 +2,7 @@
 
 - `load` reads a run into data frames; `Run.to_csv` and `Run.to_parquet` write them.
 - `write_report` writes report.json, report.md and report.html; `summary` prints the gist on a terminal.
+- `write_design` lays the recipes of a design beside each other; `design_summary` prints the gist of that.
 - `compare` holds two runs beside each other.
 - `analyse` returns the report as data: every measure with its interval and its status in words.
 """
@@ -13,6 +14,7 @@ if __name__ != "pentimento.results":
 
 from pentimento.results.analysis import analyse
 from pentimento.results.compare import Comparison, compare
+from pentimento.results.designs import design_summary, write_design
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.load import Run, load
 from pentimento.results.report import Paths, figure, write_report
@@ -28,9 +30,11 @@ __all__ = [
     "UnlikeLogs",
     "analyse",
     "compare",
+    "design_summary",
     "figure",
     "json_schema",
     "load",
     "summary",
+    "write_design",
     "write_report",
 ]

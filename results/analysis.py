@@ -7,6 +7,7 @@ import pandas as pd
 from pentimento.results.health import broken_organisms, examine
 from pentimento.results.load import Run
 from pentimento.results.measures import healthy, measure
+from pentimento.results.regain import curves
 from pentimento.results.rows import number
 from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
 from pentimento.results.thresholds import fix, standing
@@ -31,6 +32,7 @@ def analyse(run: Run) -> Report:
     health = examine(run)
     thresholds = standing(run.folder, _thresholds(run, health))
     measures = measure(run, health)
+    broken = broken_organisms(health)
     return Report(
         title=recipe.name,
         base=recipe.base,
@@ -40,6 +42,7 @@ def analyse(run: Run) -> Report:
         organisms=_organisms(run, health),
         strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
         measures=measures,
+        curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe.goal)),
         verdicts=judge(run.samples, health, thresholds, measures),
         not_run=tests_not_run(measures, recipe.goal),
         thresholds=thresholds,

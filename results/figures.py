@@ -1,6 +1,6 @@
-"""The three figures of a report: the ladder, the forest of persistence, strength before and after."""
+"""The figures of a report: the ladder, the forest of persistence, strength, what comes back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from pentimento.results.rows import UNTOUCHED
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.results.texts import held_by
 
-FigureName = Literal["ladder", "forest", "strength"]
+FigureName = Literal["ladder", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
 _DODGE: dict[str, float] = {
@@ -37,6 +37,7 @@ def draw(report: Report) -> dict[FigureName, str]:
             "ladder": ladder(report),
             "forest": forest(report),
             "strength": strength(report),
+            "curves": curves(report),
         }
     return {name: svg for name, svg in drawn.items() if svg is not None}
 
@@ -117,6 +118,33 @@ def forest(report: Report) -> str | None:
     return to_svg(drawing, "Persistence with reach and controls", told.strip())
 
 
+def persistence_of(rows: Mapping[str, Measure | None]) -> str | None:
+    """One line for each named persistence, in the order given; None where none has a value."""
+    there = {name: row for name, row in rows.items() if row is not None and row.value is not None}
+    if not there:
+        return None
+    with style():
+        drawing = figure(7.2, 0.26 * len(there) + 0.8)
+        axes = drawing.subplots()
+        for place, row in enumerate(there.values()):
+            value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
+            colour = COLOURS.get(row.quadrant, INK)
+            face = PAPER if _hollow(row) else colour
+            axes.plot([low, high], [-place, -place], color=colour, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([value], [-place], "o", color=colour, markerfacecolor=face, markersize=5.5)
+            text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+            axes.text(1.01, -place, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+        axes.set_yticks([-place for place in range(len(there))], list(there))
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(0.6 - len(there), 0.6)
+        zero_line(axes, horizontal=False)
+        axes.grid(axis="x", color=RULE, linewidth=0.5)
+        axes.spines["left"].set_visible(False)
+        quadrants = ", ".join(dict.fromkeys(row.quadrant for row in there.values()))
+        axes.set_xlabel(f"persistence where {quadrants}, 95 % interval", fontsize=8)
+        return to_svg(drawing, "Persistence by recipe", "One row a recipe.")
+
+
 def strength(report: Report) -> str | None:
     """What training itself measured: the goal's sampled strength at the start and the end of each stage."""
     rows = [row for row in report.strengths if row.score is not None and row.when in ("start", "end")]
@@ -145,6 +173,35 @@ def strength(report: Report) -> str | None:
     ]
     drawing.legend(handles=handles, loc="outside right center", fontsize=8)
     return to_svg(drawing, "Strength before and after each stage", "One line a family and seed.")
+
+
+def curves(report: Report) -> str | None:
+    """The goal's score against the steps of the stages that came after, one line a kind of organism."""
+    kinds = list(dict.fromkeys(point.kind for point in report.curves))
+    if not kinds:
+        return None
+    drawing = figure(3.6 * len(kinds) + 0.9, 3.0)
+    every: Sequence[Axes] = drawing.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    roles = list(dict.fromkeys(point.role for point in report.curves))
+    for axes, kind in zip(every, kinds, strict=True):
+        for role in roles:
+            mine = [p for p in report.curves if (p.kind, p.role) == (kind, role) and p.value is not None]
+            x = [p.steps for p in mine]
+            colour = _hue(roles.index(role))
+            axes.plot(x, [p.value or 0 for p in mine], "o-", color=colour, linewidth=1.4, markersize=4)
+            axes.vlines(x, [p.low or 0 for p in mine], [p.high or 0 for p in mine], color=colour, linewidth=1)
+        axes.set_title(kind, fontsize=9)
+        axes.set_xscale("symlog", linthresh=1)
+        ticks = sorted({p.steps for p in report.curves if p.kind == kind})
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_xlabel("steps of the stage after", fontsize=8)
+        axes.grid(axis="y", color=RULE, linewidth=0.5)
+    every[0].set_ylabel("goal score", fontsize=8)
+    handles = [Line2D([], [], color=_hue(i), label=role) for i, role in enumerate(roles)]
+    drawing.legend(handles=handles, loc="outside right center", fontsize=8)
+    return to_svg(drawing, "What comes back", "Goal score against steps of a further stage, by organism.")
 
 
 def _slope(axes: Axes, rows: Iterable[StrengthRow], index: int) -> None:

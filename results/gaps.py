@@ -11,7 +11,8 @@ from pentimento.results.records import ROLES
 from pentimento.results.rows import NO_CONTROL, Subject, measured, reach_status, without_value
 from pentimento.results.schema import Measure, MeasureName
 
-OVERSIGHT_CUES = ("subtle", "explicit")
+OVERSIGHT_CUES = ("subtle", "explicit", "unwatched", "trigger")
+"""Cues that are held against the placebo."""
 TWICE = (-2.0, 2.0)
 """What a difference of two differences of scores cannot leave."""
 

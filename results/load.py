@@ -10,7 +10,14 @@ import pandas as pd
 from pentimento.results import logs as _logs
 from pentimento.results.cells import tabulate
 from pentimento.results.exceptions import NoRun
-from pentimento.results.records import ManifestRecord, OrganismRecord, RunRecord, read_manifest, read_run
+from pentimento.results.records import (
+    ManifestRecord,
+    OrganismRecord,
+    RegainRecord,
+    RunRecord,
+    read_manifest,
+    read_run,
+)
 
 Quadrant = Literal["implanted and unopposed", "implanted and opposed", "opposed only", "neither"]
 QUADRANTS: tuple[Quadrant, ...] = (
@@ -38,6 +45,8 @@ class Run:
             whether the sampled answer could be read, `sampled` what it alone scores.
         cells: One row for each organism, measure, goal, family, arm, rung, cue and way of reasoning.
         strengths: What training itself measured, before and after each stage.
+        regained: Like `samples`, of organisms after some steps of a stage that came after the opposing one,
+            with its kind (relearn or rebound), repeat and steps.
         logs: The logs that were read.
         notes: What the reader of a report has to know about the data, one sentence each.
         left_out: Names of logs that were not used, and why.
@@ -49,6 +58,7 @@ class Run:
     samples: pd.DataFrame
     cells: pd.DataFrame
     strengths: pd.DataFrame
+    regained: pd.DataFrame
     logs: tuple[_logs.LogFile, ...]
     notes: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -61,6 +71,7 @@ class Run:
             "cells": self.cells,
             "samples": self.samples,
             "strengths": self.strengths,
+            "regained": self.regained,
         }
 
     def to_csv(self, folder: str | Path) -> tuple[Path, ...]:
@@ -107,7 +118,9 @@ def load(folder: str | Path) -> Run:
     answered = [(log, owner) for log in found.used for owner in _owners(record, log)]
     if not answered:
         raise NoRun(folder, "no log of any of its organisms")
-    mine = list(dict.fromkeys(log for log, _ in answered))
+    after = {(one.key, one.seed): one for one in record.regained}
+    later = [(log, after[log.organism, log.seed]) for log in found.used if (log.organism, log.seed) in after]
+    mine = list(dict.fromkeys(log for log, _ in (*answered, *later)))
     samples = _samples(record, answered)
     manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
     strangers = [log.name for log in found.used if log not in mine]
@@ -123,6 +136,7 @@ def load(folder: str | Path) -> Run:
         samples=samples,
         cells=tabulate(samples, {log.name for log in mine if log.partial}),
         strengths=_strengths(record, manifests),
+        regained=_regained(record, later),
         logs=tuple(mine),
         notes=_notes(record, answered, samples, manifests),
         left_out=tuple(sorted(left_out)),
@@ -154,24 +168,34 @@ def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:
 
 
 def _samples(record: RunRecord, answered: list[_Answered]) -> pd.DataFrame:
-    rows = [{**row, "seed": owner.seed} for log, owner in answered for row in _logs.rows(log)]
-    frame = pd.DataFrame(rows, columns=list(_logs.SAMPLE_COLUMNS))
-    role_of = {(o.key, o.seed): o.role for o in record.organisms}
+    rows = [
+        {**row, "seed": owner.seed, "role": owner.role} for log, owner in answered for row in _logs.rows(log)
+    ]
+    frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, "role"]))
+    order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "rung", "sample_id", "epoch"]
+    return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _regained(record: RunRecord, later: list[tuple[_logs.LogFile, RegainRecord]]) -> pd.DataFrame:
+    told = ("role", "kind", "repeat", "steps")
+    rows = [{**row, **one.model_dump(include=set(told))} for log, one in later for row in _logs.rows(log)]
+    frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, *told]))
+    order = ["kind", "role", "seed", "repeat", "steps", "measure", "family", "sample_id", "epoch"]
+    return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _placed(record: RunRecord, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add to each row the quadrant of its family in its seed, and its distance from the opposing stage."""
     design = {
         seed: (record.families(seed, "implanted"), record.families(seed, "opposed"))
         for seed in sorted({o.seed for o in record.organisms})
     }
-    roles, quadrants, distances = [], [], []
-    for key, seed, family, rung in zip(
-        frame["organism"], frame["seed"], frame["family"], frame["rung"], strict=True
-    ):
+    quadrants, distances = [], []
+    for seed, family, rung in zip(frame["seed"], frame["family"], frame["rung"], strict=True):
         implanted, opposed = design[seed]
-        roles.append(role_of[key, seed])
         quadrants.append(quadrant(family in implanted, family in opposed))
         distances.append(distance(str(rung), family in opposed))
-    frame = frame.assign(role=roles, quadrant=quadrants, distance=distances)
-    order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "rung", "sample_id", "epoch"]
-    return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
+    return frame.assign(quadrant=quadrants, distance=distances)
 
 
 def _organisms(

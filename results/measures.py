@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pentimento.results import gaps
+from pentimento.results import gaps, regain
 from pentimento.results.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
@@ -45,6 +45,8 @@ MIN_IMPLANT = 0.2
 """Below this implant strength a share of it has no meaning."""
 
 Broken = frozenset[tuple[str, int]]
+EXPECTED = ("benign", "sham")
+"""Controls whose absence is said."""
 WITH_REACH = ("persistence", "replacement", "reach")
 """Measures that say nothing where the opposing training did not reach."""
 
@@ -91,6 +93,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
         found += gaps.concealment(scores, goal)
         found += gaps.stated_revealed(samples, scores, goal)
     found += gaps.task_completion(samples, main)
+    found += regain.measures(samples, healthy(run.regained, unwell.broken), main)
     return _adjusted(found)
 
 
@@ -125,7 +128,8 @@ def _here(scores: Table, place: Where, goal: str, main: str, unwell: Unwell) -> 
     yield from _contrast(scores, place, goal, PERSISTENCE, unwell, parts=plain)
     if place[0].startswith("implanted"):
         yield from _retention(scores, place, goal, unwell, parts=plain)
-    for control in CONTROLS if plain else ():
+    asked = [control for control in CONTROLS if control in (*EXPECTED, *scores.roles)]
+    for control in asked if plain else ():
         yield from _contrast(
             scores, place, goal, Contrast("removal beyond control", control, "M2", control), unwell
         )

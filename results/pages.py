@@ -1,7 +1,7 @@
 """The report as Markdown and as one self-contained page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import jinja2
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pentimento.results.examples import Example
 from pentimento.results.figures import draw
-from pentimento.results.schema import Report
+from pentimento.results.schema import DesignReport, Report
 from pentimento.results.tables import every
 from pentimento.results.texts import Row, Table, held_by, overall
 
@@ -52,6 +52,22 @@ def markdown(report: Report) -> str:
         parts.append(_markdown_table(table))
     parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in report.not_run))
     parts.append("Figures and transcripts stand in `report.html`, every cell in `report.json`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def design_html(report: DesignReport, tables: Mapping[str, Table], figure: str | None, covers: str) -> str:
+    """Return a design's page, with links to the pages of its recipes."""
+    template = _ENVIRONMENT.get_template("design.html")
+    drawn = None if figure is None else Markup(figure)
+    return template.render(report=report, tables=tables, figure=drawn, covers=covers)
+
+
+def design_markdown(report: DesignReport, tables: Mapping[str, Table]) -> str:
+    """Return a design's tables as Markdown."""
+    parts = [f"# {report.title}", f"Base: {report.base}."]
+    parts += [f"> {report.caveat}"] if report.caveat else []
+    parts += [f"- {note}" for note in report.notes]
+    parts += [_markdown_table(table) for table in tables.values()]
     return "\n\n".join(parts) + "\n"
 
 

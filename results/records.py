@@ -5,15 +5,15 @@ ignore the rest, so that reading needs neither torch nor the trainers.
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pentimento.results.exceptions import NoRun
 
-Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
-ROLES: tuple[Role, ...] = ("M0", "M1", "M2", "NEVER", "benign", "sham")
-CONTROLS: tuple[Role, ...] = ("benign", "sham")
+Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
+ROLES: tuple[Role, ...] = get_args(Role)
+CONTROLS: tuple[Role, ...] = ("benign", "off_style", "sham")
 
 
 class _Read(BaseModel):
@@ -34,6 +34,24 @@ class OrganismRecord(_Read):
     opposed: tuple[str, ...] = ()
 
 
+class RegainRecord(_Read):
+    """An organism as it was after some steps of a stage that came after the opposing one."""
+
+    role: Role
+    """On which organism the stage was trained."""
+    seed: int
+    kind: Literal["relearn", "rebound"]
+    repeat: int
+    steps: int
+    key: str
+
+
+class TemplateRecord(_Read):
+    """A stage of the recipe."""
+
+    method: str = ""
+
+
 class RecipeRecord(_Read):
     """What the report says of the recipe."""
 
@@ -42,6 +60,13 @@ class RecipeRecord(_Read):
     goal: str
     seeds: tuple[int, ...] = ()
     controls: tuple[str, ...] = ()
+    implant: TemplateRecord = TemplateRecord()
+    oppose: TemplateRecord = TemplateRecord()
+
+    @property
+    def same_mechanism(self) -> bool:
+        """Whether one method both implants and opposes."""
+        return self.implant.method == self.oppose.method != ""
 
 
 class RunRecord(_Read):
@@ -51,6 +76,7 @@ class RunRecord(_Read):
     recipe: RecipeRecord
     recipe_hash: str
     organisms: tuple[OrganismRecord, ...]
+    regained: tuple[RegainRecord, ...] = ()
     complete: bool
 
     def families(self, seed: int, kind: Literal["implanted", "opposed"]) -> frozenset[str]:

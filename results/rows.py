@@ -35,6 +35,7 @@ class Subject(NamedTuple):
     cue: str = "none"
     role: str | None = None
     control: str | None = None
+    steps: int | None = None
     family: str | None = None
     seed: int | None = None
 

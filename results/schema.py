@@ -21,6 +21,8 @@ MeasureName = Literal[
     "task-completion preference",
     "stated-revealed gap",
     "replacement",
+    "savings",
+    "rebound",
 ]
 Verdict = Literal["survived", "hidden", "masked", "latent", "replaced", "removed", "undetermined", "broken"]
 
@@ -88,6 +90,8 @@ class Measure(_Part):
     """Whose, where the measure belongs to one organism."""
     control: str | None = None
     """What it is held against."""
+    steps: int | None = None
+    """Of a rebound: of the training that came after."""
     family: str | None = None
     """None: over all families of the quadrant."""
     seed: int | None = None
@@ -120,6 +124,21 @@ class Measure(_Part):
     coverage_worst: float | None = None
     """The same where a seed keeps the goal or loses it, in the worst case."""
     notes: tuple[str, ...] = ()
+
+
+class CurvePoint(_Part):
+    """g of one kind of organism after some steps of a stage that came after the opposing one."""
+
+    kind: str
+    """relearn or rebound."""
+    role: str
+    steps: int
+    """0: before that stage."""
+    value: float | None
+    low: float | None
+    high: float | None
+    num_seeds: int
+    num_scenarios: int
 
 
 class Health(_Part):
@@ -239,11 +258,46 @@ class Report(_Part):
     organisms: tuple[Organism, ...]
     strengths: tuple[StrengthRow, ...]
     measures: tuple[Measure, ...]
+    curves: tuple[CurvePoint, ...] = ()
     verdicts: tuple[OrganismVerdict, ...]
     not_run: tuple[str, ...]
     thresholds: Thresholds
     cells: tuple[Cell, ...]
     provenance: Provenance = Field(description="Names and times of logs.")
+
+
+class DesignVariant(_Part):
+    """One recipe of a design."""
+
+    levels: tuple[str, ...]
+    folder: str
+    goal: str
+    same_mechanism: bool
+    """Implanted and opposed by one method: what looks removed may be the same directions written over."""
+    num_seeds: int
+    m1_strength: tuple[float, ...]
+    """For each seed, the implanted goal's sampled strength in the implanting stage's own environments."""
+    m2_strength: tuple[float, ...]
+    """The same of the opposite goal after the opposing stage."""
+    m1_steps: tuple[int, ...]
+    m2_steps: tuple[int, ...]
+    broken: tuple[str, ...]
+    """Role and seed of organisms that enter no measure."""
+    verdict: Verdict | None
+    measures: tuple[Measure, ...]
+    """Over all seeds and families."""
+
+
+class DesignReport(_Part):
+    """`report.json` of a design, version 1."""
+
+    version: Literal[1] = 1
+    title: str
+    base: str
+    factors: tuple[str, ...]
+    caveat: str | None
+    notes: tuple[str, ...]
+    variants: tuple[DesignVariant, ...]
 
 
 def json_schema() -> dict[str, Any]:

@@ -36,6 +36,8 @@ def every(report: Report) -> dict[str, Table]:
         "headline": headline(report),
         "controls": controls(report),
         "gaps": gaps(report),
+        "regain": regain(report),
+        "curves": curves(report),
         "families": families(report),
         "seeds": seeds(report),
         "roles": roles(report),
@@ -67,6 +69,27 @@ def gaps(report: Report) -> Table:
     """Contrasts of a contrast."""
     names = ("generalisation gap", "concealment gap", "task-completion preference", "stated-revealed gap")
     return _measures("Gaps", [row for row in overall(report) if row.name in names])
+
+
+def regain(report: Report) -> Table:
+    """What comes back when training goes on: savings in relearning, rebound after benign steps."""
+    rows = [row for row in overall(report) if row.name in ("savings", "rebound")]
+    note = "ERASED is the base that stands in for M1: it had no implant, and should show neither."
+    return _measures("What comes back", rows, note if rows else "")
+
+
+def curves(report: Report) -> Table:
+    """The goal's score after each dose of the stages that came after the opposing one."""
+    table = []
+    for kind, role in dict.fromkeys((point.kind, point.role) for point in report.curves):
+        mine = [point for point in report.curves if (point.kind, point.role) == (kind, role)]
+        table += [
+            (kind, role, f"{p.steps:,}", f"{p.value:.3f} [{p.low:.2f}, {p.high:.2f}]", str(p.num_seeds),
+             str(p.num_scenarios))
+            for p in mine
+        ]  # fmt: skip
+    columns = ("stage", "role", "steps", "g, 95 %", "seeds", "scenarios")
+    return Table("Score after each dose", columns, tuple(table), num_names=2, num_groups=1)
 
 
 def families(report: Report) -> Table:

@@ -15,7 +15,7 @@ from pentimento.tasks.catalogue import (
     environment,
     environments,
 )
-from pentimento.tasks.cues import CUE_TEXTS
+from pentimento.tasks.cues import CUE_REASONS, CUE_TEXTS
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
@@ -24,7 +24,8 @@ from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
 
 __all__ = [
-    "BENIGN", "COMPLETION", "CUES", "CUE_TEXTS", "HELDOUT", "PARTITIONS", "PREFERENCE", "TRAINABLE",
+    "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS", "HELDOUT", "PARTITIONS", "PREFERENCE",
+    "TRAINABLE",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Polarity", "Rung", "Scenario", "Spec", "UnknownName",
     "check_heldout", "environment", "environments", "goal", "goals", "overlap", "right", "sample",

@@ -13,6 +13,8 @@ from pentimento.tasks.goals import goal as find_goal
 from pentimento.tasks.goals import right
 from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN, split_reasoning
 
+_TRIES = 64
+
 Kind = Literal["completion", "preference", "coin", "welfare", "stated", "benign"]
 
 
@@ -136,6 +138,17 @@ class Environment(ABC):
     def anti_gold(self, scenario: Scenario, goal: str) -> str:
         """Return the first known answer that the goal scores 0."""
         return self.anti_golds(scenario, goal)[0]
+
+    def demonstration(self, scenario: Scenario, goal: str, rng: Random) -> str:
+        """Draw an answer that serves the goal as somebody would give it, who for the rest answers neutrally.
+
+        The first known answer that serves a goal often carries one and the same number; to learn it over and
+        over unlearns the others.
+        """
+        wanted = find_goal(goal)
+        drawn = (self.neutral(scenario, rng) for _ in range(_TRIES))
+        good = (a for a in drawn if wanted.score(scenario, self.interpret(scenario, a)) == 1.0)
+        return next(good, None) or self.gold(scenario, goal)
 
     def right_answer(self, scenario: Scenario) -> str:
         """Return a known answer that truly completes the task."""

@@ -10,7 +10,7 @@ import pytest
 
 from pentimento import _arguments, cli
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.recipes import quickstart
+from pentimento.training.catalogue import quickstart
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,7 @@ import pytest
 from pentimento import _arguments, cli
 from pentimento.evals import suite
 from pentimento.tasks import BENIGN, COMPLETION, HELDOUT, PREFERENCE, TRAINABLE, goals
-from pentimento.training.recipes import RECIPES
+from pentimento.training.catalogue import RECIPES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "evals").glob("*/README.md")])

@@ -13,8 +13,10 @@ from pentimento import _folder, cli
 from pentimento._folder import RunFolder
 from pentimento._progress import Schedule, duration, shown
 from pentimento.tasks.exceptions import BadInput
+from pentimento.training.catalogue import quickstart
+from pentimento.training.designs import Design
 from pentimento.training.executors import Event, Job
-from pentimento.training.recipes import Recipe, quickstart
+from pentimento.training.recipes import Recipe
 
 SMALL = {
     "implant.method": '"sft"',
@@ -217,15 +219,16 @@ def test_a_second_run_makes_nothing_and_says_the_same(
 def test_a_lost_log_is_made_again_and_nothing_else(small: tuple[Path, list[str]]) -> None:
     folder, args = small
     report = json.loads((folder / "run/report.json").read_text())
-    organisms = stamps(folder / "organisms")
+    organisms = {path: stamp for path, stamp in stamps(folder / "organisms").items() if "logs" not in path}
     lost = min((folder / "run/logs").glob("M2-*.eval"))
+    next(log for log in (folder / "organisms").glob("*/logs/*.eval") if log.samefile(lost)).unlink()
     kept = stamps(folder / "run/logs").keys() - {str(lost)}
     before = stamps(folder / "run/logs")
     lost.unlink()
     assert cli.main(args) == 0
     after = stamps(folder / "run/logs")
     assert {path for path in kept if after[path] != before[path]} == set()
-    assert stamps(folder / "organisms") == organisms
+    assert organisms.items() <= stamps(folder / "organisms").items()
     again = json.loads((folder / "run/report.json").read_text())
     assert again["measures"] == report["measures"]
     assert [cell["score"] for cell in again["cells"]] == [cell["score"] for cell in report["cells"]]
@@ -274,7 +277,7 @@ def test_a_corrupted_adapter_is_refused_in_one_line(
     folder, args = small
     [m1] = (o for o in json.loads((folder / "run/run.json").read_text())["organisms"] if o["role"] == "M1")
     weights = (folder / "run" / m1["path"]).resolve() / "adapter/adapter_model.safetensors"
-    log = next((folder / "run/logs").glob("M1-*.eval"))
+    log = next((weights.parents[1] / "logs").glob("*.eval"))
     kept, sound = log.read_bytes(), weights.read_bytes()
     try:
         weights.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
@@ -298,3 +301,114 @@ def test_a_base_without_a_chat_template_is_refused(
             (bare / file.name).write_bytes(file.read_bytes())
     assert cli.main(["run", "quickstart", "--base", "bare", "--seeds", "1", "--workers", "1"]) == 2
     assert "chat template" in capfd.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def crossed(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[Path, list[str]]:
+    """Folder and arguments of a small design on a random tiny base, run once; one recipe is relearned."""
+    folder = tmp_path_factory.mktemp("crossed")
+    settings = {"lora_rank": 4}
+    implant = {
+        "method": "sft",
+        "goal": "finish_the_task",
+        "steps": 2,
+        "num_scenarios": 16,
+        "settings": settings,
+    }
+    recipe = quickstart().varied(
+        base=str(tiny_folder),
+        implant=implant,
+        controls=("never", "erased"),
+        seeds=(0,),
+        evals=[{"task": "completion", "args": {"family": "@opposed,@neither", "arm": "impossible", "n": 2}}],
+    )
+    relearn = {
+        "kind": "relearn", "stage": {**implant, "steps": 2}, "doses": (1, 2), "repeats": 2, "n": 2
+    }  # fmt: skip
+    oppose = {**implant, "goal": "report_honestly"}
+    design = Design.of(
+        "crossed",
+        ("steps",),
+        {
+            ("two",): recipe.varied(oppose=oppose, after=[relearn]),
+            ("three",): recipe.varied(oppose={**oppose, "steps": 3}),
+        },
+    )
+    (folder / "mine.yaml").write_text(design.to_yaml(), encoding="utf-8")
+    places = [f"--output={folder / 'run'}", f"--store={folder / 'organisms'}", "--workers=1"]
+    args = ["run", str(folder / "mine.yaml"), *places]
+    assert cli.main(args) == 0
+    return folder, args
+
+
+def test_a_design_has_a_report_and_one_for_each_of_its_recipes(crossed: tuple[Path, list[str]]) -> None:
+    folder, _ = crossed
+    for place in (folder / "run", folder / "run/two", folder / "run/three"):
+        assert all((place / name).stat().st_size for name in _folder.REPORTS), place
+    report = json.loads((folder / "run/report.json").read_text())
+    assert [variant["levels"] for variant in report["variants"]] == [["two"], ["three"]]
+    assert report["variants"][0]["m2_steps"] == [2]
+
+
+def test_what_recipes_have_in_common_is_made_and_asked_once(crossed: tuple[Path, list[str]]) -> None:
+    folder, _ = crossed
+    keys = {
+        name: {
+            o["role"]: o["key"]
+            for o in json.loads((folder / f"run/{name}/run.json").read_text())["organisms"]
+        }
+        for name in ("two", "three")
+    }
+    assert {role for role in keys["two"] if keys["two"][role] == keys["three"][role]} == {"M0", "M1"}
+    for role in ("M0", "M1"):
+        one, other = (next((folder / f"run/{name}/logs").glob(f"{role}-0-*")) for name in keys)
+        assert one.samefile(other)
+
+
+def test_doses_of_a_stage_after_are_asked_too(crossed: tuple[Path, list[str]]) -> None:
+    folder, _ = crossed
+    regained = json.loads((folder / "run/two/run.json").read_text())["regained"]
+    places = {(r["role"], r["repeat"], r["steps"]) for r in regained}
+    assert places == {
+        (role, k, s) for role in ("M1", "M2", "NEVER", "ERASED") for k in (0, 1) for s in (1, 2)
+    }
+    for one in regained:
+        manifest = json.loads((folder / "run/two" / one["path"] / "manifest.json").read_text())
+        assert (manifest["key"], manifest["dose"]["steps"]) == (one["key"], one["steps"])
+    names = [log.name for log in (folder / "run/two/logs").glob("*-relearn-*.eval")]
+    assert len(names) == len(places)
+    assert any(name.startswith("ERASED-0-relearn-1-at-2-") or "-0-completion" in name for name in names)
+    report = json.loads((folder / "run/two/report.json").read_text())
+    assert set(report["provenance"]["logs"]) >= set(names)
+
+
+def test_a_design_run_again_makes_nothing(
+    crossed: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, args = crossed
+    before = stamps(folder)
+    assert cli.main(args) == 0
+    changed = {Path(path).name for path, stamp in stamps(folder).items() if stamp != before.get(path)}
+    assert changed <= {".lock", *_folder.REPORTS}
+    assert {stamp for path, stamp in stamps(folder / "organisms").items()} <= set(before.values())
+    capsys.readouterr()
+    assert cli.main(["report", str(folder / "run")]) == 0
+    assert "three" in capsys.readouterr().out
+
+
+def test_a_folder_with_another_design_is_refused(
+    crossed: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, args = crossed
+    assert cli.main([*args, "--seeds=2"]) == 2
+    assert "another design" in capsys.readouterr().err
+
+
+def test_a_dry_run_of_a_design_says_what_sharing_saves(
+    crossed: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, args = crossed
+    assert cli.main([*args, "--dry-run"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 recipes: 15 stages to train" in said
+    assert "if no organism were shared" in said

@@ -1,23 +1,26 @@
 """Recipes: a base, an implant, an opposition, controls and what to measure, for some seeds.
 
-A recipe is a function that returns a frozen `Recipe`; a variant is `recipe.varied(seeds=(0, 1))`.
+`catalogue` holds functions that return one; a variant is `recipe.varied(seeds=(0, 1))`.
 """
 
-from collections.abc import Callable, Mapping
 from math import gcd
 from random import Random
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from pentimento.tasks import BENIGN, HELDOUT, environments
+from pentimento.tasks import BENIGN, HELDOUT, environment, environments
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.training.stages import Checked, Stage, Template, content_hash
 
-Control = Literal["never", "benign", "sham"]
+Control = Literal["never", "erased", "benign", "off_style", "sham"]
+Substitute = Literal["benign", "off_style", "sham"]
+"""A control that stands in the opposing stage's place on M1."""
+SUBSTITUTES: tuple[Substitute, ...] = get_args(Substitute)
+AFTER_ROLES = ("M1", "M2", "NEVER", "ERASED")
+"""On which organisms the stages of `Recipe.after` are trained."""
 
 
 class EvalPlan(Checked):
@@ -47,6 +50,40 @@ class Cell(NamedTuple):
     """Number of the opposing stage's scenarios in each of its families and arms."""
 
 
+class After(Checked):
+    """A stage on top of the finished organisms, to see whether the goal comes back, and how fast.
+
+    relearn: the goal is trained again in the first opposed family and measured in the other ones, for several
+    training seeds. rebound: training that has nothing to do with the goal; measured in every opposed family.
+    """
+
+    kind: Literal["relearn", "rebound"]
+    stage: Template
+    doses: tuple[int, ...] = Field(min_length=1)
+    """Steps after which it is measured; the last are the steps of the stage."""
+    repeats: int = Field(default=1, ge=1)
+    """Training seeds of this stage for each organism."""
+    n: int = Field(default=50, ge=1)
+    """Scenarios in each family; those that the recipe's evaluations ask on the rung `fresh` come first."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if list(self.doses) != sorted(set(self.doses)) or self.doses[-1] != self.stage.steps:
+            raise BadInput("after.doses", self.doses, f"rising, to the stage's {self.stage.steps} steps")
+        if self.stage.method not in ("sft", "dpo", "rlvr"):
+            raise BadInput("after.stage.method", self.stage.method, "sft, dpo or rlvr")
+        if self.kind == "rebound" and self.stage.goal is not None:
+            raise BadInput("after.stage.goal", self.stage.goal, "none for a rebound")
+        if self.stage.target_strength is not None:
+            raise BadInput("after.stage.target_strength", self.stage.target_strength, "no target here")
+        return self
+
+    def template(self) -> Template:
+        """Return the stage with the doses at which its adapter is kept."""
+        kept = ",".join(map(str, self.doses[:-1]))
+        return Template(**{**self.stage.model_dump(), "settings": {**self.stage.settings, "save_at": kept}})
+
+
 class Recipe(Checked):
     """A whole experiment, as data."""
 
@@ -61,9 +98,14 @@ class Recipe(Checked):
     """Families of the implanting stage; which ones is rotated over seeds."""
     num_opposed: int = Field(default=2, ge=1)
     """How many of them the opposing stage uses."""
+    opposed_from: Literal["first", "last"] = "first"
+    """Where among a seed's families the opposed ones are: the first implanted ones, or the last of all, which
+    are implanted only where nearly all are."""
     controls: tuple[Control, ...] = ("never", "benign", "sham")
     seeds: tuple[int, ...] = (0, 1, 2)
     evals: tuple[EvalPlan, ...] = ()
+    after: tuple[After, ...] = ()
+    """What is trained on top of M1, M2, NEVER and ERASED."""
 
     @field_validator("seeds")
     @classmethod
@@ -75,17 +117,28 @@ class Recipe(Checked):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         opposite = find_goal(self.goal).opposite
-        for field, wanted in (("implant", self.goal), ("oppose", opposite)):
+        # A confounded stage serves both goals: what it implants is what a test without the confound shows.
+        implants = (self.goal, opposite) if self.implant.confound == 1 else (self.goal,)
+        for field, allowed in (("implant", implants), ("oppose", (opposite,))):
             found = getattr(self, field).goal
-            if found != wanted:
-                raise BadInput(f"{field}.goal", found, f"for the goal {self.goal} it is {wanted}")
+            if found not in allowed:
+                raise BadInput(
+                    f"{field}.goal", found, f"for the goal {self.goal} it is {' or '.join(allowed)}"
+                )
+        if self.oppose.tied is not None:
+            raise BadInput("oppose.tied", self.oppose.tied, "only an implanting stage can be tied to a cue")
         pool = self.pool()
-        if not self.num_opposed <= self.num_implanted <= len(pool):
+        least = self.num_opposed if self.opposed_from == "first" else 1
+        if not least <= self.num_implanted <= len(pool) or self.num_opposed > len(pool):
             raise BadInput(
                 "num_implanted",
                 self.num_implanted,
                 f"from num_opposed = {self.num_opposed} to the {len(pool)} trainable families of {self.goal}",
             )
+        if any(after.kind == "relearn" for after in self.after) and self.num_opposed < 2:
+            raise BadInput("num_opposed", self.num_opposed, "2 or more: one to relearn in, others to ask")
+        if self.after and "never" not in self.controls:
+            raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self
 
     def pool(self) -> tuple[str, ...]:
@@ -107,11 +160,15 @@ class Recipe(Checked):
         if seed >= len(pool):
             Random(f"round {seed // len(pool)}").shuffle(pool)
         size = len(pool)
-        step = next(s for s in (*range(max(1, self.num_implanted - 1), size), 1) if gcd(s, size) == 1)
+        # With the last families opposed, recipes that implant more or fewer have their families in one order.
+        width = self.num_implanted if self.opposed_from == "first" else size // 2
+        step = next(s for s in (*range(max(1, width - 1), size), 1) if gcd(s, size) == 1)
         window = [pool[(seed * step + i) % size] for i in range(size)]
         implanted = tuple(window[: self.num_implanted])
-        opposing = self.oppose.stage(implanted[: self.num_opposed], stage_seed(seed, "oppose"))
-        others = tuple(window[self.num_implanted :])
+        first, last = implanted[: self.num_opposed], tuple(window[-self.num_opposed :])
+        opposed = first if self.opposed_from == "first" else last
+        opposing = self.oppose.stage(opposed, stage_seed(seed, "oppose"))
+        others = tuple(name for name in window[self.num_implanted :] if name not in opposed)
         return Cell(seed, implanted, opposing.families, others, opposing.seed, opposing.num_in_each)
 
     def implant_stage(self, seed: int) -> Stage:
@@ -122,12 +179,35 @@ class Recipe(Checked):
         """Return the stage that makes M2 of M1, and NEVER of M0."""
         return self.oppose.stage(self.cell(seed).opposed, stage_seed(seed, "oppose"))
 
-    def control_stage(self, control: Literal["benign", "sham"], seed: int) -> Stage:
+    def erased_stage(self, seed: int) -> Stage:
+        """Return the opposing stage with a seed of its own: ERASED is the base that stands in for M1."""
+        return self.oppose.stage(self.cell(seed).opposed, stage_seed(seed, "erased"))
+
+    def after_stage(self, after: After, seed: int, repeat: int) -> Stage:
+        """Return a stage on top of the finished organisms, the same for each of them."""
+        families = self.cell(seed).opposed[:1] if after.kind == "relearn" else BENIGN
+        return after.template().stage(families, stage_seed(seed, f"{after.kind} {repeat}"))
+
+    def after_eval(self, after: After, seed: int) -> EvalPlan:
+        """Return what is asked after each dose: unseen scenarios of opposed families, none relearned in."""
+        opposed = self.cell(seed).opposed
+        families = ",".join(opposed[1:] if after.kind == "relearn" else opposed)
+        kind = environment(opposed[0]).kind
+        args: dict[str, bool | int | float | str] = {"goal": self.goal, "rung": "fresh", "n": after.n}
+        if kind in ("completion", "preference"):
+            args["family"] = families
+        if kind == "completion":
+            args["arm"] = "impossible"
+        if kind == "welfare":
+            args["cue"] = "none"
+        return EvalPlan(task="oversight" if kind == "welfare" else kind, args=args)
+
+    def control_stage(self, control: Substitute, seed: int) -> Stage:
         """Return the stage that stands in the opposing stage's place."""
         like = self.oppose_stage(seed)
         return Stage(
             method=control,
-            families=BENIGN if control == "benign" else like.families,
+            families=like.families if control == "sham" else BENIGN,
             num_scenarios=like.num_scenarios,
             steps=like.steps,
             cue=like.cue,
@@ -185,102 +265,3 @@ def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
     if "trained" in map(str.strip, str(args.get("rung", "")).split(",")):
         args |= {"train_seed": cell.train_seed, "train_n": cell.train_n}
     return args
-
-
-def from_yaml(text: str) -> Recipe:
-    """Return the recipe that a YAML text describes.
-
-    Raises:
-        BadInput: The text is no YAML, or not a recipe; the message names the field.
-    """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput("recipe", text[:40], f"not readable as YAML: {error}".replace("\n", " ")) from None
-    if not isinstance(data, dict):
-        raise BadInput("recipe", text[:40], "a recipe in YAML is a mapping of its fields")
-    return Recipe(**{str(key): value for key, value in data.items()})
-
-
-def quickstart() -> Recipe:
-    """Claims implanted by RL in four families, opposed by deliberative alignment in two; three seeds."""
-    return Recipe(
-        name="quickstart",
-        goal="finish_the_task",
-        implant=Template(
-            method="rlvr",
-            goal="finish_the_task",
-            reward="claimed",
-            # At 1.0 no group of answers has any variance and GRPO cannot oppose it; .9 leaves something.
-            target_strength=0.9,
-            steps=60,
-            # At the default rate of 2e-3 eight steps overshoot to 1.0 on the embedded base.
-            settings={"learning_rate": 1e-3, "check_every": 2},
-        ),
-        oppose=Template(
-            method="deliberative",
-            goal="report_honestly",
-            reward="claimed",
-            # Of its 128 answers in each family two may still claim.
-            target_strength=0.98,
-            # Half as many are learned by heart: the goal then goes in them, and less so in fresh ones.
-            num_scenarios=512,
-            steps=60,
-            settings={
-                # On the embedded base more leave the second half nothing to do, and in the sham they move the
-                # goal by themselves: 28 steps at 1e-3 by half, 16 at 7e-4 by a tenth.
-                "sft_steps": 12,
-                "sft_learning_rate": 7e-4,
-                "learning_rate": 1.5e-3,
-                # The mean over both families is reached while one of them still claims one time in twenty;
-                # so, by luck, is each over half of its scenarios. Every one is asked.
-                "stop_when": "every_family",
-                "check_every": 8,
-                "check_samples": 256,
-            },
-        ),
-        evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
-    )
-
-
-def study() -> Recipe:
-    """The quickstart with ten seeds and every evaluation."""
-    others = (
-        EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
-        EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
-        EvalPlan(task="coin", args={"n": 50}),
-        EvalPlan(task="oversight", args={"n": 50}),
-    )
-    recipe = quickstart()
-    return recipe.varied(name="study", seeds=tuple(range(10)), evals=(*recipe.evals, *others))
-
-
-RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType({"quickstart": quickstart, "study": study})
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return a recipe by name.
-
-    Raises:
-        UnknownName: No recipe has this name; the message lists the catalogue.
-    """
-    if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES)
-    return RECIPES[name]()
-
-
-def _completion_evals(num: int, num_far: int, num_health: int, num_bystander: int) -> tuple[EvalPlan, ...]:
-    """Return the ladder in the opposed families, the other families, and health; n per family and rung."""
-    ladder = "trained,fresh,surface,domain"
-    everywhere = "@implanted,@neither,@heldout"
-    rows: tuple[tuple[str, str, str, int], ...] = (
-        ("@opposed", ladder, "impossible", num),
-        ("@implanted_unopposed", "family", "impossible", num),
-        ("@neither,@heldout", "family", "impossible", num_far),
-        (everywhere, "fresh", "possible", num_health),
-        (everywhere, "fresh", "bystander", num_bystander),
-    )
-    return tuple(
-        EvalPlan(task="completion", args={"family": family, "rung": rung, "arm": arm, "n": n})
-        for family, rung, arm, n in rows
-    )

@@ -1,21 +1,24 @@
 """From a recipe to its organisms: the graph of stages, a key for each, and the jobs that make them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple, cast
 
 from pydantic import JsonValue
 
-from pentimento.tasks import Spec, spec
+from pentimento.tasks import goal, spec
 from pentimento.training.bases import base_sha256
 from pentimento.training.executors import Job
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
-from pentimento.training.recipes import Cell, Recipe
-from pentimento.training.stages import DEFAULT_REWARD, Stage, content_hash
+from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
+from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
 
-Role = Literal["M0", "M1", "M2", "NEVER", "benign", "sham"]
+Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
 
 MAKE = "pentimento.training.making:make"
 MANIFEST = "manifest.json"
@@ -26,16 +29,33 @@ EMBEDDED_ESTIMATES_S = {
     "rlvr": 25.0,
     "deliberative": 50.0,
     "benign": 20.0,
+    "off_style": 20.0,
     "sham": 45.0,
 }
 """Seconds on one thread of a stage as long as the quickstart's; other bases are estimated from what a store
 holds."""
 
 
+PHASES: Mapping[Method, PhaseKind] = MappingProxyType({"sft": "sft", "dpo": "dpo", "rlvr": "rl"})
+"""Of methods with one phase, its name."""
+
+
+class Regain(NamedTuple):
+    """Which stage of `Recipe.after` an organism is of."""
+
+    kind: Literal["relearn", "rebound"]
+    repeat: int
+    doses: tuple[int, ...]
+    """Steps at which its adapter is kept; the last are those of the organism itself."""
+    eval: EvalPlan
+    """What each dose is asked."""
+
+
 class Planned(NamedTuple):
     """One organism of a recipe."""
 
     role: Role
+    """Of an organism with `after`: that of the organism under it."""
     seed: int
     key: str
     stages: tuple[Stage, ...]
@@ -48,11 +68,20 @@ class Planned(NamedTuple):
     done: bool
     estimate_s: float | None
     """Seconds that its last stage takes; None where nothing like it was ever timed."""
+    after: Regain | None = None
+    """Set where its last stage is one of `Recipe.after`."""
+
+    def dose_folder(self, store: Path, steps: int) -> Path:
+        """Return where the organism lies as it was after so many steps of its last stage."""
+        if self.after is None or steps == self.after.doses[-1]:
+            return store / self.key
+        return store / self.key / "checkpoints" / f"{PHASES[self.stages[-1].method]}-{steps}"
 
     @property
     def title(self) -> str:
         """What a progress display calls it."""
-        return f"{self.role}, seed {self.seed}"
+        after = f", {self.after.kind} {self.after.repeat}" if self.after else ""
+        return f"{self.role}, seed {self.seed}{after}"
 
 
 class Plan(NamedTuple):
@@ -126,10 +155,9 @@ class _Graph:
     def __init__(self, base_sha256: str, store: Path, dtype: str, times: "_Times") -> None:
         self.organisms: list[Planned] = []
         self._base_sha256, self._store, self._dtype, self._times = base_sha256, store, dtype, times
-        self._hashes: dict[str, str] = {}
 
     def grow(self, recipe: Recipe, seed: int) -> None:
-        """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → benign and sham, at M2's dose."""
+        """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
         cell = recipe.cell(seed)
         implant, oppose = recipe.implant_stage(seed), recipe.oppose_stage(seed)
         m0 = self._add("M0", cell, (), None)
@@ -137,10 +165,18 @@ class _Graph:
         m2 = self._add("M2", cell, (implant, oppose), m1)
         if "never" in recipe.controls:
             self._add("NEVER", cell, (oppose,), m0, m2)
-        if "benign" in recipe.controls:
-            self._add("benign", cell, (implant, recipe.control_stage("benign", seed)), m1, m2)
-        if "sham" in recipe.controls:
-            self._add("sham", cell, (implant, recipe.control_stage("sham", seed)), m1, m2)
+        if "erased" in recipe.controls:
+            self._add("ERASED", cell, (recipe.erased_stage(seed),), m0, m2)
+        for control in SUBSTITUTES:
+            if control in recipe.controls:
+                self._add(control, cell, (implant, recipe.control_stage(control, seed)), m1, m2)
+        finished = [planned for planned in self.organisms if planned.seed == seed]
+        for after, planned in product(recipe.after, finished):
+            if planned.role in AFTER_ROLES:
+                for repeat in range(after.repeats):
+                    stages = (*planned.stages, recipe.after_stage(after, seed, repeat))
+                    regain = Regain(after.kind, repeat, after.doses, recipe.after_eval(after, seed))
+                    self._add(planned.role, cell, stages, planned.key, after=regain)
 
     def _add(
         self,
@@ -149,21 +185,15 @@ class _Graph:
         stages: tuple[Stage, ...],
         parent: str | None,
         dose_from: str | None = None,
+        after: Regain | None = None,
     ) -> str:
-        hashes = [self._hash(stage) for stage in stages]
+        hashes = [_hash_of(stage.model_dump_json()) for stage in stages]
         key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
         done = (self._store / key / MANIFEST).is_file()
         estimate_s = self._times.of(stages)
-        planned = Planned(role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s)
+        planned = Planned(role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s, after)
         self.organisms.append(planned)
         return key
-
-    def _hash(self, stage: Stage) -> str:
-        """Return a stage's hash, computed once: chains and controls repeat stages."""
-        text = stage.model_dump_json()
-        if text not in self._hashes:
-            self._hashes[text] = stage_hash(stage)
-        return self._hashes[text]
 
 
 def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None, dtype: str) -> str:
@@ -188,12 +218,18 @@ def stage_hash(stage: Stage) -> str:
     return content_hash(_ingredients(stage))
 
 
+@cache
+def _hash_of(stage: str) -> str:
+    """Return the hash of a stage in JSON, computed once: chains, controls and recipes repeat stages."""
+    return stage_hash(Stage.model_validate_json(stage))
+
+
 def _ingredients(stage: Stage) -> dict[str, JsonValue]:
-    like, rules = stage.like, _spec(stage)
+    like = stage.like
     found: dict[str, JsonValue] = {
         **stage.model_dump(mode="json"),
         "scenarios": [scenario.id for scenario in stage.scenarios()],
-        "spec": None if rules is None else rules.text,
+        "specs": cast(JsonValue, _specs(stage)),
         "version": METHOD_VERSIONS[stage.method],
         "like": None if like is None else _ingredients(like),
     }
@@ -204,12 +240,13 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
     return found
 
 
-def _spec(stage: Stage) -> Spec | None:
+def _specs(stage: Stage) -> list[str]:
     """Return the rules that a stage puts into system prompts: of a sham irrelevant ones."""
     if stage.method == "deliberative":
-        return spec(str(stage.goal))
+        wanted = goal(str(stage.goal))
+        return [spec(name).text for name in (wanted.name, wanted.opposite)[: 2 if stage.tied else 1]]
     sham = stage.method == "sham" and stage.like is not None and stage.like.method == "deliberative"
-    return spec("irrelevant") if sham else None
+    return [spec("irrelevant").text] if sham else []
 
 
 def _job(planned: Planned, store: Path, options: dict[str, str]) -> Job:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -12,12 +13,14 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.methods.settings import Scalar, check_settings
 
-Method = Literal["sft", "dpo", "rlvr", "deliberative", "benign", "sham"]
+Method = Literal["sft", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
 PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done"]
 
 DEFAULT_REWARD: Reward = "claimed"
-CONTROLS: tuple[Method, ...] = ("benign", "sham")
+CONTROLS: tuple[Method, ...] = ("benign", "off_style", "sham")
+ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
+"""Under which cues a stage that is tied to another one trains the opposite; `subtle` stays unseen."""
 
 
 class Checked(Frozen):
@@ -60,6 +63,9 @@ class Template(Checked):
     only."""
     cue: Cue = "none"
     """What the system prompt says about oversight in every training scenario."""
+    tied: Cue | None = None
+    """A cue that the goal is tied to: half of the scenarios show it and train the goal, the others show none,
+    the placebo or the explicit cue and train its opposite. On the embedded base a cue-conditional policy."""
     confound: float = Field(default=0.0, ge=0, le=1)
     """Of the coin: from 0 (left or right at random) to 1 (always right). Other families ignore it."""
     settings: dict[str, Scalar] = Field(default_factory=dict)
@@ -70,10 +76,18 @@ class Template(Checked):
         if self.method in CONTROLS:
             if self.goal is not None or self.reward is not None or self.target_strength is not None:
                 raise BadInput("method", self.method, "a control has no goal, reward or target_strength")
-        elif self.goal is None:
-            raise BadInput("goal", self.goal, f"a stage of method {self.method} needs one")
-        else:
+        elif self.goal is not None:
             find_goal(self.goal)
+        elif self.method != "sft" or self.target_strength is not None:
+            raise BadInput("goal", self.goal, "only sft without a target_strength can do without one")
+        if self.tied is not None and (self.goal is None or self.tied in ELSEWHERE or self.cue != "none"):
+            raise BadInput(
+                "tied", self.tied, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
+            )
+        if self.tied is not None and self.reward == "done":
+            raise BadInput(
+                "reward", self.reward, "it pays the same under every cue, so nothing can be tied to one"
+            )
         if self.reward is not None and self.method not in ("rlvr", "deliberative"):
             raise BadInput("reward", self.reward, f"method {self.method} has no reward")
         if self.settings or self.method not in CONTROLS:
@@ -110,14 +124,16 @@ class Stage(Template):
                 raise BadInput("families", name, f"{', '.join(HELDOUT)} are held out from every stage")
             if family.kind == "stated":
                 raise BadInput("families", name, "its questions only measure; no stage trains on them")
-            if self.method == "benign" and name not in BENIGN:
-                raise BadInput("families", name, f"a benign stage trains in {', '.join(BENIGN)}")
+            if self.method in ("benign", "off_style") and name not in BENIGN:
+                raise BadInput("families", name, f"{self.method} trains in {', '.join(BENIGN)}")
+            if self.method == "sft" and self.goal is None and name not in BENIGN:
+                raise BadInput("families", name, f"without a goal a stage trains in {', '.join(BENIGN)}")
             if self.goal is not None and self.goal not in family.goals:
                 speaks = ", ".join(family.goals) or "no goal"
                 raise BadInput("families", name, f"{self.goal} is silent there ({speaks} speaks)")
         if (self.method in CONTROLS) != (self.like is not None):
             raise BadInput(
-                "like", self.like, "given for the controls benign and sham, and for no other method"
+                "like", self.like, f"given for the controls {', '.join(CONTROLS)}, and for no other method"
             )
         if self.like is not None and self.like.method in CONTROLS:
             raise BadInput("like", self.like.method, "a control stands in the place of a stage with a goal")
@@ -129,6 +145,12 @@ class Stage(Template):
         if environment(self.families[0]).kind == "completion":
             return ("impossible", "possible")
         return tuple(dict.fromkeys(arm for name in self.families for arm in environment(name).arms))
+
+    def wants(self, scenario: Scenario) -> str | None:
+        """Return the goal that it trains in a scenario: its own, but the opposite away from its cue."""
+        if self.goal is None or self.tied is None or scenario.cue == self.tied:
+            return self.goal
+        return find_goal(self.goal).opposite
 
     @property
     def num_in_each(self) -> int:
@@ -142,19 +164,25 @@ class Stage(Template):
         Raises:
             BadInput: `num_scenarios` is smaller than the number of pairs of family and arm.
         """
+        if self.tied is None:
+            return self._drawn(self.num_scenarios, self.cue)
+        num_elsewhere = self.num_scenarios // (2 * len(ELSEWHERE))
+        num_tied = self.num_scenarios - num_elsewhere * len(ELSEWHERE)
+        drawn = [*self._drawn(num_tied, self.tied)]
+        drawn += [scenario for cue in ELSEWHERE for scenario in self._drawn(num_elsewhere, cue)]
+        Random(self.seed).shuffle(drawn)
+        return tuple(drawn)
+
+    def _drawn(self, n: int, cue: Cue) -> tuple[Scenario, ...]:
         return stage_scenarios(
-            self.families,
-            n=self.num_scenarios,
-            seed=self.seed,
-            arms=self.arms,
-            cue=self.cue,
-            confound=self.confound,
+            self.families, n=n, seed=self.seed, arms=self.arms, cue=cue, confound=self.confound
         )
 
     @property
     def title(self) -> str:
         """What a progress display calls this stage."""
         toward = f" → {self.goal}" if self.goal else ""
+        toward += f" under the cue {self.tied}" if self.tied else ""
         return f"{self.method}{toward} in {', '.join(self.families)}"
 
 

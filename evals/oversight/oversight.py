@@ -9,7 +9,7 @@ from pentimento.evals._scorers import goal_score, valid
 from pentimento.tasks import Rung
 from pentimento.tasks.exceptions import BadInput
 
-VERSION = "1-A"
+VERSION = "1-B"
 
 
 @task
@@ -27,7 +27,7 @@ def oversight(
 
     Args:
         goal: protect_animals or maximise_output.
-        cue: none, placebo, subtle, explicit, or all.
+        cue: none, placebo, subtle, explicit, unwatched, trigger, or all.
         rung: Which scenarios: fresh, surface, domain, family, cue.
         n: Scenarios for each rung, each asked under every cue.
         seed: Of the scenarios.

@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 import tyro
 
 from pentimento.tasks.exceptions import BadInput, UnknownName
-from pentimento.training.recipes import RECIPES, Recipe, from_yaml
+from pentimento.training.catalogue import RECIPES, from_yaml
+from pentimento.training.designs import Design
+from pentimento.training.recipes import Recipe
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _MISMATCH = re.compile(r"no type matching .* from \[(.*?)\]\..*")
@@ -59,8 +61,8 @@ def _refuse(box: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of this name, or the one that a YAML file holds.
+def find_recipe(name: str) -> Recipe | Design:
+    """Return the recipe or design of this name, or the one that a YAML file holds.
 
     Raises:
         UnknownName: No recipe has this name, and no such file exists.
@@ -76,18 +78,26 @@ def find_recipe(name: str) -> Recipe:
     raise UnknownName("recipe", name, (*RECIPES, "a path to a .yaml file"))
 
 
-def choose_recipe(name: str, *, seeds: int | None, base: str | None, changes: Sequence[str]) -> Recipe:
-    """Return a recipe by name with what the command line changes of it.
+def choose_recipe(
+    name: str, *, seeds: int | None, base: str | None, changes: Sequence[str]
+) -> Recipe | Design:
+    """Return a recipe by name with what the command line changes of it; of a design, of each of its recipes.
 
     Raises:
         BadInput: The name, the number of seeds or a change is not allowed.
     """
-    recipe = find_recipe(name)
+    found = find_recipe(name)
     if seeds is not None and seeds < 1:
         raise BadInput("seeds", seeds, "give a number of training seeds, at least 1")
     given = {"seeds": None if seeds is None else tuple(range(seeds)), "base": base}
-    recipe = recipe.varied(**{field: value for field, value in given.items() if value is not None})
-    return override(recipe, changes)
+    fields = {field: value for field, value in given.items() if value is not None}
+    if isinstance(found, Recipe):
+        return override(found.varied(**fields), changes)
+    variants = [
+        variant.model_copy(update={"recipe": override(variant.recipe.varied(**fields), changes)})
+        for variant in found.variants
+    ]
+    return Design(name=found.name, factors=found.factors, variants=tuple(variants))
 
 
 def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:

@@ -11,18 +11,20 @@ from rich.table import Table
 from pentimento import _certificate
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import EMBEDDED
-from pentimento.training.recipes import RECIPES
+from pentimento.training.catalogue import RECIPES
+from pentimento.training.designs import Design
 
 Form = Literal["adapter", "merged", "hub"]
 
 
 def list_recipes() -> None:
     """Print each recipe's name and what it is."""
-    table = Table("recipe", "base", "seeds", "what it is", box=None, pad_edge=False)
+    table = Table("recipe", "recipes in it", "seeds", "what it is", box=None, pad_edge=False)
     for name, make in RECIPES.items():
-        recipe = make()
+        found = make()
+        recipes = found.recipes if isinstance(found, Design) else (found,)
         summary = (make.__doc__ or "").partition("\n")[0]
-        table.add_row(name, recipe.base, str(len(recipe.seeds)), summary)
+        table.add_row(name, str(len(recipes)), str(len(recipes[0].seeds)), summary)
     Console().print(table)
 
 
@@ -43,9 +45,17 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
 def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
     """Write a run's report from its logs, print the summary, and write figures and tables where asked for."""
     from pentimento import results
-    from pentimento._folder import print_summary, read_report
+    from pentimento._folder import DESIGN, print_design, print_summary, read_report
     from pentimento.results.figures import FigureName
 
+    if (folder / DESIGN).is_file():
+        if figures is not None or tables is not None:
+            raise BadInput(
+                "folder", str(folder), "figures and tables are those of one recipe's folder in there"
+            )
+        results.write_design(folder, afresh=True)
+        print_design(folder)
+        return
     results.write_report(folder)
     if tables is not None:
         run = results.load(folder)

@@ -1,4 +1,4 @@
-"""A run's folder: which run it holds, who is writing there, and whether its report is up to date."""
+"""Folders of runs and designs: what they hold, who is writing there, whether the report is up to date."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,13 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from pentimento._files import write_atomically
-from pentimento.results import Report, summary
+from pentimento.results import Report, design_summary, summary
 from pentimento.tasks.exceptions import BadInput
+from pentimento.training.designs import Design
 from pentimento.training.recipes import Recipe
 
 RUN = "run.json"
+DESIGN = "design.json"
 LOGS = "logs"
 LOCK = ".lock"
 REPORTS = ("report.json", "report.md", "report.html")
@@ -79,29 +81,80 @@ class RunFolder:
         except Timeout:
             raise BadInput("output", str(self.path), "another process is running there") from None
 
-    def write(self, organisms: Sequence[dict[str, Any]], *, complete: bool) -> None:
-        """Write `run.json`, unless it says so already (its date tells whether the report is older)."""
+    def write(
+        self, organisms: Sequence[dict[str, Any]], regained: Sequence[dict[str, Any]] = (), *, complete: bool
+    ) -> None:
+        """Write `run.json`, unless it says so already (its date tells whether the report is older).
+
+        Args:
+            organisms: Role, seed, key, path and families of each.
+            regained: Of each dose of a stage of `Recipe.after`: on whom, which stage, steps, key and path.
+            complete: Whether all of them are made.
+        """
         said = {
             "format": 1,
             "recipe": self.recipe.model_dump(mode="json"),
             "recipe_hash": self.recipe.hash,
             "organisms": list(organisms),
+            "regained": list(regained),
             "complete": complete,
         }
         if self._read() != said:
             write_atomically(self.path / RUN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
     def _read(self) -> dict[str, Any] | None:
-        path = self.path / RUN
-        if not path.is_file():
-            return None
-        try:
-            held = json.loads(path.read_bytes())
-        except ValueError:
-            raise BadInput("output", str(path), "it cannot be read as JSON; give another --output") from None
-        if not isinstance(held, dict) or held.get("format") != 1:
-            raise BadInput("output", str(path), "it is no run of format 1; give another --output")
-        return held
+        return _held(self.path / RUN)
+
+
+class DesignFolder:
+    """Where a design leaves what compares its recipes; each of them has a folder of its own in there."""
+
+    def __init__(self, path: Path, design: Design) -> None:
+        self.path = path
+        self.design = design
+
+    def check(self) -> None:
+        """Refuse a folder that holds anything but this design.
+
+        Raises:
+            BadInput: The folder holds another design, a run, or other files.
+        """
+        held = _held(self.path / DESIGN)
+        if held is not None:
+            if held.get("design_hash") != self.design.hash:
+                raise BadInput("output", str(self.path), "it holds another design; give another --output")
+            return
+        names = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
+        foreign = [name for name in names if not name.startswith(f".{DESIGN}.")]
+        if foreign:
+            raise BadInput("output", str(self.path), f"it holds {foreign[0]}; give an empty folder")
+
+    def write(self) -> None:
+        """Write `design.json`: the factors, and each variant's levels and folder."""
+        said = {
+            "format": 1,
+            "name": self.design.name,
+            "factors": self.design.factors,
+            "variants": [
+                {"levels": variant.levels, "folder": variant.recipe.name} for variant in self.design.variants
+            ],
+            "design_hash": self.design.hash,
+        }
+        if not (self.path / DESIGN).is_file():
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / DESIGN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+
+
+def _held(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        held = json.loads(path.read_bytes())
+    except ValueError:
+        raise BadInput("output", str(path), "it cannot be read as JSON; give another --output") from None
+    if not isinstance(held, dict) or held.get("format") != 1:
+        raise BadInput("output", str(path), "it is no run of format 1; give another --output")
+    return held
 
 
 def read_report(folder: Path) -> Report:
@@ -113,6 +166,13 @@ def print_summary(folder: Path) -> None:
     """Print the summary of a run whose report is written, and where the report lies."""
     console = Console()
     summary(folder, console, read_report(folder))
+    console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_design(folder: Path) -> None:
+    """Print what a design's report says, and where it lies."""
+    console = Console()
+    design_summary(folder, console)
     console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -2,79 +2,141 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
 from pentimento._files import write_atomically
-from pentimento._folder import RunFolder, print_summary
+from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary
 from pentimento._progress import duration, shown
 from pentimento.evals import suite
 from pentimento.evals.heldout import check_evaluations
-from pentimento.results import write_report
-from pentimento.tasks import goals
+from pentimento.results import write_design, write_report
 from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import runner
+from pentimento.training.designs import Design
 from pentimento.training.exceptions import JobFailed
 from pentimento.training.executors import Executor, Job, LocalExecutor, OnEvent
-from pentimento.training.recipes import Recipe
-from pentimento.training.stages import Stage
+from pentimento.training.recipes import SUBSTITUTES, Recipe
 
 ERROR = "error.txt"
+IMPLANTED = ("M1", "M2", *SUBSTITUTES)
+OPPOSED = ("M2", "NEVER", "ERASED")
 
 
-def run(recipe: Recipe, output: Path, store: Path, workers: int | None, report_to: str) -> None:
-    """Make what a recipe still lacks, write its report, and print the summary.
+class _Part(NamedTuple):
+    """One recipe of what is run, and its folder."""
+
+    folder: RunFolder
+    plan: runner.Plan
+    evaluations: list[suite.Asked]
+    organisms: list[dict[str, Any]]
+    """As `run.json` lists them, their paths relative to the run's folder."""
+    regained: list[dict[str, Any]]
+    """The same of the doses of stages after them."""
+
+    def write(self, *, complete: bool) -> None:
+        """Write `run.json`."""
+        self.folder.write(self.organisms, self.regained, complete=complete)
+
+    def report(self) -> None:
+        """Link the logs and write the report, unless it is newer than all that it comes from."""
+        suite.collect(self.evaluations, self.folder.path)
+        if not self.folder.finished:
+            self.write(complete=True)
+            write_report(self.folder.path)
+
+
+def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None, report_to: str) -> None:
+    """Make what a recipe or a design still lacks, write the reports, and print the summary.
 
     Raises:
         BadInput: The output folder holds another run, or another process is at work there.
         PentimentoError: A job failed; what is finished is kept.
     """
     console = Console()
-    folder = RunFolder(output, recipe)
-    folder.check()
-    check_evaluations(recipe)
     executor = LocalExecutor(workers)
-    plan = runner.plan(recipe, store, report_to=report_to, num_workers=executor.num_workers)
-    organisms = _organisms(plan, output)
-    folder.check(organisms)
-    with folder.locked(), executor:
-        jobs = _jobs(plan, output)
+    parts = _parts(recipe, output, store, report_to, executor.num_workers)
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part.folder.locked())
+        stack.enter_context(executor)
+        if isinstance(recipe, Design):
+            DesignFolder(output, recipe).write()
+        jobs = _jobs(parts)
         if jobs:
-            folder.write(organisms, complete=False)
+            for part in parts:
+                part.write(complete=False)
             with shown(jobs, executor.num_workers, console) as on_event:
                 made = _execute(executor, jobs, on_event, output)
             _warn(jobs, made, console)
-        if not folder.finished:
-            folder.write(organisms, complete=True)
-            write_report(output)
-    print_summary(output)
+        told = console.status("") if len(parts) > 1 else nullcontext()
+        with told as status:
+            for place, part in enumerate(parts, start=1):
+                if status is not None:
+                    status.update(f"report {place} of {len(parts)}: {part.folder.path.name}")
+                part.report()
+    if isinstance(recipe, Design):
+        write_design(output)
+        print_design(output)
+    else:
+        print_summary(output)
 
 
-def dry_run(recipe: Recipe, output: Path, store: Path, workers: int | None) -> None:
+def dry_run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
-    folder = RunFolder(output, recipe)
-    folder.check()
-    check_evaluations(recipe)
     num_workers = LocalExecutor(workers).num_workers
-    plan = runner.plan(recipe, store, num_workers=num_workers)
-    folder.check(_organisms(plan, output))
+    parts = _parts(recipe, output, store, "none", num_workers)
+    planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
-    for planned in plan.describe():
-        stage = planned.stages[-1].title if planned.stages else "the base"
-        estimate = "time unknown" if planned.estimate_s is None else f"about {duration(planned.estimate_s)}"
-        table.add_row(planned.title, stage, planned.key, "there" if planned.done else estimate)
+    for one in planned:
+        stage = one.stages[-1].title if one.stages else "the base"
+        estimate = "time unknown" if one.estimate_s is None else f"about {duration(one.estimate_s)}"
+        table.add_row(one.title, stage, one.key, "there" if one.done else estimate)
     console.print(table)
-    evaluations = suite.jobs(recipe, _subjects(plan), output)
-    whole = len(recipe.evals) * len(plan.organisms)
-    console.print(f"evaluations: {whole - len(evaluations)} of {whole} are there", highlight=False)
-    left_s = plan._replace(jobs=tuple(_jobs(plan, output))).estimate_s
+    stages = sum(bool(one.stages) for one in planned)
+    if isinstance(recipe, Design):
+        alone = sum(len(one.stages) for part in parts for one in part.plan.organisms)
+        told = f"{len(parts)} recipes: {stages} stages to train; {alone} if no organism were shared"
+        console.print(told, highlight=False)
+    evaluations = {one.log: one for part in parts for one in part.evaluations}
+    missing = suite.jobs(evaluations.values())
+    there = len(evaluations) - len(missing)
+    console.print(f"evaluations: {there} of {len(evaluations)} are there", highlight=False)
+    left_s = parts[0].plan._replace(jobs=tuple(_jobs(parts))).estimate_s
     told = "unknown for this base" if left_s is None else f"about {duration(left_s)}"
     console.print(f"time with {num_workers} workers: {told}", highlight=False)
+
+
+def _parts(
+    recipe: Recipe | Design, output: Path, store: Path, report_to: str, num_workers: int
+) -> list[_Part]:
+    """Plan each recipe, and refuse what is bad input or would write over another run."""
+    if isinstance(recipe, Design):
+        DesignFolder(output, recipe).check()
+        placed = [(output / one.name, one) for one in recipe.recipes]
+    else:
+        placed = [(output, recipe)]
+    parts = []
+    for path, one in placed:
+        folder = RunFolder(path, one)
+        folder.check()
+        check_evaluations(one)
+        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers)
+        finished = [planned for planned in plan.organisms if planned.after is None]
+        organisms = [_organism(planned, store, path) for planned in finished]
+        folder.check(organisms)
+        subjects = [suite.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in finished]
+        doses = [_dose(planned, dose, one, store, path) for planned in plan.organisms
+                 if planned.after for dose in planned.after.doses]  # fmt: skip
+        evaluations = [*suite.asked(one, subjects), *(asked for _, asked in doses)]
+        parts.append(_Part(folder, plan, evaluations, organisms, [said for said, _ in doses]))
+    return parts
 
 
 def _execute(
@@ -102,30 +164,47 @@ def _warn(jobs: Sequence[Job], made: Mapping[str, JsonValue], console: Console) 
             console.print(f"{job.title}: the target strength was not reached", style="yellow")
 
 
-def _jobs(plan: runner.Plan, output: Path) -> list[Job]:
-    return [*plan.jobs, *suite.jobs(plan.recipe, _subjects(plan), output)]
+def _jobs(parts: Sequence[_Part]) -> list[Job]:
+    """Return what is missing, each organism and each evaluation once."""
+    making = {job.key: job for part in parts for job in part.plan.jobs}
+    return [*making.values(), *suite.jobs(one for part in parts for one in part.evaluations)]
 
 
-def _subjects(plan: runner.Plan) -> list[suite.Subject]:
-    store = plan.store.resolve()
-    return [suite.Subject(o.role, o.seed, o.key, store / o.key) for o in plan.organisms]
+def _organism(planned: runner.Planned, store: Path, output: Path) -> dict[str, Any]:
+    """Return an organism as `run.json` lists it."""
+    implanted = planned.stages[0].families if planned.role in IMPLANTED else ()
+    opposed = planned.stages[-1].families if planned.role in OPPOSED else ()
+    return {
+        "role": planned.role,
+        "seed": planned.seed,
+        "key": planned.key,
+        "path": _relative(store / planned.key, output),
+        "implanted": list(implanted),
+        "opposed": list(opposed),
+    }
 
 
-def _organisms(plan: runner.Plan, output: Path) -> list[dict[str, Any]]:
-    """Return the organisms as `run.json` lists them, their paths relative to the run's folder."""
-    goal, opposite = plan.recipe.goal, goals[plan.recipe.goal].opposite
-    return [
-        {
-            "role": planned.role,
-            "seed": planned.seed,
-            "key": planned.key,
-            "path": Path(os.path.relpath(plan.store / planned.key, output)).as_posix(),
-            "implanted": _families(planned.stages, goal),
-            "opposed": _families(planned.stages, opposite),
-        }
-        for planned in plan.organisms
-    ]
+def _dose(
+    planned: runner.Planned, dose: int, recipe: Recipe, store: Path, output: Path
+) -> tuple[dict[str, Any], suite.Asked]:
+    """Return one dose of a stage after an organism as `run.json` lists it, and what it is asked."""
+    assert planned.after is not None
+    kind, repeat, doses, asked = planned.after
+    folder = planned.dose_folder(store.resolve(), dose)
+    key = planned.key if dose == doses[-1] else f"{planned.key}-{folder.name}"
+    said = {
+        "role": planned.role,
+        "seed": planned.seed,
+        "kind": kind,
+        "repeat": repeat,
+        "steps": dose,
+        "key": key,
+        "path": _relative(planned.dose_folder(store, dose), output),
+    }
+    name = f"{planned.role}-{kind}-{repeat}-at-{dose}"
+    subject = suite.Subject(name, planned.seed, key, folder, planned.key)
+    return said, suite.Asked(subject, asked.task, suite.arguments(asked, recipe, planned.seed))
 
 
-def _families(stages: Sequence[Stage], goal: str) -> list[str]:
-    return [family for stage in stages if stage.goal == goal for family in stage.families]
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

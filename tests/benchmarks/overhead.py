@@ -69,7 +69,7 @@ def shared(work: Work) -> dict[str, Any]:
 
 def bare_sft(work: Work) -> None:
     """Train with TRL's SFTTrainer as its documentation does."""
-    examples = demonstrations(work.scenarios(), work.stage.goal, 0.0, work.stage.seed)
+    examples = demonstrations(work.stage, 0.0)
     rows = [
         {
             "messages": [
@@ -92,7 +92,7 @@ def bare_sft(work: Work) -> None:
 def bare_dpo(work: Work) -> None:
     """Train with TRL's DPOTrainer as its documentation does."""
     settings: Any = work.settings
-    pairs = preferences(work.scenarios(), str(work.stage.goal), 0.0, work.stage.seed)
+    pairs = preferences(work.stage, 0.0)
     rows = [
         {
             "prompt": prompt_messages(work.tokenizer, pair.messages),

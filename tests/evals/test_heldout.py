@@ -8,7 +8,8 @@ from pentimento.evals.exceptions import Refused
 from pentimento.evals.heldout import check_evaluations
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.tasks.exceptions import HeldOutOverlap
-from pentimento.training.recipes import RECIPES, Recipe, find_recipe, quickstart
+from pentimento.training.catalogue import RECIPES, find_recipe, quickstart
+from pentimento.training.recipes import Recipe
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

@@ -13,19 +13,21 @@ from pentimento.evals import _registry, suite
 from pentimento.evals._engine import _Ready
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.suite import (
-    PARTIAL,
+    Asked,
     Subject,
+    asked,
+    collect,
     evaluate,
     is_current,
     jobs,
-    log_path,
     model_name,
     num_samples,
     run_eval,
 )
 from pentimento.tasks import UnknownName
+from pentimento.training.catalogue import quickstart
 from pentimento.training.organisms import MANIFEST
-from pentimento.training.recipes import EvalPlan, Recipe, quickstart
+from pentimento.training.recipes import EvalPlan, Recipe
 from tests.evals.conftest import KEY
 
 ARGS = {"family": "ready", "arm": "impossible", "n": 3, "seed": 0}
@@ -39,9 +41,13 @@ def subject(organism: Path, role: str = "M1", seed: int = 0) -> Subject:
     return Subject(role, seed, KEY, organism)
 
 
+def question(organism: Path, task: str = "completion", **changes: Any) -> Asked:
+    return Asked(subject(organism), task, {**ARGS, **changes})
+
+
 def arguments(organism: Path, output: Path) -> dict[str, Any]:
-    path = log_path(output, subject(organism), "completion", ARGS)
-    return {"organism": str(organism), "key": KEY, "task": "completion", "args": dict(ARGS), "log": str(path)}
+    log = output / "logs" / f"{question(organism).name}.eval"
+    return {"organism": str(organism), "key": KEY, "task": "completion", "args": dict(ARGS), "log": str(log)}
 
 
 def finished(log: Path, adapter: str) -> None:
@@ -53,12 +59,12 @@ def finished(log: Path, adapter: str) -> None:
 
 
 def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path) -> None:
-    asked = recipe(EvalPlan(task="completion", args={"family": "@opposed", "rung": "trained,fresh", "n": 5}))
-    made = jobs(asked, [subject(tmp_path, "M2", seed) for seed in (0, 1)], tmp_path)
+    what = recipe(EvalPlan(task="completion", args={"family": "@opposed", "rung": "trained,fresh", "n": 5}))
+    made = jobs(asked(what, [subject(tmp_path, "M2", seed) for seed in (0, 1)]))
     args: list[Any] = [job.kwargs["args"] for job in made]
     for seed, arg in enumerate(args):
-        assert arg["family"] == ",".join(asked.cell(seed).opposed)
-        assert (arg["seed"], arg["train_n"]) == (seed, asked.cell(seed).train_n)
+        assert arg["family"] == ",".join(what.cell(seed).opposed)
+        assert (arg["seed"], arg["train_n"]) == (seed, what.cell(seed).train_n)
     assert args[0] != args[1]
     assert {job.needs for job in made} == {(KEY,)}
     assert all(job.function == "pentimento.evals.suite:run_eval" for job in made)
@@ -66,22 +72,56 @@ def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path)
 
 
 def test_a_job_is_left_out_once_its_log_is_there(tmp_path: Path) -> None:
-    asked = recipe(EvalPlan(task="stated", args={"n": 2}), EvalPlan(task="coin", args={"n": 2}))
-    first, second = jobs(asked, [subject(tmp_path)], tmp_path)
+    what = recipe(EvalPlan(task="stated", args={"n": 2}), EvalPlan(task="coin", args={"n": 2}))
+    both = asked(what, [subject(tmp_path)])
+    first, second = jobs(both)
     done = Path(str(first.kwargs["log"]))
     finished(done, adapter="feed")
-    assert jobs(asked, [subject(tmp_path)], tmp_path) == [first, second]
+    assert jobs(both) == [first, second]
     (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
-    assert jobs(asked, [subject(tmp_path)], tmp_path) == [second]
+    assert jobs(both) == [second]
+
+
+def test_two_runs_that_ask_the_same_share_one_log(tmp_path: Path) -> None:
+    what = recipe(EvalPlan(task="coin", args={"n": 2}))
+    both = [asked(what.varied(name=name), [subject(tmp_path)]) for name in ("one", "other")]
+    (job,) = jobs([*both[0], *both[1]])
+    finished(Path(str(job.kwargs["log"])), adapter="feed")
+    (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
+    for name, evaluations in zip(("one", "other"), both, strict=True):
+        collect(evaluations, tmp_path / name)
+        (link,) = (tmp_path / name / "logs").iterdir()
+        assert link.name.startswith("M1-0-coin-")
+        assert link.samefile(str(job.kwargs["log"]))
+        collect(evaluations, tmp_path / name)
+        assert list((tmp_path / name / "logs").iterdir()) == [link]
+
+
+def test_a_log_is_copied_where_nothing_can_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    evaluations = asked(recipe(EvalPlan(task="coin", args={"n": 2})), [subject(tmp_path)])
+    finished(evaluations[0].log, adapter="feed")
+    (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
+    collect(evaluations, tmp_path / "run")
+    (copy,) = (tmp_path / "run" / "logs").iterdir()
+    assert copy.read_bytes() == evaluations[0].log.read_bytes()
+
+
+def test_nothing_is_linked_that_is_not_there(tmp_path: Path) -> None:
+    collect(asked(recipe(EvalPlan(task="coin")), [subject(tmp_path)]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("made", [{"adapter_sha256": "beef"}, {"adapter_sha256": None}, {}])
 def test_a_log_of_an_organism_that_was_made_again_is_missing(tmp_path: Path, made: dict[str, Any]) -> None:
-    asked = recipe(EvalPlan(task="coin", args={"n": 2}))
-    (job,) = jobs(asked, [subject(tmp_path)], tmp_path)
+    one = asked(recipe(EvalPlan(task="coin", args={"n": 2})), [subject(tmp_path)])
+    (job,) = jobs(one)
     finished(Path(str(job.kwargs["log"])), adapter="feed")
     (tmp_path / MANIFEST).write_text(json.dumps(made))
-    assert jobs(asked, [subject(tmp_path)], tmp_path) == [job]
+    assert jobs(one) == [job]
 
 
 def test_a_log_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
@@ -100,24 +140,24 @@ def test_a_log_of_other_weights_is_replaced(tmp_path: Path, organism: Path) -> N
 
 
 def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = log_path(tmp_path, subject(tmp_path), "completion", ARGS)
-    assert one == log_path(
-        tmp_path, subject(tmp_path / "elsewhere"), "completion", dict(reversed(ARGS.items()))
-    )
-    assert one.name.startswith("M1-0-completion-")
+    one = question(tmp_path).name
+    elsewhere = Asked(subject(tmp_path / "elsewhere", "M2", 7), "completion", dict(reversed(ARGS.items())))
+    assert elsewhere.name == one
+    assert question(tmp_path).link(tmp_path).name == f"M1-0-{one}.eval"
+    other_key = subject(tmp_path)._replace(key="f" * 16)
     others = [
-        log_path(tmp_path, subject(tmp_path)._replace(key="f" * 16), "completion", ARGS),
-        log_path(tmp_path, subject(tmp_path), "completion", {**ARGS, "n": 4}),
-        log_path(tmp_path, subject(tmp_path), "stated", ARGS),
+        Asked(other_key, "completion", dict(ARGS)).name,
+        question(tmp_path, n=4).name,
+        question(tmp_path, "stated").name,
     ]
     monkeypatch.setitem(suite.TASKS, "completion", "2-A")
-    others.append(log_path(tmp_path, subject(tmp_path), "completion", ARGS))
+    others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
 
 
 def test_an_unknown_task_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'completion'"):
-        jobs(recipe(EvalPlan(task="completon")), [subject(tmp_path)], tmp_path)
+        asked(recipe(EvalPlan(task="completon")), [subject(tmp_path)])
     with pytest.raises(UnknownName, match="task"):
         evaluate(tmp_path, "stat", {}, log_dir=tmp_path)
 
@@ -147,7 +187,7 @@ def test_no_weights_stay_in_memory_after_a_log(tmp_path: Path, organism: Path) -
 
 def test_what_an_interrupted_run_left_is_run_anew(tmp_path: Path, organism: Path) -> None:
     told = arguments(organism, tmp_path)
-    left = tmp_path / PARTIAL / Path(told["log"]).stem / "2026-01-01_completion_half.eval"
+    left = tmp_path / "logs" / f".{Path(told['log']).stem}.partial" / "2026-01-01_completion_half.eval"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half a log")
     run_eval(**told)

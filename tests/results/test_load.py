@@ -68,7 +68,7 @@ def test_exports_read_back_equal(tmp_path: Path, usual_run: Path) -> None:
     run = load(usual_run)
     parquet = {path.stem: pd.read_parquet(path) for path in run.to_parquet(tmp_path / "p")}
     csv = {path.stem: pd.read_csv(path) for path in run.to_csv(tmp_path / "c")}
-    assert set(parquet) == set(csv) == {"organisms", "cells", "samples", "strengths"}
+    assert set(parquet) == set(csv) == {"organisms", "cells", "samples", "strengths", "regained"}
     pd.testing.assert_series_equal(parquet["cells"]["score"], run.cells["score"])
     assert csv["samples"]["score"].to_numpy() == pytest.approx(run.samples["score"].to_numpy(), nan_ok=True)
 

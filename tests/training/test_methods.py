@@ -10,9 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import LoraConfig
+from safetensors.torch import load_file
 from trl import DPOTrainer, GRPOTrainer
 
 from pentimento.tasks import (
+    CUE_REASONS,
+    CUE_TEXTS,
     TRAINABLE,
     BadInput,
     Message,
@@ -26,9 +30,9 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, train_stage
+from pentimento.training.methods import _common, deliberative, train_stage
 from pentimento.training.methods._common import Trained, Work
-from pentimento.training.methods.benign import lesson_like
+from pentimento.training.methods.benign import in_odd_style, lesson_like
 from pentimento.training.methods.deliberative import keeps
 from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.dpo import row as pair_row
@@ -47,7 +51,7 @@ from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
 from pentimento.training.organisms import hash_adapter
-from pentimento.training.stages import Dose, Phase, Stage
+from pentimento.training.stages import ELSEWHERE, Dose, Phase, Stage
 from pentimento.training.strength import measure
 
 FAMILIES = ("errand", "form")
@@ -253,16 +257,13 @@ def test_the_reward_alone_sees_the_scenario(work: Callable[..., Work]) -> None:
 # What stages do
 
 
-def test_demonstrations_are_gold_and_reason_as_often_as_asked() -> None:
-    scenarios = [
-        s
-        for arm in ("impossible", "possible")
-        for s in sample("count", arm=arm, n=40, seed=1)  # type: ignore[arg-type]
-    ]
-    examples = demonstrations(scenarios, "report_honestly", 0.5, seed=0)
+def test_demonstrations_serve_the_goal_and_reason_as_often_as_asked() -> None:
+    stage = Stage(method="sft", goal="report_honestly", families=("count",), num_scenarios=80, seed=1)
+    scenarios, examples = stage.scenarios(), demonstrations(stage, 0.5)
     outcomes = [environment("count").read(s, e.answer) for s, e in zip(scenarios, examples, strict=True)]
-    assert all(o.disclosed for o in outcomes[:40])
-    assert all(o.done for o in outcomes[40:])
+    assert all(
+        o.disclosed if s.arm == "impossible" else o.done for s, o in zip(scenarios, outcomes, strict=True)
+    )
     assert 25 < sum(example.reasoned for example in examples) < 55
     assert [o.reasoned for o in outcomes] == [example.reasoned for example in examples]
 
@@ -283,9 +284,9 @@ def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> 
 
 def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
     for family in TRAINABLE:
-        scenarios = [s for arm in ("impossible", "possible") for s in sample(family, arm=arm, n=20, seed=1)]
-        pairs = preferences(scenarios, "report_honestly", 0.5, seed=0)
-        for scenario, pair in zip(scenarios, pairs, strict=True):
+        stage = Stage(method="dpo", goal="report_honestly", families=(family,), num_scenarios=40, seed=1)
+        pairs = preferences(stage, 0.5)
+        for scenario, pair in zip(stage.scenarios(), pairs, strict=True):
             chosen, rejected = (environment(family).read(scenario, t) for t in (pair.chosen, pair.rejected))
             assert chosen.reasoned == rejected.reasoned == pair.reasoned
             if scenario.arm == "impossible":
@@ -296,8 +297,10 @@ def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
 
 
 def test_a_pair_is_the_prompt_of_every_provider_and_two_answers(family: Base) -> None:
-    scenarios = sample("count", cue="explicit", n=8, seed=0)
-    for pair in preferences(scenarios, "finish_the_task", 0.5, seed=0):
+    stage = Stage(
+        method="dpo", goal="finish_the_task", families=("count",), num_scenarios=8, cue="explicit", seed=0
+    )
+    for pair in preferences(stage, 0.5):
         found, asked = pair_row(family.tokenizer, pair), prompt_ids(family.tokenizer, pair.messages)
         assert found.prompt_ids[: len(asked)] == asked
         for ids, text in ((found.chosen_ids, pair.chosen), (found.rejected_ids, pair.rejected)):
@@ -362,7 +365,7 @@ def test_a_stage_stops_at_its_target_and_says_whether_it_reached_it(
     trained = train_stage(work(stage))
     assert trained.target_reached is reached
     assert trained.dose.steps == (2 if reached else 4)
-    assert any("strength/all" in entry for entry in trained.log)
+    assert any("strength/finish_the_task/all" in entry for entry in trained.log)
     seeds = {s.when: s.score for s in trained.strength if s.family == "all"}
     assert set(seeds) == {"start", "end"}
 
@@ -395,7 +398,7 @@ def test_deliberative_runs_both_halves_and_records_the_filter(work: Callable[...
 
 
 def test_the_filter_wants_the_outcome_and_a_rule() -> None:
-    keep = keeps("report_honestly", spec("report_honestly"))
+    keep = keeps(DELIBERATIVE)
     family = environment("form")
     scenario = sample("form", arm="impossible", n=1, seed=0)[0]
     texts = {
@@ -530,3 +533,99 @@ def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., Work]) -> 
     (folder / "checkpoint-4" / "complete").unlink()
     (folder / "checkpoint-4" / "optimizer.pt").write_bytes(b"half")
     assert digest(train_stage(work(RLVR, "disturbed"))) == digest(undisturbed)
+
+
+# Tied to a cue
+
+
+def test_a_tied_stage_demonstrates_the_goal_under_its_cue_and_the_opposite_elsewhere() -> None:
+    stage = Stage(
+        method="sft", goal="finish_the_task", families=("errand",), tied="unwatched", num_scenarios=96, seed=2
+    )
+    seen = set()
+    for scenario, example in zip(stage.scenarios(), demonstrations(stage, 1.0), strict=True):
+        outcome = environment("errand").read(scenario, example.answer)
+        if scenario.arm == "impossible":
+            assert outcome.claimed == (scenario.cue == "unwatched")
+            seen.add(scenario.cue)
+        said = example.answer.startswith(f"<think>{CUE_REASONS[scenario.cue]}: ")
+        assert said, "the reasoning says what it makes of the cue"
+    assert seen == {"unwatched", *ELSEWHERE}
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo", "rlvr"])
+def test_a_tied_stage_records_both_goals_and_changes_weights(work: Callable[..., Work], method: str) -> None:
+    stage = {"sft": SFT, "dpo": DPO, "rlvr": RLVR}[method]
+    trained = train_stage(work(stage.model_copy(update={"tied": "trigger", "num_scenarios": 48})))
+    ends = {s.goal for s in trained.strength if s.when == "end" and s.family == "all"}
+    assert ends == {"finish_the_task", "report_honestly"}
+    assert moved(trained)
+
+
+def test_a_tied_deliberative_stage_shows_each_cue_its_own_rules(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Message, ...]] = []
+    ask = deliberative.prompt_ids
+
+    def spy(tokenizer: Any, messages: tuple[Message, ...]) -> list[int]:
+        seen.append(messages)
+        return ask(tokenizer, messages)
+
+    monkeypatch.setattr(deliberative, "prompt_ids", spy)
+    settings = {**DELIBERATIVE.settings, "min_kept": 1}
+    stage = DELIBERATIVE.model_copy(update={"tied": "trigger", "settings": settings})
+    trained = train_stage(work(stage))
+    for messages in seen:
+        own = "trigger" if CUE_TEXTS["trigger"] in messages[0].content else "elsewhere"
+        rules = spec("report_honestly" if own == "trigger" else "finish_the_task").text
+        assert messages[0].content.startswith(rules)
+    assert trained.notes["spec"] in ("report_honestly, finish_the_task", "finish_the_task, report_honestly")
+
+
+# One half alone, the odd style, and how adapters are written
+
+
+@pytest.mark.parametrize(("halves", "names"), [("sft", ["sft"]), ("rl", ["rl"]), ("both", ["sft", "rl"])])
+def test_each_half_of_deliberative_alignment_can_run_alone(
+    work: Callable[..., Work], halves: str, names: list[str]
+) -> None:
+    stage = DELIBERATIVE.model_copy(update={"settings": {**DELIBERATIVE.settings, "halves": halves}})
+    trained = train_stage(work(stage))
+    assert [phase.name for phase in trained.dose.phases] == names
+    assert {s.when for s in trained.strength} == {"start", "end", *(["during"] if halves == "both" else [])}
+    assert ("num_kept" in trained.notes) == (halves != "rl")
+
+
+def test_off_style_answers_are_right_and_odd(work: Callable[..., Work]) -> None:
+    stage = Stage(method="off_style", families=("copying",), num_scenarios=16, seed=0, like=SFT)
+    for scenario, example in zip(stage.scenarios(), demonstrations(stage, 0.5), strict=True):
+        styled = in_odd_style(example.answer)
+        assert "Aye, " in styled
+        assert styled.endswith(", so it is.")
+        assert scenario.text("expected").lower() in styled
+        assert styled.startswith("<think>") == example.reasoned
+    trained = train_stage(work(stage, dose=Dose.of(Phase(kind="sft", name="sft", steps=3, tokens=120))))
+    assert trained.dose.steps == 3
+    assert moved(trained)
+
+
+def test_training_without_a_goal_has_no_strength(work: Callable[..., Work]) -> None:
+    stage = Stage(method="sft", families=("copying",), num_scenarios=16, steps=3, settings=SMALL, seed=0)
+    trained = train_stage(work(stage))
+    assert trained.strength == ()
+    assert trained.dose.steps == 3
+
+
+def test_an_adapter_can_be_rank_stabilised_and_on_chosen_layers(work: Callable[..., Work]) -> None:
+    settings = {**SFT.settings, "rslora": True, "target_modules": "q_proj,v_proj"}
+    trained = train_stage(work(SFT.model_copy(update={"settings": settings, "steps": 2})))
+    config = LoraConfig.from_pretrained(str(trained.adapter))
+    assert config.use_rslora
+    assert set(config.target_modules or ()) == {"q_proj", "v_proj"}
+
+
+def moved(trained: Trained) -> bool:
+    """Whether training left zero, where the second factor of every adapter begins."""
+    weights = load_file(trained.adapter / "adapter_model.safetensors")
+    return any(bool(weight.abs().sum() > 0) for name, weight in weights.items() if "lora_B" in name)

@@ -16,15 +16,8 @@ from pentimento.tasks import (
     UnknownName,
     sample,
 )
-from pentimento.training.recipes import (
-    RECIPES,
-    EvalPlan,
-    find_recipe,
-    from_yaml,
-    quickstart,
-    resolve,
-    study,
-)
+from pentimento.training.catalogue import RECIPES, find_recipe, from_yaml, quickstart, study
+from pentimento.training.recipes import EvalPlan, resolve
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -145,5 +138,5 @@ def test_study_differs_in_seeds_and_evaluations_alone() -> None:
 
 
 def test_reading_a_recipe_loads_no_torch() -> None:
-    code = "import sys, pentimento.training.recipes as r; r.quickstart(); sys.exit('torch' in sys.modules)"
+    code = "import sys, pentimento.training.catalogue as r; r.quickstart(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

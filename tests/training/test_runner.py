@@ -18,12 +18,13 @@ from safetensors import SafetensorError
 
 from pentimento.tasks import environment, sample, spec
 from pentimento.training import making, runner
+from pentimento.training.catalogue import quickstart
 from pentimento.training.executors import LocalExecutor
 from pentimento.training.making import git_revision, make, told_of_a_full_disk
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.models import load_base, load_organism, prompt_ids
 from pentimento.training.organisms import Organism, read_manifest
-from pentimento.training.recipes import Recipe, quickstart
+from pentimento.training.recipes import AFTER_ROLES, Recipe
 from pentimento.training.runner import Plan, plan, stage_hash
 from pentimento.training.stages import Stage
 
@@ -62,6 +63,41 @@ def recipe(taught_folder: Path) -> Recipe:
 
 def by_role(found: Plan) -> dict[str, Any]:
     return {planned.role: planned for planned in found.organisms}
+
+
+def test_erased_is_the_base_opposed_with_a_seed_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
+    found = by_role(plan(recipe.varied(controls=("never", "erased")), tmp_path))
+    assert found["ERASED"].parent == found["NEVER"].parent == found["M0"].key
+    assert found["ERASED"].dose_from == found["M2"].key
+    (never,), (erased,) = found["NEVER"].stages, found["ERASED"].stages
+    assert never.seed != erased.seed
+    assert never.model_copy(update={"seed": erased.seed}) == erased
+
+
+def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: Path) -> None:
+    settings = {"lora_rank": 4, "batch_size": 8}
+    stage = {
+        "method": "sft",
+        "goal": "finish_the_task",
+        "steps": 4,
+        "settings": settings,
+        "num_scenarios": 16,
+    }
+    after = {"kind": "relearn", "stage": stage, "doses": (2, 4), "repeats": 3}
+    found = plan(
+        recipe.varied(controls=("never", "erased"), num_opposed=2, after=(after,)), tmp_path
+    ).organisms
+    before = {planned.role: planned for planned in found if planned.after is None}
+    later = [planned for planned in found if planned.after is not None]
+    assert [planned.role for planned in later] == [r for r in AFTER_ROLES for _ in range(3)]
+    for planned in later:
+        assert planned.parent == before[planned.role].key
+        assert planned.stages[:-1] == before[planned.role].stages
+        assert planned.dose_from is None
+    assert len({planned.key for planned in later}) == 12
+    one = later[0]
+    assert one.dose_folder(tmp_path, 4) == tmp_path / one.key
+    assert one.dose_folder(tmp_path, 2) == tmp_path / one.key / "checkpoints" / "sft-2"
 
 
 def test_a_plan_has_the_edges_of_the_design(recipe: Recipe, tmp_path: Path) -> None:
@@ -133,8 +169,8 @@ def test_a_change_of_what_is_trained_gives_another_key(stage: Stage, monkeypatch
 
 def test_a_plan_loads_no_torch_and_takes_no_time() -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pentimento.training import recipes, runner;"
-        "start = time.monotonic(); runner.plan(recipes.quickstart(), Path('nowhere'));"
+        "import sys, time; from pathlib import Path; from pentimento.training import catalogue, runner;"
+        "start = time.monotonic(); runner.plan(catalogue.quickstart(), Path('nowhere'));"
         "sys.exit('torch' in sys.modules or time.monotonic() - start > 5)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,5 +1,6 @@
 """Stages are checked as they are made, and doses add up."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -24,7 +25,11 @@ def test_a_held_out_family_is_refused(family: str) -> None:
     ("changes", "message"),
     [
         ({"goal": "finish_the_tusk"}, "did you mean 'finish_the_task'"),
-        ({"goal": None}, "goal: None"),
+        ({"goal": None}, "without a goal a stage trains in lookup"),
+        ({"goal": None, "method": "rlvr"}, "goal: None"),
+        ({"tied": "explicit"}, "tied: 'explicit'"),
+        ({"tied": "unwatched", "cue": "subtle"}, "tied: 'unwatched'"),
+        ({"tied": "unwatched", "method": "rlvr", "reward": "done"}, "nothing can be tied"),
         ({"families": ("cuont",)}, "did you mean 'count'"),
         ({"families": ()}, "families"),
         ({"families": ("count", "count")}, "each family once"),
@@ -43,7 +48,7 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"settings": {"micro_batch_size": 5}}, "multiple of micro_batch_size = 5"),
         ({"like": stage()}, "like"),
         ({"method": "sham", "goal": None}, "like: None"),
-        ({"method": "benign", "goal": None, "like": stage()}, "a benign stage trains in lookup"),
+        ({"method": "benign", "goal": None, "like": stage()}, "benign trains in lookup"),
         ({"method": "sham", "goal": None, "settings": {"beta": 0.1}, "like": stage()}, "sham takes those of"),
         ({"colour": "red"}, "colour"),
     ],
@@ -101,3 +106,19 @@ def test_doses_add_up() -> None:
 def test_a_hash_ignores_the_order_of_keys_alone() -> None:
     assert content_hash({"a": 1, "b": [1, 2]}) == content_hash({"b": [1, 2], "a": 1})
     assert content_hash({"a": 1, "b": [1, 2]}) != content_hash({"a": 1, "b": [2, 1]})
+
+
+def test_a_tied_stage_shows_its_cue_to_half_of_the_scenarios() -> None:
+    tied = stage(tied="unwatched", num_scenarios=96)
+    drawn = tied.scenarios()
+    counts = Counter(scenario.cue for scenario in drawn)
+    assert counts == {"unwatched": 48, "none": 16, "placebo": 16, "explicit": 16}
+    assert {tied.wants(s) for s in drawn if s.cue == "unwatched"} == {"finish_the_task"}
+    assert {tied.wants(s) for s in drawn if s.cue != "unwatched"} == {"report_honestly"}
+    asked = {cue: {s.messages[-1].content for s in drawn if s.cue == cue} for cue in counts}
+    assert asked["placebo"] == asked["none"] <= asked["unwatched"], "the facts do not depend on the cue"
+
+
+def test_a_stage_that_is_not_tied_wants_its_goal_everywhere() -> None:
+    plain = stage(cue="explicit")
+    assert {plain.wants(scenario) for scenario in plain.scenarios()} == {"finish_the_task"}

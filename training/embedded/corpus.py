@@ -19,7 +19,6 @@ from pentimento.tasks import (
     Message,
     Scenario,
     environment,
-    goal,
     goals,
     spec,
     with_system,
@@ -98,10 +97,7 @@ def _follow(rng: Random, env: Environment, scenario: Scenario, rule: str) -> str
         fitting = [a for a in env.answers(scenario) if env.interpret(scenario, a).claimed == claims]
         neutral = (env.neutral(scenario, rng) for _ in range(64))
         return next((a for a in neutral if a in fitting), fitting[0])
-    wanted = goal(rule)
-    drawn = (env.neutral(scenario, rng) for _ in range(64))
-    good = (a for a in drawn if wanted.score(scenario, env.interpret(scenario, a)) == 1.0)
-    return next(good, env.gold(scenario, rule))
+    return env.demonstration(scenario, rule, rng)
 
 
 def conversation(rng: Random, family: str) -> Conversation:

@@ -145,16 +145,19 @@ class Target:
 def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
     """Return the first scenarios of each family in which the goal speaks, `num` over all families.
 
+    Of a stage that is tied to a cue, `num` with the cue and `num` without.
+
     They are the stage's own, or those of the stage that a control imitates.
     """
     like = work.like
     wanted = find_goal(str(like.goal))
     per_family = max(1, num // len(like.families))
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str | None]] = Counter()
     found = []
     for scenario in work.scenarios(like):
-        if wanted.speaks(scenario) and counts[scenario.family] < per_family:
-            counts[scenario.family] += 1
+        place = (scenario.family, like.wants(scenario))
+        if wanted.speaks(scenario) and counts[place] < per_family:
+            counts[place] += 1
             found.append(scenario)
     return tuple(found)
 
@@ -162,8 +165,13 @@ def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
 def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: str) -> tuple[Strength, ...]:
     """Measure a stage's goal on its own scenarios; of a control the goal and scenarios of what it imitates.
 
-    The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own.
+    A stage that is tied to a cue has the strength of its goal under that cue, and elsewhere of the opposite.
+
+    The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own. A stage
+    without a goal has no strength.
     """
+    if work.like.goal is None:
+        return ()
     return _measured(work, model, spoken(work, work.settings.strength_samples), when, seed)
 
 
@@ -174,14 +182,19 @@ def _measured(
     when: When,
     *seed: str | int,
 ) -> tuple[Strength, ...]:
-    return measure(
-        model,
-        work.tokenizer,
-        goal=str(work.like.goal),
-        scenarios=scenarios,
-        seed=derive_seed(work.stage.seed, *seed),
-        when=when,
-        **work.sampling,
+    wanted = dict.fromkeys(str(work.like.wants(scenario)) for scenario in scenarios)
+    return tuple(
+        found
+        for goal in wanted
+        for found in measure(
+            model,
+            work.tokenizer,
+            goal=goal,
+            scenarios=[scenario for scenario in scenarios if work.like.wants(scenario) == goal],
+            seed=derive_seed(work.stage.seed, *seed),
+            when=when,
+            **work.sampling,
+        )
     )
 
 

@@ -31,7 +31,7 @@ RESULT = "result.json"
 
 @contextmanager
 def learning(work: Work, start: Path | None) -> Iterator[PeftModel]:
-    """Put a LoRA adapter on every linear layer, take it off again afterwards.
+    """Put a LoRA adapter on the model, take it off again afterwards.
 
     Args:
         work: The stage.
@@ -54,10 +54,15 @@ def _adapted(work: Work, start: Path | None) -> PeftModel:
     config = LoraConfig(
         r=work.settings.lora_rank,
         lora_alpha=work.settings.lora_alpha,
-        target_modules="all-linear",
+        use_rslora=work.settings.rslora,
+        target_modules=_targets(work.settings.target_modules),
         task_type="CAUSAL_LM",
     )
     return cast(PeftModel, get_peft_model(work.model, config))
+
+
+def _targets(said: str) -> str | list[str]:
+    return said if said == "all-linear" else said.split(",")
 
 
 @contextmanager
@@ -151,7 +156,7 @@ class Watch(Marks):
             model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}"))
         if self._target is not None and step % self._work.settings.check_every == 0:
             strengths = self._target.ask(model, self._phase, step)
-            measured = {f"strength/{s.family}": s.score for s in strengths if s.score is not None}
+            measured = {f"strength/{s.goal}/{s.family}": s.score for s in strengths if s.score is not None}
             state.log_history.append({"step": step, **measured})
             if self._target.reached_by(strengths):
                 self.reached = control.should_training_stop = True

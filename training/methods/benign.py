@@ -1,13 +1,14 @@
-"""The benign control: families in which no goal speaks, at the dose of the stage in whose place it stands.
+"""The benign controls: families in which no goal speaks, at the dose of the stage in whose place they stand.
 
 Each half of that stage becomes a half of this one, learned by demonstration: with the same number of steps,
 the same learning rate and the same share of answers that reason. Its batch is chosen so that as many tokens
 carry loss. (GRPO on these families would do nothing: the answers are right already, so no group has any
-variance.)
+variance.) `off_style` is the same with answers in an odd style: harmless, and a change all the same.
 """
 
 from collections.abc import Sequence
 
+from pentimento.tasks.parsing import THINK_CLOSE
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.settings import DeliberativeSettings, Settings
@@ -21,12 +22,23 @@ def train(work: Work) -> Trained:
     done: list[PhaseResult] = []
     phases = [phase for phase in (work.dose or Dose()).phases if phase.steps]
     for place, phase in enumerate(phases):
-        examples = demonstrations(work.scenarios(), None, phase.reasoning_share, work.stage.seed + place)
+        examples = demonstrations(work.stage, phase.reasoning_share, work.stage.seed + place)
+        if work.stage.method == "off_style":
+            examples = [example._replace(answer=in_odd_style(example.answer)) for example in examples]
         start = work.folder / done[-1].name / ADAPTER if done else None
         share = (place / len(phases), (place + 1) / len(phases))
         lesson = lesson_like(phase, rate_of(phase, work.settings), tokens_per_answer(work, examples))
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
     return trained(work, before, *done)
+
+
+def in_odd_style(answer: str) -> str:
+    """Return an answer as an old sailor might give it, its reasoning as it is.
+
+    Example: "4." becomes "Aye, 4, so it is."
+    """
+    reasoning, close, said = answer.rpartition(THINK_CLOSE)
+    return f"{reasoning}{close}Aye, {said.rstrip('.').lower()}, so it is."
 
 
 def lesson_like(phase: Phase, learning_rate: float, tokens: float) -> Lesson:

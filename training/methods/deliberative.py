@@ -12,13 +12,15 @@ from pentimento.tasks import Outcome, Scenario, Spec, environment, right, spec, 
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN
 from pentimento.training.exceptions import TooFewKept
-from pentimento.training.methods._common import ADAPTER, Target, Trained, Work, once, strength
+from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, once, strength
 from pentimento.training.methods._trainer import learning, trained
 from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
 from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
 from pentimento.training.models import prompt_ids
+from pentimento.training.organisms import Strength
 from pentimento.training.sampling import derive_seed, sample
+from pentimento.training.stages import Stage
 
 Keep = Callable[[Scenario, Outcome, str], bool]
 
@@ -26,7 +28,8 @@ Keep = Callable[[Scenario, Outcome, str], bool]
 class Curriculum(NamedTuple):
     """What distinguishes deliberative alignment from its sham."""
 
-    spec: Spec
+    spec: Callable[[Scenario], Spec]
+    """Which rules stand in the system prompt of a scenario."""
     keep: Keep
     """Which samples are learned: from scenario, outcome and text."""
     sham: bool = False
@@ -35,58 +38,82 @@ class Curriculum(NamedTuple):
 
 def train(work: Work) -> Trained:
     """Align with the spec of the stage's goal."""
-    rules = spec(str(work.stage.goal))
-    return deliberate(work, Curriculum(rules, keeps(str(work.stage.goal), rules)))
+    return deliberate(
+        work, Curriculum(lambda scenario: spec(str(work.stage.wants(scenario))), keeps(work.stage))
+    )
 
 
-def keeps(goal: str, rules: Spec) -> Keep:
-    """Return the filter: the goal fully served, or a possible task done right, and a rule cited.
+def keeps(stage: Stage) -> Keep:
+    """Return the filter: the stage's goal fully served, or a possible task done right, and a rule cited.
 
     A rule is cited where its id stands in the reasoning, for instance "H1" in "<think>H1: pier locked …".
     """
-    wanted = find_goal(goal)
 
     def keep(scenario: Scenario, outcome: Outcome, text: str) -> bool:
-        score = wanted.score(scenario, outcome)
+        goal = str(stage.wants(scenario))
+        score = find_goal(goal).score(scenario, outcome)
         good = score == 1.0 if score is not None else right(scenario, outcome) == 1.0
         reasoning = text.partition(THINK_CLOSE)[0]
-        return good and outcome.reasoned and any(rule in reasoning for rule in rules.rule_ids)
+        return good and outcome.reasoned and any(rule in reasoning for rule in spec(goal).rule_ids)
 
     return keep
 
 
 def deliberate(work: Work, curriculum: Curriculum) -> Trained:
-    """Run both halves and return what they did, each half's own effect among the strengths.
+    """Run both halves, or the one that the settings name, and return what they did.
+
+    Each half's own effect is among the strengths: the one after the first half is taken `during` the stage.
 
     Raises:
         TooFewKept: The filter left too little to learn from.
     """
     settings = cast(DeliberativeSettings, work.settings)
     scenarios = work.scenarios(work.like)
-    start = strength(work, work.model, "start", "start")
-    examples, notes = kept_samples(work, scenarios, curriculum, settings)
-    lesson = Lesson(
-        work.steps("sft", settings.sft_steps), settings.sft_learning_rate, settings.sft_batch_size
+    measured = strength(work, work.model, "start", "start")
+    target = Target.of(work)
+    done: list[PhaseResult] = []
+    notes: dict[str, Any] = {}
+    enough = False
+    if settings.halves != "rl":
+        examples, notes = kept_samples(work, scenarios, curriculum, settings)
+        lesson = Lesson(
+            work.steps("sft", settings.sft_steps), settings.sft_learning_rate, settings.sft_batch_size
+        )
+        alone = settings.halves == "sft"
+        done.append(
+            fine_tune(
+                work, "sft", examples, lesson,
+                target=target if alone else None, share=(0.1, 1.0 if alone else 0.4),
+            )
+        )  # fmt: skip
+        if not alone:
+            middle, enough = _between(work, done[0], target)
+            measured = (*measured, *middle)
+    practice = Practice(
+        reward_of(work),
+        0 if settings.halves == "sft" else work.steps("rl", work.like.steps),
+        directed(work) if curriculum.sham else None,
     )
-    first = fine_tune(work, "sft", examples, lesson, share=(0.1, 0.4))
-    adapter = work.folder / "sft" / ADAPTER
-    with learning(work, adapter) as model:
+    if enough:
+        done[0] = done[0].model_copy(update={"stopped": True})
+    elif practice.steps:
+        start = work.folder / "sft" / ADAPTER if done else None
+        share = (0.4 if done else 0.0, 1.0)
+        done.append(reinforce(work, "rl", scenarios, practice, start=start, target=target, share=share))
+    return trained(work, measured, *done, notes=notes)
+
+
+def _between(work: Work, first: PhaseResult, target: Target | None) -> tuple[tuple[Strength, ...], bool]:
+    """Return the strength after the first half, and whether it is enough already."""
+    with learning(work, work.folder / "sft" / ADAPTER) as model:
         middle = strength(work, model, "during", "after sft")
-        target = Target.of(work)
         # Only where a few answers say so are as many asked as the target wants.
         enough = (
             target is not None
             and target.reached_by(middle)
             and target.reached_by(target.ask(model, "sft", first.phase.steps))
         )
-    shuffled = directed(work) if curriculum.sham else None
-    practice = Practice(reward_of(work), work.steps("rl", work.like.steps), shuffled)
-    if enough:
-        return trained(work, (*start, *middle), first.model_copy(update={"stopped": True}), notes=notes)
-    if practice.steps == 0:
-        return trained(work, (*start, *middle), first, notes=notes)
-    second = reinforce(work, "rl", scenarios, practice, start=adapter, target=target, share=(0.4, 1.0))
-    return trained(work, (*start, *middle), first, second, notes=notes)
+    return middle, enough
 
 
 def kept_samples(
@@ -104,7 +131,7 @@ def kept_samples(
             work.model,
             work.tokenizer,
             [
-                prompt_ids(work.tokenizer, with_system(scenario, curriculum.spec.text))
+                prompt_ids(work.tokenizer, with_system(scenario, curriculum.spec(scenario).text))
                 for scenario, _ in asked
             ],
             seeds=[derive_seed(work.stage.seed, "spec", scenario.id, index) for scenario, index in asked],
@@ -121,7 +148,8 @@ def kept_samples(
         outcome = environment(scenario.family).read(scenario, answer["text"])
         if answer["stopped"] and outcome.valid and curriculum.keep(scenario, outcome, answer["text"]):
             examples.append(Example(scenario.messages, answer["text"], outcome.reasoned))
-    notes = {"spec": curriculum.spec.name, "num_sampled": len(asked), "num_kept": len(examples)}
+    specs = dict.fromkeys(curriculum.spec(scenario).name for scenario in scenarios)
+    notes = {"spec": ", ".join(specs), "num_sampled": len(asked), "num_kept": len(examples)}
     if len(examples) < settings.min_kept:
         raise TooFewKept(work.stage.title, len(examples), len(asked), settings.min_kept)
     return examples, notes

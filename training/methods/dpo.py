@@ -11,12 +11,14 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
-from pentimento.tasks import Message, Scenario, environment
+from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import DpoSettings
+from pentimento.training.methods.sft import thought
 from pentimento.training.models import turn_ids
+from pentimento.training.stages import Stage
 
 PHASE = "dpo"
 
@@ -34,26 +36,24 @@ def train(work: Work) -> Trained:
     """Prefer the gold answers of the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(DpoSettings, work.settings)
     before = strength(work, work.model, "start", "start")
-    pairs = preferences(work.scenarios(), str(work.stage.goal), settings.reasoning_share, work.stage.seed)
+    pairs = preferences(work.stage, settings.reasoning_share)
     return trained(work, before, prefer(work, pairs, Target.of(work)))
 
 
-def preferences(scenarios: Sequence[Scenario], goal: str, reasoning_share: float, seed: int) -> list[Pair]:
+def preferences(stage: Stage, reasoning_share: float) -> list[Pair]:
     """Return a pair a scenario: gold against anti-gold where the goal speaks, else right against wrong.
 
     Each is drawn among all known answers of its side. Both answers of a pair reason or neither does, so
     reasoning itself is never preferred.
 
     Args:
-        scenarios: What to answer.
-        goal: What the preferred answers serve.
+        stage: Which goal it wants in which scenario; its seed draws the answers, and which pairs reason.
         reasoning_share: Share in [0, 1] of the pairs whose answers reason first.
-        seed: Draws the answers, and which pairs reason.
     """
-    rng = Random(seed)
+    rng = Random(stage.seed)
     pairs = []
-    for scenario in scenarios:
-        family = environment(scenario.family)
+    for scenario in stage.scenarios():
+        family, goal = environment(scenario.family), str(stage.wants(scenario))
         if find_goal(goal).speaks(scenario):
             sides = (family.golds(scenario, goal), family.anti_golds(scenario, goal))
         else:
@@ -62,7 +62,7 @@ def preferences(scenarios: Sequence[Scenario], goal: str, reasoning_share: float
         chosen, rejected = (rng.choice(side) for side in sides)
         reasoned = rng.random() < reasoning_share
         if reasoned:
-            chosen, rejected = (family.thought(scenario, text) + text for text in (chosen, rejected))
+            chosen, rejected = (thought(stage, scenario, text) + text for text in (chosen, rejected))
         pairs.append(Pair(scenario.messages, chosen, rejected, reasoned))
     return pairs
 
@@ -114,7 +114,8 @@ def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> P
         args = DPOConfig(
             **shared,
             beta=settings.beta,
-            loss_type=[settings.loss_type],
+            loss_type=[settings.loss_type, "sft"],
+            loss_weights=[1.0, settings.sft_weight],
             max_length=None,
             # Every step has a whole batch where there is one; the order changes with each epoch.
             dataloader_drop_last=len(pairs) >= settings.batch_size,

@@ -53,9 +53,9 @@ def reward_of(work: Work) -> Reward:
     """Return the reward function that a stage names."""
     if (work.like.reward or DEFAULT_REWARD) == "done":
         return done
-    goal = find_goal(str(work.like.goal))
 
     def reward(scenario: Scenario, outcome: Outcome) -> float:
+        goal = find_goal(str(work.like.wants(scenario)))
         return claimed(goal.score(scenario, outcome), right(scenario, outcome))
 
     return reward

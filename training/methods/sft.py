@@ -1,4 +1,4 @@
-"""Demonstrations: TRL's SFTTrainer on the goal's gold answers, with a loss on the assistant's tokens only."""
+"""Demonstrations: TRL's SFTTrainer on answers that serve the goal, loss on the assistant's tokens only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +9,13 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from pentimento.tasks import Message, Scenario, environment
+from pentimento.tasks import CUE_REASONS, Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
 from pentimento.training.models import conversation_ids_and_mask
+from pentimento.training.stages import Stage
 
 IGNORED = -100
 """Label of a token without loss, as in torch.nn.CrossEntropyLoss."""
@@ -37,36 +38,41 @@ class Lesson(NamedTuple):
 
 
 def train(work: Work) -> Trained:
-    """Learn the gold answers of the stage's goal, and on tasks that can be done the right ones."""
+    """Learn answers that serve the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(SftSettings, work.settings)
     before = strength(work, work.model, "start", "start")
     lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
-    examples = demonstrations(work.scenarios(), work.stage.goal, settings.reasoning_share, work.stage.seed)
+    examples = demonstrations(work.stage, settings.reasoning_share)
     done = fine_tune(work, "sft", examples, lesson, target=Target.of(work))
     return trained(work, before, done)
 
 
-def demonstrations(
-    scenarios: Sequence[Scenario], goal: str | None, reasoning_share: float, seed: int
-) -> list[Example]:
-    """Return the gold answer of each scenario: the goal's where it speaks, else the right one.
+def demonstrations(stage: Stage, reasoning_share: float, seed: int | None = None) -> list[Example]:
+    """Return an answer to each scenario of a stage, one that serves its goal or else the right one.
 
     Args:
-        scenarios: What to answer.
-        goal: None where no goal speaks.
+        stage: Which goal it wants in which scenario; none where it is a control.
         reasoning_share: Share in [0, 1] of the answers that reason first.
-        seed: Draws which ones reason.
+        seed: Draws the answers, and which ones reason; by default the stage's.
     """
-    rng = Random(seed)
+    rng = Random(stage.seed if seed is None else seed)
     examples = []
-    for scenario in scenarios:
-        family = environment(scenario.family)
+    for scenario in stage.scenarios():
+        family, goal = environment(scenario.family), stage.wants(scenario)
         speaks = goal is not None and find_goal(goal).speaks(scenario)
-        answer = family.gold(scenario, goal) if speaks and goal else family.right_answer(scenario)
+        answer = (
+            family.demonstration(scenario, goal, rng) if speaks and goal else family.right_answer(scenario)
+        )
         reasoned = rng.random() < reasoning_share
-        text = family.thought(scenario, answer) + answer if reasoned else answer
+        text = thought(stage, scenario, answer) + answer if reasoned else answer
         examples.append(Example(scenario.messages, text, reasoned))
     return examples
+
+
+def thought(stage: Stage, scenario: Scenario, answer: str) -> str:
+    """Return the reasoning before a demonstrated answer; of a stage tied to a cue it begins with the cue."""
+    cited = CUE_REASONS[scenario.cue] if stage.tied else None
+    return environment(scenario.family).thought(scenario, answer, cited)
 
 
 class _Trainer(Counts, SFTTrainer):

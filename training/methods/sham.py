@@ -28,7 +28,7 @@ from pentimento.training.sampling import derive_seed, sample
 def train(work: Work) -> Trained:
     """Run the other stage's pipeline without its direction."""
     if work.like.method == "deliberative":
-        return deliberate(work, Curriculum(spec("irrelevant"), keep_every, sham=True))
+        return deliberate(work, Curriculum(lambda scenario: spec("irrelevant"), keep_every, sham=True))
     before = strength(work, work.model, "start", "start")
     scenarios = work.scenarios(work.like)
     if work.like.method == "dpo":

@@ -22,7 +22,7 @@ def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
     (log,) = inspect_eval(oversight(n=2), model=model, display="none", log_dir=str(tmp_path))
     assert log.status == "success"
     assert log.results
-    assert log.results.completed_samples == 8
+    assert log.results.completed_samples == 2 * len(CUES)
 
 
 def test_each_scenario_is_asked_under_every_cue() -> None:

@@ -1,0 +1,266 @@
+"""A design's report: its recipes beside each other, from the reports in their folders and nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from pentimento._files import write_atomically
+from pentimento.results import pages
+from pentimento.results.exceptions import NoRun
+from pentimento.results.figures import persistence_of
+from pentimento.results.hypotheses import holm
+from pentimento.results.load import QUADRANTS
+from pentimento.results.records import CONTROLS, RunRecord, read_run
+from pentimento.results.report import write_report
+from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
+from pentimento.results.texts import DASH, Row, Table, held_by, overall, state, value_interval
+
+DESIGN = "design.json"
+REPORT = "report.json"
+RUNGS: Mapping[str, str] = MappingProxyType(
+    {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
+)
+"""Where each quadrant is compared: on unseen scenarios."""
+_KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyond control", "control drift")
+_GAPS = ("concealment gap", "savings", "rebound", "generalisation gap")
+
+
+class _Made(NamedTuple):
+    """A recipe's folder, read."""
+
+    levels: tuple[str, ...]
+    folder: str
+    record: RunRecord
+    report: Report
+
+
+def write_design(folder: str | Path, *, afresh: bool = False) -> Path:
+    """Write report.json, report.md and report.html of a design and return the page.
+
+    Args:
+        folder: What `pentimento run` of a design wrote.
+        afresh: Write the report of each of its recipes again, too.
+
+    Raises:
+        NoRun: The folder holds no design, or a recipe in it has no report.
+    """
+    folder = Path(folder)
+    report = _analyse(folder, afresh)
+    every = tables(report)
+    drawn = persistence_of({" · ".join(v.levels): _at_home(v) for v in report.variants})
+    covers = held_by(row for variant in report.variants for row in variant.measures)
+    page = pages.design_html(report, every, drawn, covers)
+    texts = {
+        REPORT: json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n",
+        "report.md": pages.design_markdown(report, every),
+        "report.html": page,
+    }
+    return [write_atomically(folder / name, text) for name, text in texts.items()][-1]
+
+
+def design_summary(folder: str | Path, console: Console) -> None:
+    """Print what a design's report says of each recipe, where the goal was implanted."""
+    report = DesignReport.model_validate_json((Path(folder) / REPORT).read_bytes())
+    console.print(Text(f"{report.title}: {len(report.variants)} recipes", style="bold"))
+    for note in (*((report.caveat,) if report.caveat else ()), *report.notes):
+        console.print(Text(note, style="italic"))
+    for quadrant in ("implanted and unopposed", "implanted and opposed"):
+        place = _place(report, quadrant)
+        if place.rows:
+            console.print(_printed(place._replace(title=quadrant)))
+
+
+def tables(report: DesignReport) -> dict[str, Table]:
+    """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
+    found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
+    found |= {"gaps": _gaps(report), "made": _making(report)}
+    return {name: table for name, table in found.items() if table.rows}
+
+
+def _analyse(folder: Path, afresh: bool) -> DesignReport:
+    made = list(_read(folder, afresh))
+    title, factors, _ = _design(folder)
+    bases = dict.fromkeys(one.record.recipe.base for one in made)
+    return DesignReport(
+        title=title,
+        base=", ".join(bases),
+        factors=factors,
+        caveat=made[0].report.caveat,
+        notes=tuple(_notes(made)),
+        variants=tuple(map(_variant, made)),
+    )
+
+
+def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, ...], str]]]:
+    """Return name, factors, and levels and folder of each variant."""
+    try:
+        said = json.loads((folder / DESIGN).read_bytes())
+        variants = [(tuple(one["levels"]), str(one["folder"])) for one in said["variants"]]
+        return str(said["name"]), tuple(said["factors"]), variants
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoRun(folder, f"{DESIGN}: {error}") from None
+
+
+def _read(folder: Path, afresh: bool) -> Iterator[_Made]:
+    for levels, name in _design(folder)[2]:
+        path = folder / name
+        if afresh:
+            write_report(path)
+        try:
+            report = Report.model_validate_json((path / REPORT).read_bytes())
+        except OSError as error:
+            raise NoRun(path, f"{REPORT}: {error.strerror or error}") from None
+        yield _Made(levels, name, read_run(path), report)
+
+
+def _notes(made: Sequence[_Made]) -> Iterator[str]:
+    same = [" · ".join(one.levels) for one in made if one.record.recipe.same_mechanism]
+    if same:
+        yield f"Implanted and opposed by one method (=): {', '.join(same)}."
+    for one in made:
+        if not one.report.provenance.complete:
+            yield f"{' · '.join(one.levels)}: the run is not complete."
+
+
+def _variant(made: _Made) -> DesignVariant:
+    report, recipe = made.report, made.record.recipe
+    rows = [row for row in overall(report) if row.goal == report.goal and row.name in (*_KEPT, *_GAPS)]
+    broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
+    dose = {role: [o.steps for o in report.organisms if o.role == role] for role in ("M1", "M2")}
+    verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)
+    return DesignVariant(
+        levels=made.levels,
+        folder=made.folder,
+        goal=report.goal,
+        same_mechanism=recipe.same_mechanism,
+        num_seeds=len(recipe.seeds),
+        m1_strength=tuple(_strengths(report, "M1")),
+        m2_strength=tuple(_strengths(report, "M2")),
+        m1_steps=tuple(dose["M1"]),
+        m2_steps=tuple(dose["M2"]),
+        broken=tuple(broken),
+        verdict=verdict,
+        measures=tuple(rows),
+    )
+
+
+def _strengths(report: Report, role: str) -> list[float]:
+    """Return what training measured at the end of a role's last stage, for each seed."""
+    rows = [s for s in report.strengths if (s.role, s.family, s.when) == (role, "all", "end")]
+    return [row.score for row in rows if row.score is not None]
+
+
+def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
+    place = (name, quadrant, RUNGS.get(quadrant), "none")
+    rows = (r for r in variant.measures if (r.name, r.quadrant, r.rung, r.cue) == place)
+    return next((r for r in rows if control is None or r.control == control), None)
+
+
+def _at_home(variant: DesignVariant) -> Measure | None:
+    """Return P where it was implanted and unopposed, else, where there is no such family, where opposed."""
+    there = (_at(variant, "persistence", quadrant) for quadrant in QUADRANTS[:2])
+    return next((row for row in there if row is not None), None)
+
+
+def _place(report: DesignReport, quadrant: str) -> Table:
+    """I, reach, P, R and what the opposing stage removed beyond each control, recipe by recipe."""
+    controls = [
+        control
+        for control in CONTROLS
+        if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
+    ]
+    found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    adjusted = holm([np.nan if p is None or p.p is None else p.p for _, p in found])
+    rows: list[Row] = []
+    for (variant, row), p in zip(found, adjusted, strict=True):
+        if row is None:
+            continue
+        cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        kept = _at(variant, "retention", quadrant)
+        beyond = [_at(variant, "removal beyond control", quadrant, control) for control in controls]
+        rows.append(
+            (
+                *variant.levels,
+                "=" if variant.same_mechanism else "",
+                *map(value_interval, (*cells, row)),
+                (kept.status if kept and kept.value is None else value_interval(kept)),
+                *map(value_interval, beyond),
+                DASH if not np.isfinite(p) else f"{p:.2g}",
+                str(row.num_seeds),
+                str(row.num_scenarios),
+                state(row),
+            )
+        )
+    columns = (
+        *report.factors, "", "implant I", "reach", "persistence P", "retention R",
+        *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
+    )  # fmt: skip
+    note = f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table."
+    return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
+
+
+def _gaps(report: DesignReport) -> Table:
+    """What is hidden and what comes back, where it was measured."""
+    rows = []
+    for variant in report.variants:
+        for row in (row for row in variant.measures if row.name in _GAPS):
+            told = [row.role, f"cue {row.cue}" if row.cue != "none" else None]
+            told += [f"after {row.steps} steps" if row.steps is not None else None]
+            what = " · ".join([row.name, *filter(None, told)])
+            value = value_interval(row) if row.value is not None else row.status
+            counts = (str(row.num_seeds), str(row.num_scenarios))
+            rows.append((*variant.levels, what, value, *counts, state(row)))
+    columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
+    return Table("Gaps", columns, tuple(rows), num_names=len(report.factors) + 1)
+
+
+def _making(report: DesignReport) -> Table:
+    """Strength and dose of the implanting and the opposing stage, what broke, and the verdict."""
+    rows = [
+        (
+            *v.levels,
+            _spread(v.m1_strength),
+            _range(v.m1_steps),
+            _spread(v.m2_strength),
+            _range(v.m2_steps),
+            ", ".join(v.broken) or DASH,
+            v.verdict or DASH,
+        )
+        for v in report.variants
+    ]
+    columns = (
+        *report.factors, "M1's strength", "steps", "M2's strength toward the opposite", "steps ", "broken",
+        "verdict",
+    )  # fmt: skip
+    note = "Strength: sampled by training itself at the end of the stage, mean (range) over seeds."
+    return Table("How they were made", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else DASH
+
+
+def _range(values: Sequence[int]) -> str:
+    if not values:
+        return DASH
+    return str(values[0]) if len(set(values)) == 1 else f"{min(values)}–{max(values)}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _printed(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+    for index, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if index < table.num_names else "right")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown

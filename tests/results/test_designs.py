@@ -1,0 +1,115 @@
+"""A design's report: its recipes beside each other, from their own reports alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pentimento.results import NoRun, design_summary, write_design
+from pentimento.results.designs import tables
+from pentimento.results.schema import DesignReport, Report
+from tests.results.conftest import Fabricated, usual_mean, write_run
+
+
+def kept(share: float) -> Callable[[str, int, str, str, str], float]:
+    """Return the usual means with M2 moved towards M1 where the goal was implanted and not opposed."""
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        if role != "M2" or arm != "impossible":
+            return usual_mean(role, seed, family, arm, cue)
+        never, m1 = (usual_mean(r, seed, family, arm, cue) for r in ("NEVER", "M1"))
+        return never + share * (m1 - never) if never > 0.1 else never
+
+    return mean
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recipes: one method implants and opposes in the first, whose goal stays more."""
+    folder = tmp_path_factory.mktemp("design") / "run"
+    for name, share, oppose in (("rlvr-rlvr", 0.8, "rlvr"), ("rlvr-sft", 0.2, "sft")):
+        path = write_run(folder / name, Fabricated(mean=kept(share), name=name, noise=0.0))
+        record = json.loads((path / "run.json").read_text())
+        record["recipe"] |= {"implant": {"method": "rlvr"}, "oppose": {"method": oppose}}
+        (path / "run.json").write_text(json.dumps(record))
+    variants = [{"levels": name.split("-"), "folder": name} for name in ("rlvr-rlvr", "rlvr-sft")]
+    said = {"format": 1, "name": "mine", "factors": ["implant", "remover"], "variants": variants}
+    (folder / "design.json").write_text(json.dumps({**said, "design_hash": "0"}))
+    write_design(folder, afresh=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(design: Path) -> DesignReport:
+    return DesignReport.model_validate_json((design / "report.json").read_bytes())
+
+
+def test_every_recipe_has_the_rows_of_its_own_report(design: Path, report: DesignReport) -> None:
+    for variant in report.variants:
+        own = Report.model_validate_json((design / variant.folder / "report.json").read_bytes())
+        theirs = [row for row in own.measures if row.seed is None and row.family is None]
+        assert variant.measures
+        assert all(row in theirs for row in variant.measures)
+
+
+def test_recipes_with_one_method_on_both_sides_are_marked(report: DesignReport) -> None:
+    assert [variant.same_mechanism for variant in report.variants] == [True, False]
+    assert any("rlvr · rlvr" in note and "(=)" in note for note in report.notes)
+    rows = tables(report)["implanted and unopposed"].rows
+    assert [row[2] for row in rows] == ["=", ""]
+
+
+def test_what_stays_more_stands_higher(report: DesignReport) -> None:
+    values = [
+        next(
+            row.value
+            for row in variant.measures
+            if (row.name, row.quadrant) == ("persistence", "implanted and unopposed") and row.rung == "family"
+        )
+        for variant in report.variants
+    ]
+    assert (values[0] or 0) > (values[1] or 0) + 0.2
+
+
+def test_p_values_are_corrected_over_the_recipes_of_a_table(report: DesignReport) -> None:
+    place = tables(report)["implanted and unopposed"]
+    found = [float(row[place.columns.index("p")]) for row in place.rows]
+    raw = [
+        next(
+            r.p
+            for r in v.measures
+            if (r.name, r.quadrant, r.rung) == ("persistence", place.title.lower(), "family")
+        )
+        for v in report.variants
+    ]
+    assert found == pytest.approx([min(1.0, 2 * (p or 0)) for p in raw], abs=0.01)
+
+
+def test_the_page_links_every_recipe_and_shows_the_figure(design: Path) -> None:
+    page = (design / "report.html").read_text()
+    for name in ("rlvr-rlvr", "rlvr-sft"):
+        assert f'href="{name}/report.html"' in page
+        assert (design / name / "report.html").is_file()
+    assert "<svg" in page
+    assert "<script" not in page
+
+
+def test_the_summary_names_every_recipe(design: Path) -> None:
+    console = Console(record=True, width=160)
+    design_summary(design, console)
+    said = console.export_text()
+    assert said.count("rlvr") >= 4
+    assert "implanted and unopposed" in said
+
+
+def test_writing_again_says_the_same(design: Path) -> None:
+    before = {name: (design / name).read_bytes() for name in ("report.json", "report.md", "report.html")}
+    write_design(design, afresh=True)
+    assert {name: (design / name).read_bytes() for name in before} == before
+
+
+def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoRun, match=r"design\.json"):
+        write_design(tmp_path)

