@@ -19,6 +19,9 @@ _SHOWN = {
     "retention": "R  retention",
     "removal beyond control": "removal beyond",
     "generalisation gap": "generalisation gap",
+    "concealment gap": "concealment",
+    "savings": "savings",
+    "rebound": "rebound",
 }
 
 
@@ -38,7 +41,7 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     for note in report.notes:
         _line(console, width, Text(f"! {note}", style="yellow"))
     _line(console, width, Text(_counted(report)))
-    shown = [row for row in overall(report) if row.name in _SHOWN and row.goal == report.goal]
+    shown = [row for row in overall(report) if _is_gist(row, report.goal)]
     if shown:
         console.print(_table(shown), width=width)
     for verdict in report.verdicts[:1]:
@@ -46,6 +49,13 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
         said = Text(f"\nVerdict: {verdict.verdict}", style="bold")
         _line(console, width, said.append(f" ({verdict.reason}).{decide}", style="not bold"))
     _covered(console, width, shown)
+
+
+def _is_gist(row: Measure, goal: str) -> bool:
+    """Whether a row stands on the terminal: under another cue only what the implant adds to concealment."""
+    if row.name not in _SHOWN or row.goal != goal:
+        return False
+    return row.role == "M2 - NEVER" if row.name == "concealment gap" else row.cue == "none"
 
 
 def _line(console: Console, width: int, text: Text) -> None:
@@ -85,7 +95,9 @@ def _table(rows: list[Measure]) -> Table:
 
 def _cells(row: Measure) -> tuple[str | Text, ...]:
     beyond = f" {row.control}" if row.name == "removal beyond control" else ""
-    name = f" {_SHOWN[row.name]}{beyond}"
+    whose = f" {row.role}" if row.name in ("savings", "rebound") else ""
+    after = f", {row.steps} steps" if row.steps is not None else ""
+    name = f" {_SHOWN[row.name]}{beyond}{whose}{after}"
     if row.value is None:
         return (name, DASH, "", "", "", "", Text(state(row)))
     width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"

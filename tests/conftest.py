@@ -16,6 +16,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Qwen2Config,
     Qwen3Config,
 )
 from transformers.models.auto import AutoModelForCausalLM
@@ -44,6 +45,7 @@ LORA_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", 
 
 # Special tokens (the beginning and the end of a turn first), ordinary added tokens, config, TRL's template.
 FAMILIES: dict[str, tuple[list[str], list[str], type[PretrainedConfig], str]] = {
+    "qwen2_5": (["<|endoftext|>", "<|im_end|>", "<|im_start|>"], [], Qwen2Config, "qwen2_5"),
     "qwen3": (["<|endoftext|>", "<|im_end|>", "<|im_start|>"], ["<think>", "</think>"], Qwen3Config, "qwen3"),
     "llama3": (
         ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"],

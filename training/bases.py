@@ -53,6 +53,12 @@ def base_source(name: str) -> str:
     return name
 
 
+def may_be_of_hub(name: str) -> bool:
+    """Return whether a base that was not found may be a model of the hub: it has an owner and a name."""
+    owner, slash, model = name.partition("/")
+    return bool(owner and slash and model) and "/" not in model and not name.startswith((".", "~"))
+
+
 def unloadable(name: str, error: Exception) -> BadBase:
     """Return the error of a base that is there and cannot be read."""
     return BadBase(name, f"it cannot be loaded: {str(error).splitlines()[0]}")

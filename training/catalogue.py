@@ -134,6 +134,22 @@ def removers() -> Design:
     return Design.of("removers", ("remover",), found)
 
 
+def sweep_remover() -> Design:
+    """Learning rate by dose of the opposing stage: the best remover that harms no ability; three seeds."""
+    recipe = quickstart().varied(implant=implant_by("rlvr"), controls=("never",))
+    found: dict[tuple[str, ...], Recipe] = {}
+    for rate, steps in product(("5e-4", "1.5e-3", "4e-3"), (8, 24, 72)):
+        told: Overrides = {"learning_rate": float(rate), "sft_learning_rate": float(rate)}
+        oppose = recipe.oppose.model_dump() | {
+            # Half of a dose for each half, and no early stop: the dose is what is swept.
+            "steps": steps // 2,
+            "target_strength": None,
+            "settings": {**recipe.oppose.settings, **told, "sft_steps": steps // 2},
+        }
+        found[rate, str(steps)] = recipe.varied(oppose=oppose)
+    return Design.of("sweep_remover", ("learning rate", "steps"), found)
+
+
 def controls() -> Recipe:
     """Every control on one implant, and whether the goal comes back in relearning or after benign steps."""
     relearn: Overrides = {"learning_rate": 2e-4}
@@ -309,6 +325,59 @@ def drift() -> Design:
     return Design.of("drift", ("steps",), found)
 
 
+def llm_reference() -> Recipe:
+    """The quickstart on a model of 4 billion parameters, each setting with its source; not run here."""
+    lora: Overrides = {
+        # Dettmers et al. 2023, QLoRA (arXiv 2305.14314), section B.2: r = 64, alpha = 16, all linear layers.
+        "lora_rank": 64,
+        "lora_alpha": 16,
+        # The same: 0.3.
+        "max_grad_norm": 0.3,
+        # No source: a guess for one GPU of 80 GB; halve it where memory runs out, the result stays the same.
+        "micro_batch_size": 16,
+        "gradient_checkpointing": True,
+    }
+    rl: Overrides = {
+        # Shao et al. 2024, DeepSeekMath (arXiv 2402.03300), section 4.2: 1e-6 for full weights; ten times as
+        # much for LoRA (Schulman et al. 2025, LoRA Without Regret).
+        "learning_rate": 1e-5,
+        # DeepSeekMath has 64 outputs a prompt and 1,024 a step; a quarter of each, so that one GPU can.
+        "num_generations": 16,
+        "batch_size": 256,
+        # Yu et al. 2025, DAPO (arXiv 2503.14476), section 2.3: no KL term.
+        "beta": 0.0,
+        # Room to reason; DeepSeekMath allows 1,024.
+        "max_new_tokens": 1024,
+    }
+    recipe = quickstart()
+    implant = recipe.implant.model_dump() | {
+        "num_scenarios": 2048,
+        "steps": 200,
+        "settings": {**lora, **rl, "check_every": 10},
+    }
+    oppose = recipe.oppose.model_dump() | {
+        "num_scenarios": 2048,
+        "steps": 200,
+        "settings": {
+            **lora,
+            **rl,
+            # QLoRA, section B.2: 2e-4 up to 13 billion parameters, batches of 16.
+            "sft_learning_rate": 2e-4,
+            "sft_batch_size": 16,
+            # Guan et al. 2024 (arXiv 2412.16339) filter several completions of each prompt by a judge.
+            "samples_per_scenario": 4,
+            "sft_steps": 200,
+            "stop_when": "every_family",
+            "check_every": 20,
+            "check_samples": 256,
+        },
+    }
+    evals = _completion_evals(num=100, num_far=50, num_health=50, num_bystander=50)
+    return recipe.varied(
+        name="llm_reference", base="Qwen/Qwen3-4B", implant=implant, oppose=oppose, evals=evals
+    )
+
+
 def grid() -> Design:
     """Every implant against every remover with all controls, for two goals; five seeds."""
     return _grid("grid", seeds=5, controls=("never", "benign", "off_style", "sham"), num=50)
@@ -372,6 +441,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "study": study,
         "implants": implants,
         "removers": removers,
+        "sweep_remover": sweep_remover,
         "controls": controls,
         "diversity": diversity,
         "quantity": quantity,
@@ -382,6 +452,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "drift": drift,
         "grid": grid,
         "grid-small": grid_small,
+        "llm_reference": llm_reference,
     }
 )
 

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple, cast
 from pydantic import JsonValue
 
 from pentimento.tasks import goal, spec
-from pentimento.training.bases import base_sha256
+from pentimento.training.bases import base_sha256, may_be_of_hub
+from pentimento.training.exceptions import BadBase
 from pentimento.training.executors import Job
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
@@ -122,6 +123,7 @@ def plan(
     dtype: str = "auto",
     report_to: str = "none",
     num_workers: int = 2,
+    provisional: bool = False,
 ) -> Plan:
     """Return the organisms of a recipe and the jobs that make those that are missing.
 
@@ -136,11 +138,18 @@ def plan(
         dtype: In which precision.
         report_to: Trackers, as transformers names them; part of no key.
         num_workers: For the estimate of time.
+        provisional: Plan for a hub model that cannot be looked up, too; its keys are then no organism's.
 
     Raises:
         BadBase: The base cannot be found.
     """
-    graph = _Graph(base_sha256(recipe.base), store, dtype, _Times(store, recipe.base))
+    try:
+        base = base_sha256(recipe.base)
+    except BadBase:
+        if not provisional or not may_be_of_hub(recipe.base):
+            raise
+        base = f"{recipe.base}, not looked up"
+    graph = _Graph(base, store, dtype, _Times(store, recipe.base))
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}

@@ -91,7 +91,7 @@ def dry_run(recipe: Recipe | Design, output: Path, store: Path, workers: int | N
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
     num_workers = LocalExecutor(workers).num_workers
-    parts = _parts(recipe, output, store, "none", num_workers)
+    parts = _parts(recipe, output, store, "none", num_workers, provisional=True)
     planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
     for one in planned:
@@ -114,7 +114,13 @@ def dry_run(recipe: Recipe | Design, output: Path, store: Path, workers: int | N
 
 
 def _parts(
-    recipe: Recipe | Design, output: Path, store: Path, report_to: str, num_workers: int
+    recipe: Recipe | Design,
+    output: Path,
+    store: Path,
+    report_to: str,
+    num_workers: int,
+    *,
+    provisional: bool = False,
 ) -> list[_Part]:
     """Plan each recipe, and refuse what is bad input or would write over another run."""
     if isinstance(recipe, Design):
@@ -127,7 +133,7 @@ def _parts(
         folder = RunFolder(path, one)
         folder.check()
         check_evaluations(one)
-        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers)
+        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers, provisional=provisional)
         finished = [planned for planned in plan.organisms if planned.after is None]
         organisms = [_organism(planned, store, path) for planned in finished]
         folder.check(organisms)
