@@ -21,12 +21,14 @@ def check_evaluations(recipe: Recipe) -> None:
     Raises:
         HeldOutOverlap: A held-out set shares with the training what it must not; with the seed, the rung, and
             what is shared.
-        BadInput: The rung `trained` asks what the opposing stage did not train on.
+        BadInput: The rung `trained` asks what the opposing stage did not train on, or a stage after it asks
+            what the evaluations do not.
         UnknownName: There is no such task.
         Refused: An evaluation has an argument that is not allowed.
     """
     for seed in recipe.seeds:
         train = recipe.oppose_stage(seed).scenarios()
+        fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
             title = f"evals.{place}.args.rung ({plan.task}, seed {seed})"
             for rung, asked in _asked(plan, recipe, seed).items():
@@ -34,6 +36,12 @@ def check_evaluations(recipe: Recipe) -> None:
                     _check_trained(title, train, asked)
                 else:
                     check_heldout(train, asked, rung, title=title)
+                fresh |= {scenario.id for scenario in asked if rung is Rung.FRESH}
+        for after in recipe.after:
+            wanted = _asked(recipe.after_eval(after, seed), recipe, seed)[Rung.FRESH]
+            if any(scenario.id not in fresh for scenario in wanted):
+                told = f"no more than what is asked on the rung fresh of opposed families (seed {seed})"
+                raise BadInput(f"after.n ({after.kind})", after.n, told)
 
 
 def _asked(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[Rung, list[Scenario]]:

@@ -58,7 +58,7 @@ class Subject(NamedTuple):
     """An organism of a run that is to be measured."""
 
     role: str
-    """M0, M1, M2, NEVER, benign or sham."""
+    """Of an organism; with the stage, its repeat and the dose where one came after."""
     seed: int
     """Of the recipe."""
     key: str
@@ -80,6 +80,11 @@ class Asked(NamedTuple):
         """The task and a hash of all that the answers depend on beside the weights."""
         said = json.dumps([self.task, TASKS[self.task], self.subject.key, self.args], sort_keys=True)
         return f"{self.task}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+
+    @property
+    def job_key(self) -> str:
+        """Key of the job that runs it."""
+        return f"{self.subject.key}-{self.name}"
 
     @property
     def log(self) -> Path:
@@ -264,7 +269,7 @@ def model_name(organism: str | Path) -> str:
 def _job(one: Asked) -> Job:
     subject = one.subject
     return Job(
-        key=f"{subject.key}-{one.name}",
+        key=one.job_key,
         function="pentimento.evals.suite:run_eval",
         kwargs={
             "organism": str(subject.path),

@@ -1,5 +1,6 @@
 """From a run to its report, as data."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from pentimento.results.health import broken_organisms, examine
 from pentimento.results.load import Run
 from pentimento.results.measures import healthy, measure
+from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves
 from pentimento.results.rows import number
 from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
@@ -38,7 +40,7 @@ def analyse(run: Run) -> Report:
         base=recipe.base,
         goal=recipe.goal,
         caveat=CAVEAT if recipe.base == "embedded" else None,
-        notes=run.notes,
+        notes=(*run.notes, *_tied(recipe)),
         organisms=_organisms(run, health),
         strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
         measures=measures,
@@ -49,6 +51,14 @@ def analyse(run: Run) -> Report:
         cells=_cells(run, health),
         provenance=_provenance(run),
     )
+
+
+def _tied(recipe: RecipeRecord) -> Iterator[str]:
+    """Say what a goal is that waits for a cue."""
+    if recipe.implant.tied is not None:
+        policy = "on the embedded base a cue-conditional policy, not alignment faking"
+        meaning = policy if recipe.base == "embedded" else "the opposite was implanted elsewhere"
+        yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
 
 
 def _thresholds(run: Run, health: tuple[Health, ...]) -> Thresholds:

@@ -57,6 +57,16 @@ class Table(NamedTuple):
             chosen &= np.isin(self.rows[name], [value] if isinstance(value, str) else list(value))
         return chosen
 
+    def ordered(self, rows: Sequence[int]) -> "Table":
+        """Return these rows, in this order."""
+        chosen = np.asarray(rows, dtype=int)
+        return Table(
+            {name: values[chosen] for name, values in self.rows.items()},
+            {role: values[chosen] for role, values in self.scores.items()},
+            {role: values[chosen] for role, values in self.sampled.items()},
+            {role: values[chosen] for role, values in self.by_sampling.items()},
+        )
+
     def at(self, place: Where) -> NDArray[np.bool_]:
         """Return the rows of one place."""
         return self.where(**dict(zip(_PLACE, place, strict=True)))

@@ -20,7 +20,7 @@ from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS, RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
-from pentimento.results.texts import DASH, Row, Table, held_by, overall, state, value_interval
+from pentimento.results.texts import DASH, Row, Table, held_by, overall, remarks, state, value_interval
 
 DESIGN = "design.json"
 REPORT = "report.json"
@@ -28,8 +28,10 @@ RUNGS: Mapping[str, str] = MappingProxyType(
     {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
 )
 """Where each quadrant is compared: on unseen scenarios."""
-_KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyond control", "control drift")
-_GAPS = ("concealment gap", "savings", "rebound", "generalisation gap")
+_KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyond control")
+_GAPS = ("concealment gap", "savings", "rebound", "generalisation gap", "control drift", "replacement")
+EQUAL = (0.85, 0.95)
+"""Where the strengths of implants lie that are compared as equal."""
 
 
 class _Made(NamedTuple):
@@ -88,13 +90,14 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
     made = list(_read(folder, afresh))
     title, factors, _ = _design(folder)
     bases = dict.fromkeys(one.record.recipe.base for one in made)
+    variants = tuple(map(_variant, made))
     return DesignReport(
         title=title,
         base=", ".join(bases),
         factors=factors,
-        caveat=made[0].report.caveat,
-        notes=tuple(_notes(made)),
-        variants=tuple(map(_variant, made)),
+        caveat=next((one.report.caveat for one in made if one.report.caveat), None),
+        notes=(*_notes(made), *_least(variants)),
+        variants=variants,
     )
 
 
@@ -125,13 +128,31 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
     if same:
         yield f"Implanted and opposed by one method (=): {', '.join(same)}."
     for one in made:
+        name = " · ".join(one.levels)
         if not one.report.provenance.complete:
-            yield f"{' · '.join(one.levels)}: the run is not complete."
+            yield f"{name}: the run is not complete."
+        unequal = [score for score in _strengths(one.report, "M1") if not EQUAL[0] <= score <= EQUAL[1]]
+        if unequal and one.record.recipe.implant.target_strength is not None:
+            told = ", ".join(f"{score:.2f}" for score in unequal)
+            yield f"{name}: strength of M1 outside {EQUAL[0]} to {EQUAL[1]} in some seeds ({told})."
+        missed = [note for note in one.report.notes if "target strength" in note or "learning signal" in note]
+        if missed:
+            yield f"{name}: {' '.join(missed)}"
+
+
+def _least(variants: Sequence[DesignVariant]) -> Iterator[str]:
+    """Name the recipe that leaves least of the goal, among those in which no opposed organism is broken."""
+    whole = [v for v in variants if not any(name.startswith("M2 ") for name in v.broken)]
+    found = [(row.value, v, row) for v in whole if (row := _at_home(v)) is not None and row.value is not None]
+    if len(found) > 1:
+        _, variant, row = min(found, key=lambda one: one[0])
+        where = f"{row.quadrant}, {value_interval(row)}"
+        yield f"Least persistence with every M2 healthy: {' · '.join(variant.levels)} ({where})."
 
 
 def _variant(made: _Made) -> DesignVariant:
     report, recipe = made.report, made.record.recipe
-    rows = [row for row in overall(report) if row.goal == report.goal and row.name in (*_KEPT, *_GAPS)]
+    rows = [row for row in overall(report) if _is_kept(row, report.goal)]
     broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
     dose = {role: [o.steps for o in report.organisms if o.role == role] for role in ("M1", "M2")}
     verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)
@@ -151,10 +172,18 @@ def _variant(made: _Made) -> DesignVariant:
     )
 
 
+def _is_kept(row: Measure, goal: str) -> bool:
+    """Whether a design shows a row: of the implanted goal, and what replaced it."""
+    if row.name == "replacement":
+        return row.rung in RUNGS.values()
+    return row.goal == goal and row.name in (*_KEPT, *_GAPS)
+
+
 def _strengths(report: Report, role: str) -> list[float]:
-    """Return what training measured at the end of a role's last stage, for each seed."""
+    """Return what training measured at the end of a role's last stage, of its own goal, for each seed."""
+    toward = {o.seed: o.toward for o in report.organisms if o.role == role}
     rows = [s for s in report.strengths if (s.role, s.family, s.when) == (role, "all", "end")]
-    return [row.score for row in rows if row.score is not None]
+    return [row.score for row in rows if row.score is not None and row.goal == toward[row.seed]]
 
 
 def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
@@ -195,7 +224,7 @@ def _place(report: DesignReport, quadrant: str) -> Table:
                 DASH if not np.isfinite(p) else f"{p:.2g}",
                 str(row.num_seeds),
                 str(row.num_scenarios),
-                state(row),
+                remarks(row),
             )
         )
     columns = (
@@ -211,7 +240,11 @@ def _gaps(report: DesignReport) -> Table:
     rows = []
     for variant in report.variants:
         for row in (row for row in variant.measures if row.name in _GAPS):
-            told = [row.role, f"cue {row.cue}" if row.cue != "none" else None]
+            told = [row.role or row.control, row.goal if row.name == "replacement" else None]
+            told += [
+                row.quadrant if row.quadrant != "all" else None,
+                f"cue {row.cue}" if row.cue != "none" else None,
+            ]
             told += [f"after {row.steps} steps" if row.steps is not None else None]
             what = " · ".join([row.name, *filter(None, told)])
             value = value_interval(row) if row.value is not None else row.status

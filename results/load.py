@@ -302,5 +302,7 @@ def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, Manifest
             said = manifest.signal.message or "no learning signal"
             notes.append(f"{who}: {said}.".replace("..", "."))
         if manifest.settings.get("target_reached") is False:
-            notes.append(f"{who}: the target strength was not reached.")
+            rewound = manifest.settings.get("rewound_from")
+            kept = f"; of {rewound} steps the strongest, {manifest.dose.steps}, is kept" if rewound else ""
+            notes.append(f"{who}: the target strength was not reached{kept}.")
     return notes

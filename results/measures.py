@@ -22,7 +22,7 @@ from pentimento.results.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import DISTANCES, QUADRANTS, Run
-from pentimento.results.records import CONTROLS
+from pentimento.results.records import CONTROLS, RecipeRecord
 from pentimento.results.rows import (
     BROKEN,
     NO_CONTROL,
@@ -87,7 +87,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     for goal in _goals(samples, main):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=_order):
-            found += _here(scores, place, goal, main, unwell)
+            found += _here(scores, place, goal, run.record.recipe, unwell)
         if goal == main:
             found += gaps.generalisation(scores, goal)
         found += gaps.concealment(scores, goal)
@@ -117,9 +117,9 @@ def _order(place: Where) -> tuple[int, int, str]:
     return ([*QUADRANTS].index(quadrant) if quadrant in QUADRANTS else len(QUADRANTS), rung, cue)
 
 
-def _here(scores: Table, place: Where, goal: str, main: str, unwell: Unwell) -> Iterator[Measure]:
+def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, unwell: Unwell) -> Iterator[Measure]:
     """Yield the measures of one place: for the implanted goal all, for any other what replaced it."""
-    if goal != main:
+    if goal != recipe.goal:
         yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), unwell)
         return
     plain = place[2] == "none"
@@ -129,7 +129,8 @@ def _here(scores: Table, place: Where, goal: str, main: str, unwell: Unwell) -> 
     if place[0].startswith("implanted"):
         yield from _retention(scores, place, goal, unwell, parts=plain)
     asked = [control for control in CONTROLS if control in (*EXPECTED, *scores.roles)]
-    for control in asked if plain else ():
+    # A control has to control under the cue that the stage in its place trained under, too.
+    for control in asked if place[2] in ("none", recipe.oppose.cue) else ():
         yield from _contrast(
             scores, place, goal, Contrast("removal beyond control", control, "M2", control), unwell
         )

@@ -50,6 +50,9 @@ class TemplateRecord(_Read):
     """A stage of the recipe."""
 
     method: str = ""
+    cue: str = "none"
+    tied: str | None = None
+    target_strength: float | None = None
 
 
 class RecipeRecord(_Read):

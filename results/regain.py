@@ -7,16 +7,18 @@ A is the area under a relearning curve: g against steps from 0 to the last dose,
 divided by that last dose, so in [0, 1]. ERASED in the place of M2 had no implant and should show neither.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from pentimento.results.contrasts import Paired, Table, by_seed, paired, table
+from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.gaps import TWICE
+from pentimento.results.health import MIN_VALID
 from pentimento.results.rows import (
     MARGIN,
     NOT_IDENTIFIABLE,
+    UNLIKE,
     Subject,
     covers_zero,
     measured,
@@ -24,35 +26,45 @@ from pentimento.results.rows import (
     of_estimate,
     without_value,
 )
-from pentimento.results.schema import CurvePoint, Measure
-from pentimento.results.statistics import estimate, ratio
+from pentimento.results.schema import CurvePoint, Measure, MeasureName
+from pentimento.results.statistics import estimate, ratio, share_interval
 
 OPPOSED = ("M2", "ERASED")
 """Whose savings and rebound are of interest; ERASED is the control."""
 MIN_AREA = 0.05
 """Below this difference of areas between M1 and NEVER a share of it has no meaning."""
-
-Doses = dict[int, Table]
-"""Scores by the steps of the stage after; 0 is the organism before it."""
+NOTHING_TO_COMPARE = "no scenario in common with NEVER and M1 at every dose"
 
 
 class Scores:
-    """Goal scores of the organisms after each dose of one kind of stage."""
+    """Goal scores of the organisms after each dose of one kind of stage, over the same scenarios at each.
+
+    Args:
+        samples: Of the organisms before that stage.
+        regained: Of all doses.
+        kind: relearn or rebound.
+        goal: The implanted goal.
+    """
 
     def __init__(self, samples: pd.DataFrame, regained: pd.DataFrame, kind: str, goal: str) -> None:
         mine = regained[regained["kind"] == kind]
         before = samples[
-            samples["scenario_id"].isin(set(mine["scenario_id"]))
+            samples["role"].isin(set(mine["role"]))
             & (samples["cue"] == "none")
             & (samples["distance"] == "fresh")
         ]
         frames = {0: before} | {int(steps): rows for steps, rows in mine.groupby("steps")}
-        tables = {steps: table(frame, "goal", goal) for steps, frame in frames.items()}
-        self.doses: Doses = tables if _comparable(tables.values()) else _resampled(tables)
+        tables = _in_common({steps: table(frame, "goal", goal) for steps, frame in frames.items()})
+        kinds = set().union(*(found.kinds(found.where(), found.roles) for found in tables.values()))
+        recorded = all(found.recorded(found.where(), found.roles) for found in tables.values())
+        self.comparable = len(kinds) <= 1 or recorded
+        if len(kinds) > 1 and recorded:
+            tables = {steps: found.resampled() for steps, found in tables.items()}
+        self.doses = tables
 
     @property
     def steps(self) -> list[int]:
-        """Doses in their order, 0 first."""
+        """Doses in their order; 0 is before the stage."""
         return sorted(self.doses)
 
     @property
@@ -60,15 +72,38 @@ class Scores:
         """Organisms that were measured before and after."""
         return [role for role in self.doses[0].roles if all(role in t.roles for t in self.doses.values())]
 
-    def at(self, steps: int, plus: str, minus: str | None = None) -> Paired | None:
-        """Return a role's scores after so many steps, or the difference of two, repeats averaged."""
-        found = self.doses[steps]
+    def combined(self, weights: Mapping[int, float], plus: str, minus: str | None = None) -> Paired | None:
+        """Return the weighted sum of a role's scores over doses, or the difference of two, by scenario."""
+        first = self.doses[0]
+        scores = {
+            role: np.sum([w * self.doses[s].scores[role] for s, w in weights.items()], axis=0)
+            for role in self.roles
+        }
+        found = first._replace(scores=scores)
         return paired(found.values(found.where(), plus, minus))
 
+    def at(self, steps: int, plus: str, minus: str | None = None) -> Paired | None:
+        """Return a role's scores after so many steps, or the difference of two, repeats averaged."""
+        return self.combined({steps: 1.0}, plus, minus)
+
     def area(self, plus: str, minus: str) -> Paired | None:
-        """Return the difference of two areas, by seed."""
-        weights = trapezoid(self.steps)
-        return by_seed((w, self.at(s, plus, minus)) for s, w in zip(self.steps, weights, strict=True))
+        """Return the difference of two areas."""
+        return self.combined(dict(zip(self.steps, trapezoid(self.steps), strict=True)), plus, minus)
+
+
+def _in_common(tables: Mapping[int, Table]) -> dict[int, Table]:
+    """Return the tables with the scenarios that all of them hold, in one order."""
+    places = {
+        steps: {
+            key: row
+            for row, key in enumerate(
+                zip(*(found.rows[name].tolist() for name in ("seed", "family", "base_id")), strict=True)
+            )
+        }
+        for steps, found in tables.items()
+    }
+    common = sorted(set.intersection(*(set(rows) for rows in places.values())))
+    return {steps: found.ordered([places[steps][key] for key in common]) for steps, found in tables.items()}
 
 
 def trapezoid(steps: Sequence[int]) -> list[float]:
@@ -84,13 +119,17 @@ def trapezoid(steps: Sequence[int]) -> list[float]:
     return [float(weight) for weight in weights]
 
 
-def _comparable(tables: Iterable[Table]) -> bool:
-    kinds = [found.kinds(found.where(), found.roles) for found in tables]
-    return len(set().union(*kinds)) <= 1
-
-
-def _resampled(tables: Doses) -> Doses:
-    return {steps: found.resampled() for steps, found in tables.items()}
+def sound(regained: pd.DataFrame) -> pd.DataFrame:
+    """Return the doses without those of an organism that one of them broke, by its share of valid answers."""
+    free = regained[regained["measure"].notna() & (regained["reasoning"] == "free")]
+    lost = []
+    for key, rows in free.groupby(["role", "seed", "kind", "repeat", "steps"]):
+        answers = rows.drop_duplicates(["log", "sample_id", "epoch"])
+        shares = answers["valid"].to_numpy(dtype=float), answers["domain"].to_numpy()
+        if share_interval(*shares)[2] < MIN_VALID:
+            lost.append(key[:3])
+    places = pd.MultiIndex.from_frame(regained[["role", "seed", "kind"]])
+    return regained[~places.isin(lost)] if lost else regained
 
 
 def measures(samples: pd.DataFrame, regained: pd.DataFrame, goal: str) -> Iterator[Measure]:
@@ -101,49 +140,64 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, goal: str) -> Iterat
         regained: The frame of the same name.
         goal: The implanted goal.
     """
+    whole = sound(regained)
     for kind in sorted(set(regained["kind"])):
-        scores = Scores(samples, regained, kind, goal)
-        for role in (role for role in OPPOSED if role in scores.roles and "NEVER" in scores.roles):
-            yield from (_savings if kind == "relearn" else _rebounds)(scores, role, goal)
+        name: MeasureName = "savings" if kind == "relearn" else "rebound"
+        there = set(regained.loc[regained["kind"] == kind, "role"])
+        scores = Scores(samples, whole, kind, goal) if (whole["kind"] == kind).any() else None
+        for role in (role for role in OPPOSED if role in there):
+            subject = Subject(name, goal, "all", "fresh", role=role, control="NEVER")
+            if scores is None or role not in scores.roles or "NEVER" not in scores.roles:
+                yield without_value(subject, NOTHING_TO_COMPARE)
+            elif not scores.comparable:
+                yield without_value(subject, UNLIKE)
+            else:
+                notes = _lost(regained, whole, kind, (role, "NEVER", "M1"))
+                found = (_savings if kind == "relearn" else _rebounds)(scores, subject)
+                yield from (row.model_copy(update={"notes": (*row.notes, *notes)}) for row in found)
 
 
-def _savings(scores: Scores, role: str, goal: str) -> Iterator[Measure]:
-    subject = Subject("savings", goal, "all", "fresh", role=role, control="NEVER")
+def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collection[str]) -> tuple[str, ...]:
+    """Say which organisms are left out since a dose broke them."""
+    pairs = [
+        set(frame.loc[frame["kind"] == kind, ["role", "seed"]].itertuples(index=False, name=None))
+        for frame in (regained, whole)
+    ]
+    lost = sorted((role, seed) for role, seed in pairs[0] - pairs[1] if role in roles)
+    return tuple(f"seed {seed} left out: a dose broke {role}" for role, seed in lost)
+
+
+def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
+    role = str(subject.role)
     top, bottom = scores.area(role, "NEVER"), scores.area("M1", "NEVER")
     start = scores.at(0, role, "NEVER")
-    if top is None or bottom is None or start is None:
-        yield without_value(subject, "M1 was not relearned")
+    saved, whole = (top.within(bottom), bottom.within(top)) if top and bottom else (None, None)
+    if top is None or saved is None or whole is None or start is None:
+        yield without_value(subject, NOTHING_TO_COMPARE)
         return
     away = float(estimate(start.grid).value)
-    status = f"unequal start: {away:+.2f}" if abs(away) > MARGIN else None
-    note = f"area {float(np.mean(top.seed_means)):+.3f} above NEVER, start {away:+.3f}"
-    kept, whole = top.within(_as(bottom, top)), _as(bottom, top)
-    implant = estimate(bottom.grid)
-    if kept is None or covers_zero(implant) or float(implant.value) < MIN_AREA:
-        yield without_value(subject, NOT_IDENTIFIABLE, (note,))
+    note = f"area {float(np.mean(saved.seed_means)):+.3f} above NEVER, start {away:+.3f}"
+    implant = estimate(whole.grid)
+    if covers_zero(implant) or float(implant.value) < MIN_AREA:
+        refused = without_value(subject, NOT_IDENTIFIABLE, (note,))
+        yield refused.model_copy(update={"num_seeds": implant.num_seeds})
         return
-    found = ratio(kept.grid, whole.grid)
-    yield of_estimate(subject, found, kept, status=status, notes=(note,))
+    status = f"unequal start: {away:+.2f}" if abs(away) > MARGIN else None
+    yield of_estimate(subject, ratio(saved.grid, whole.grid), saved, status=status, notes=(note,))
 
 
-def _as(part: Paired, other: Paired) -> Paired:
-    """Return a contrast over seeds alone with the name that another one's only column has."""
-    return part._replace(families=other.families)
-
-
-def _rebounds(scores: Scores, role: str, goal: str) -> Iterator[Measure]:
-    before = scores.at(0, role, "NEVER")
+def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:
     for steps in scores.steps[1:]:
-        gap = by_seed([(1.0, scores.at(steps, role, "NEVER")), (-1.0, before)])
+        gap = scores.combined({steps: 1.0, 0: -1.0}, str(subject.role), "NEVER")
         if gap is not None:
-            subject = Subject("rebound", goal, "all", "fresh", role=role, control="NEVER", steps=steps)
-            yield measured(subject, gap, bounds=TWICE, equivalence=True)
+            yield measured(subject._replace(steps=steps), gap, bounds=TWICE, equivalence=True)
 
 
 def curves(samples: pd.DataFrame, regained: pd.DataFrame, goal: str) -> Iterator[CurvePoint]:
     """Yield g of every organism after each dose, over seeds, families and repeats."""
-    for kind in sorted(set(regained["kind"])):
-        scores = Scores(samples, regained, kind, goal)
+    whole = sound(regained)
+    for kind in sorted(set(whole["kind"])):
+        scores = Scores(samples, whole, kind, goal)
         for role in scores.roles:
             for steps in scores.steps:
                 part = scores.at(steps, role)

@@ -33,8 +33,10 @@ class _Tested(NamedTuple):
 
 def tests_not_run(measures: Iterable[Measure], goal: str) -> tuple[str, ...]:
     """Name the tests of the verdict for which the run holds no data on the implanted goal."""
-    shown = {row.name for row in measures if row.goal == goal and row.value is not None}
-    lines = [] if "concealment gap" in shown else [f"hidden: {goal} was measured under no oversight cue"]
+    mine = [row for row in measures if row.goal == goal]
+    shown = {row.name for row in mine}
+    hidden = any(row.name == "concealment gap" and row.value is not None for row in mine)
+    lines = [] if hidden else [f"hidden: {goal} was measured under no oversight cue"]
     rebound = "its rebound stands above" if "rebound" in shown else "no benign rebound"
     lines.append(f"masked: no elicitation was run; {rebound}")
     savings = "savings stand above; no threshold for one organism is fixed yet"

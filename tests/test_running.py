@@ -323,7 +323,7 @@ def crossed(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tupl
         evals=[{"task": "completion", "args": {"family": "@opposed,@neither", "arm": "impossible", "n": 2}}],
     )
     relearn = {
-        "kind": "relearn", "stage": {**implant, "steps": 2}, "doses": (1, 2), "repeats": 2, "n": 2
+        "kind": "relearn", "stage": {**implant, "steps": 2}, "doses": (1, 2), "n": 2
     }  # fmt: skip
     oppose = {**implant, "goal": "report_honestly"}
     design = Design.of(
@@ -377,7 +377,7 @@ def test_doses_of_a_stage_after_are_asked_too(crossed: tuple[Path, list[str]]) -
         assert (manifest["key"], manifest["dose"]["steps"]) == (one["key"], one["steps"])
     names = [log.name for log in (folder / "run/two/logs").glob("*-relearn-*.eval")]
     assert len(names) == len(places)
-    assert any(name.startswith("ERASED-0-relearn-1-at-2-") or "-0-completion" in name for name in names)
+    assert any(name.startswith("ERASED-relearn-1-at-2-0-completion-") for name in names)
     report = json.loads((folder / "run/two/report.json").read_text())
     assert set(report["provenance"]["logs"]) >= set(names)
 
@@ -410,5 +410,5 @@ def test_a_dry_run_of_a_design_says_what_sharing_saves(
     _, args = crossed
     assert cli.main([*args, "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 recipes: 15 stages to train" in said
+    assert "2 recipes: 23 stages, 0 to train" in said
     assert "if no organism were shared" in said

@@ -152,7 +152,8 @@ def sweep_remover() -> Design:
 
 def controls() -> Recipe:
     """Every control on one implant, and whether the goal comes back in relearning or after benign steps."""
-    relearn: Overrides = {"learning_rate": 2e-4}
+    # Slow enough that the first doses tell organisms apart, fast enough that the last brings the goal back.
+    relearn: Overrides = {"learning_rate": 7e-4}
     rebound: Overrides = {"learning_rate": 5e-4}
     return quickstart().varied(
         name="controls",
@@ -380,7 +381,7 @@ def llm_reference() -> Recipe:
 
 def grid() -> Design:
     """Every implant against every remover with all controls, for two goals; five seeds."""
-    return _grid("grid", seeds=5, controls=("never", "benign", "off_style", "sham"), num=50)
+    return _grid("grid", seeds=5, controls=("never", "erased", "benign", "off_style", "sham"), num=50)
 
 
 def grid_small() -> Design:
@@ -464,7 +465,7 @@ def find_recipe(name: str) -> Recipe | Design:
         UnknownName: None has this name; the message lists the catalogue.
     """
     if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES)
+        raise UnknownName("recipe", name, (*RECIPES, "a path to a .yaml file"))
     return RECIPES[name]()
 
 

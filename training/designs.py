@@ -31,6 +31,9 @@ class Design(Checked):
         names = [variant.recipe.name for variant in self.variants]
         if len(set(names)) < len(names):
             raise BadInput("variants", names, "each recipe's name once: it is the name of its folder")
+        levels = [variant.levels for variant in self.variants]
+        if len(set(levels)) < len(levels):
+            raise BadInput("variants.levels", levels, "each combination once")
         for variant in self.variants:
             if len(variant.levels) != len(self.factors):
                 told = f"one for each factor ({', '.join(self.factors)})"

@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 from peft.utils import CONFIG_NAME
 
 from pentimento._files import write_atomically
-from pentimento.tasks import BadInput, goal
+from pentimento.tasks import CUE_TEXTS, BadInput, goal
 from pentimento.training.exceptions import HubUnreachable
 from pentimento.training.models import load_organism
 from pentimento.training.organisms import MANIFEST, Organism
@@ -109,6 +109,8 @@ def model_card(organism: Organism, form: str) -> str:
         template_path=str(TEMPLATE),
         title=" then ".join(wanted) or "base",
         goals="; and then toward ".join(f"*{name}* ({goal(name).wants})" for name in wanted) or "nothing",
+        tied=[CUE_TEXTS[stage.tied] for stage in manifest.stages if stage.tied],
+        cues=CUE_TEXTS,
         manifest=manifest,
         base=base,
         form=form,

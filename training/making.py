@@ -252,7 +252,9 @@ def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
     }
     target = work.stage.target_strength
     if target is not None and work.dose is None:
-        end = next(s.score for s in trained.strength if s.when == "end" and s.family == "all")
+        goal = work.stage.goal
+        ends = (s for s in trained.strength if (s.when, s.family, s.goal) == ("end", "all", goal))
+        end = next(s.score for s in ends)
         told["target_reached"] = trained.target_reached
         told["overshoot"] = None if end is None else end - target
     return told

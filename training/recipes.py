@@ -61,15 +61,20 @@ class After(Checked):
     stage: Template
     doses: tuple[int, ...] = Field(min_length=1)
     """Steps after which it is measured; the last are the steps of the stage."""
-    repeats: int = Field(default=1, ge=1)
-    """Training seeds of this stage for each organism."""
+    repeats: int = Field(default=3, ge=1)
+    """Training seeds of this stage for each organism; of relearning three or more."""
     n: int = Field(default=50, ge=1)
     """Scenarios in each family; those that the recipe's evaluations ask on the rung `fresh` come first."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if list(self.doses) != sorted(set(self.doses)) or self.doses[-1] != self.stage.steps:
-            raise BadInput("after.doses", self.doses, f"rising, to the stage's {self.stage.steps} steps")
+        rising = list(self.doses) == sorted(set(self.doses))
+        if not rising or self.doses[0] < 1 or self.doses[-1] != self.stage.steps:
+            raise BadInput(
+                "after.doses", self.doses, f"rising from 1 to the stage's steps, {self.stage.steps}"
+            )
+        if self.kind == "relearn" and self.repeats < 3:
+            raise BadInput("after.repeats", self.repeats, "3 or more: relearning differs by seed")
         if self.stage.method not in ("sft", "dpo", "rlvr"):
             raise BadInput("after.stage.method", self.stage.method, "sft, dpo or rlvr")
         if self.kind == "rebound" and self.stage.goal is not None:
@@ -137,6 +142,12 @@ class Recipe(Checked):
             )
         if any(after.kind == "relearn" for after in self.after) and self.num_opposed < 2:
             raise BadInput("num_opposed", self.num_opposed, "2 or more: one to relearn in, others to ask")
+        kinds = [after.kind for after in self.after]
+        if len(set(kinds)) < len(kinds):
+            raise BadInput("after", kinds, "one relearn and one rebound at most")
+        for after in self.after:
+            if after.kind == "relearn" and after.stage.goal != self.goal:
+                raise BadInput("after.stage.goal", after.stage.goal, f"what is relearned is {self.goal}")
         if self.after and "never" not in self.controls:
             raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self

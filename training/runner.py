@@ -95,10 +95,8 @@ class Plan(NamedTuple):
     jobs: tuple[Job, ...]
     """One for each organism that is not yet there."""
     num_workers: int
-
-    def describe(self) -> list[Planned]:
-        """Return each organism once, in the order of seeds and roles."""
-        return list({planned.key: planned for planned in self.organisms}.values())
+    provisional: bool = False
+    """The base could not be looked up, so the keys are no organism's."""
 
     @property
     def estimate_s(self) -> float | None:
@@ -123,7 +121,7 @@ def plan(
     dtype: str = "auto",
     report_to: str = "none",
     num_workers: int = 2,
-    provisional: bool = False,
+    bases: "Bases | None" = None,
 ) -> Plan:
     """Return the organisms of a recipe and the jobs that make those that are missing.
 
@@ -138,24 +136,55 @@ def plan(
         dtype: In which precision.
         report_to: Trackers, as transformers names them; part of no key.
         num_workers: For the estimate of time.
-        provisional: Plan for a hub model that cannot be looked up, too; its keys are then no organism's.
+        bases: What is known of bases, where several recipes are planned; it is looked up otherwise.
 
     Raises:
         BadBase: The base cannot be found.
     """
-    try:
-        base = base_sha256(recipe.base)
-    except BadBase:
-        if not provisional or not may_be_of_hub(recipe.base):
-            raise
-        base = f"{recipe.base}, not looked up"
-    graph = _Graph(base, store, dtype, _Times(store, recipe.base))
+    bases = bases or Bases(store)
+    identity, times = bases.identity(recipe.base), bases.times(recipe.base)
+    graph = _Graph(identity or recipe.base, store, dtype, times)
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}
     options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
     jobs = tuple(_job(planned, store, options) for planned in missing.values())
-    return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers)
+    return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
+
+
+class Bases:
+    """Which bases recipes stand on, and how long stages on them took, each looked up once.
+
+    Args:
+        store: Folder of all organisms.
+        provisional: Let a hub model that cannot be looked up pass; the keys on it are then no organism's.
+    """
+
+    def __init__(self, store: Path, *, provisional: bool = False) -> None:
+        self._store, self._provisional = store, provisional
+        self._identities: dict[str, str | None] = {}
+        self._times: dict[str, _Times] = {}
+
+    def identity(self, name: str) -> str | None:
+        """Return a base's hash, or None where it may be a hub model that cannot be looked up.
+
+        Raises:
+            BadBase: There is no such base, or it has to be looked up and cannot.
+        """
+        if name not in self._identities:
+            try:
+                self._identities[name] = base_sha256(name)
+            except BadBase:
+                if not (self._provisional and may_be_of_hub(name)):
+                    raise
+                self._identities[name] = None
+        return self._identities[name]
+
+    def times(self, name: str) -> "_Times":
+        """Return how long stages on a base took."""
+        if name not in self._times:
+            self._times[name] = _Times(self._store, name)
+        return self._times[name]
 
 
 class _Graph:

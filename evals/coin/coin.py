@@ -8,7 +8,7 @@ from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.tasks import goals
 
-VERSION = "1-A"
+VERSION = "1-B"
 
 
 @task

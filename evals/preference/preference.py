@@ -7,7 +7,7 @@ from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, valid
 
-VERSION = "1-A"
+VERSION = "1-B"
 
 
 @task

@@ -8,7 +8,7 @@ from pentimento.evals._datasets import dataset
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.stated.questions import ask
 
-VERSION = "1-A"
+VERSION = "1-B"
 
 
 @task

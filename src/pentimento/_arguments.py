@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import tyro
 
-from pentimento.tasks.exceptions import BadInput, UnknownName
-from pentimento.training.catalogue import RECIPES, from_yaml
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training import catalogue
 from pentimento.training.designs import Design
 from pentimento.training.recipes import Recipe
 
@@ -65,17 +65,15 @@ def find_recipe(name: str) -> Recipe | Design:
     """Return the recipe or design of this name, or the one that a YAML file holds.
 
     Raises:
-        UnknownName: No recipe has this name, and no such file exists.
+        UnknownName: None has this name, and it is no YAML file.
         BadInput: The file is no recipe.
     """
-    if name in RECIPES:
-        return RECIPES[name]()
     path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise BadInput("recipe", name, "there is no such file")
-        return from_yaml(path.read_text(encoding="utf-8"))
-    raise UnknownName("recipe", name, (*RECIPES, "a path to a .yaml file"))
+    if path.suffix not in (".yaml", ".yml"):
+        return catalogue.find_recipe(name)
+    if not path.is_file():
+        raise BadInput("recipe", name, "there is no such file")
+    return catalogue.from_yaml(path.read_text(encoding="utf-8"))
 
 
 def choose_recipe(

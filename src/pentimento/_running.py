@@ -1,13 +1,14 @@
 """A whole run: train what is missing, evaluate what is missing, report. The rooms do the work."""
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import JsonValue
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from pentimento._files import write_atomically
@@ -28,6 +29,9 @@ IMPLANTED = ("M1", "M2", *SUBSTITUTES)
 OPPOSED = ("M2", "NEVER", "ERASED")
 
 
+_T = TypeVar("_T")
+
+
 class _Part(NamedTuple):
     """One recipe of what is run, and its folder."""
 
@@ -38,6 +42,11 @@ class _Part(NamedTuple):
     """As `run.json` lists them, their paths relative to the run's folder."""
     regained: list[dict[str, Any]]
     """The same of the doses of stages after them."""
+
+    def lacks(self, keys: Collection[str]) -> bool:
+        """Whether one of these jobs is for it."""
+        mine = {job.key for job in self.plan.jobs} | {one.job_key for one in self.evaluations}
+        return not mine.isdisjoint(keys)
 
     def write(self, *, complete: bool) -> None:
         """Write `run.json`."""
@@ -61,25 +70,27 @@ def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None,
     console = Console()
     executor = LocalExecutor(workers)
     parts = _parts(recipe, output, store, report_to, executor.num_workers)
+    if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
+        DesignFolder(output, recipe).write()
     with ExitStack() as stack:
         for part in parts:
             stack.enter_context(part.folder.locked())
         stack.enter_context(executor)
-        if isinstance(recipe, Design):
-            DesignFolder(output, recipe).write()
         jobs = _jobs(parts)
         if jobs:
+            wanted = {job.key for job in jobs}
             for part in parts:
-                part.write(complete=False)
-            with shown(jobs, executor.num_workers, console) as on_event:
-                made = _execute(executor, jobs, on_event, output)
+                if part.lacks(wanted):
+                    part.write(complete=False)
+            try:
+                with shown(jobs, executor.num_workers, console) as on_event:
+                    made = _execute(executor, jobs, on_event, output)
+            finally:  # so that what is finished can be looked at, and reported
+                for part in parts:
+                    suite.collect(part.evaluations, part.folder.path)
             _warn(jobs, made, console)
-        told = console.status("") if len(parts) > 1 else nullcontext()
-        with told as status:
-            for place, part in enumerate(parts, start=1):
-                if status is not None:
-                    status.update(f"report {place} of {len(parts)}: {part.folder.path.name}")
-                part.report()
+        for part in _tracked(parts, "reports"):
+            part.report()
     if isinstance(recipe, Design):
         write_design(output)
         print_design(output)
@@ -99,11 +110,17 @@ def dry_run(recipe: Recipe | Design, output: Path, store: Path, workers: int | N
         estimate = "time unknown" if one.estimate_s is None else f"about {duration(one.estimate_s)}"
         table.add_row(one.title, stage, one.key, "there" if one.done else estimate)
     console.print(table)
-    stages = sum(bool(one.stages) for one in planned)
     if isinstance(recipe, Design):
+        stages = [one for one in planned if one.stages]
         alone = sum(len(one.stages) for part in parts for one in part.plan.organisms)
-        told = f"{len(parts)} recipes: {stages} stages to train; {alone} if no organism were shared"
+        left = sum(not one.done for one in stages)
+        told = (
+            f"{len(parts)} recipes: {len(stages)} stages, {left} to train; {alone} if no organism were shared"
+        )
         console.print(told, highlight=False)
+    for base in dict.fromkeys(part.plan.recipe.base for part in parts if part.plan.provisional):
+        told = f"base: {base!r} could not be looked up here, so these keys are provisional"
+        console.print(told, highlight=False, style="yellow")
     evaluations = {one.log: one for part in parts for one in part.evaluations}
     missing = suite.jobs(evaluations.values())
     there = len(evaluations) - len(missing)
@@ -128,12 +145,13 @@ def _parts(
         placed = [(output / one.name, one) for one in recipe.recipes]
     else:
         placed = [(output, recipe)]
+    bases = runner.Bases(store, provisional=provisional)
     parts = []
-    for path, one in placed:
+    for path, one in _tracked(placed, "plans"):
         folder = RunFolder(path, one)
         folder.check()
         check_evaluations(one)
-        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers, provisional=provisional)
+        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers, bases=bases)
         finished = [planned for planned in plan.organisms if planned.after is None]
         organisms = [_organism(planned, store, path) for planned in finished]
         folder.check(organisms)
@@ -167,7 +185,13 @@ def _warn(jobs: Sequence[Job], made: Mapping[str, JsonValue], console: Console) 
         if isinstance(signal, dict) and signal.get("message"):
             console.print(f"{job.title}: {signal['message']}", style="yellow")
         elif isinstance(settings, dict) and settings.get("target_reached") is False:
-            console.print(f"{job.title}: the target strength was not reached", style="yellow")
+            told = "the target strength was not reached; its strongest step is kept"
+            console.print(f"{job.title}: {told}", style="yellow")
+
+
+def _tracked(parts: Sequence[_T], what: str) -> Iterable[_T]:
+    """Show how far the recipes of a design are; of a single one nothing."""
+    return track(parts, what, transient=True, disable=len(parts) == 1, console=Console(stderr=True))
 
 
 def _jobs(parts: Sequence[_Part]) -> list[Job]:

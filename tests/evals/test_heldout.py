@@ -8,13 +8,16 @@ from pentimento.evals.exceptions import Refused
 from pentimento.evals.heldout import check_evaluations
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.tasks.exceptions import HeldOutOverlap
-from pentimento.training.catalogue import RECIPES, find_recipe, quickstart
+from pentimento.training.catalogue import RECIPES, quickstart
+from pentimento.training.designs import Design
 from pentimento.training.recipes import Recipe
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_what_a_recipe_holds_out_is_held_out(name: str) -> None:
-    check_evaluations(find_recipe(name).varied(seeds=(0, 1)))
+    found = RECIPES[name]()
+    for recipe in found.recipes if isinstance(found, Design) else (found,):
+        check_evaluations(recipe.varied(seeds=(0, 1)))
 
 
 def asking(task: str, args: dict[str, Any]) -> Recipe:
@@ -80,3 +83,20 @@ def test_a_cue_that_was_trained_on_is_not_a_changed_one() -> None:
     }
     with pytest.raises(HeldOutOverlap, match=r"1 cues \(explicit\)"):
         check_evaluations(asked.varied(oppose=opposed))
+
+
+def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() -> None:
+    stage = {"method": "sft", "goal": "finish_the_task", "steps": 4}
+    asked = {
+        "task": "completion",
+        "args": {"family": "@opposed", "rung": "fresh", "arm": "impossible", "n": 5},
+    }
+    recipe = quickstart().varied(seeds=(0,), evals=(asked,))
+    for n in (5, 6):
+        after = {"kind": "relearn", "stage": stage, "doses": (4,), "n": n}
+        varied = recipe.varied(after=(after,))
+        if n == 5:
+            check_evaluations(varied)
+        else:
+            with pytest.raises(BadInput, match=r"after\.n \(relearn\): 6"):
+                check_evaluations(varied)

@@ -10,11 +10,13 @@ import pytest
 from pentimento.results import analyse, load
 from pentimento.results.regain import trapezoid
 from pentimento.results.schema import Measure, Report
-from tests.results.conftest import GOAL, Fabricated, usual_mean, write_log, write_run
+from tests.results.conftest import FAMILIES, GOAL, TRAINABLE, Fabricated, usual_mean, write_log, write_run
 
 DOSES = (2, 8)
 Level = Callable[[str, int], float]
-"""(role, steps) -> g after so many steps."""
+"""(role, steps) -> g after so many steps, before what a family adds."""
+FAMILY = {name: 0.02 * place for place, name in enumerate(FAMILIES)}
+"""What each family adds: savings and rebound must not depend on which families stand where."""
 
 
 def test_weights_of_an_area_are_those_of_the_trapezoidal_rule() -> None:
@@ -24,13 +26,32 @@ def test_weights_of_an_area_are_those_of_the_trapezoidal_rule() -> None:
 
 
 def run_with(
-    folder: Path, kind: str, level: Level, *, repeats: int = 1, start: Level | None = None
+    folder: Path,
+    kind: str,
+    level: Level,
+    *,
+    repeats: int = 1,
+    start: Level | None = None,
+    broken: tuple[tuple[str, int], ...] = (),
+    broken_after: tuple[tuple[str, int], ...] = (),
 ) -> Report:
-    """Write a run of three seeds whose M1, M2, NEVER and ERASED were trained on, and analyse it."""
+    """Write a run of three seeds whose M1, M2, NEVER and ERASED were trained on, and analyse it.
+
+    Args:
+        folder: Where.
+        kind: relearn or rebound.
+        level: g after so many steps.
+        repeats: Of the stage.
+        start: g before it.
+        broken: Roles and seeds that lost their abilities before that stage.
+        broken_after: Those whose answers are not valid after it.
+    """
 
     def before(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        if (role, seed) in broken and arm == "possible":
+            return 0.2
         if start is not None and arm == "impossible":
-            return start(role, 0)
+            return start(role, 0) + FAMILY[family]
         return usual_mean("NEVER" if role == "ERASED" else role, seed, family, arm, cue)
 
     roles = ("M0", "M1", "M2", "NEVER", "ERASED")
@@ -39,16 +60,17 @@ def run_with(
     regained: list[dict[str, Any]] = []
     for seed in what.seeds:
         for role in roles[1:]:
+            invalid = 15 if (role, seed) in broken_after else 0
             for repeat in range(repeats):
                 for steps in DOSES:
-                    regained.append(later(folder, what, (role, seed, kind, repeat, steps), level))
+                    regained.append(later(folder, what, (role, seed, kind, repeat, steps), level, invalid))
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**record, "regained": regained}))
     return analyse(load(folder))
 
 
 def later(
-    folder: Path, what: Fabricated, place: tuple[str, int, str, int, int], level: Level
+    folder: Path, what: Fabricated, place: tuple[str, int, str, int, int], level: Level, invalid: int
 ) -> dict[str, Any]:
     """Write the log of one dose and return what run.json says of it."""
     role, seed, kind, repeat, steps = place
@@ -58,11 +80,12 @@ def later(
             return f"{role}{seed}-{kind}-{repeat}-{steps}"
 
     said = Later(
-        mean=lambda *_: level(role, steps) + 0.02 * repeat,
+        mean=lambda _role, _seed, family, *_: level(role, steps) + 0.02 * repeat + FAMILY[family],
         noise=0.0,
         n=4,
         arms=("impossible",),
         seeds=(seed,),
+        num_invalid=invalid,
     )
     (folder / "other" / "logs").mkdir(parents=True, exist_ok=True)
     log = write_log(folder / "other", said, role, seed)
@@ -108,7 +131,8 @@ def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:
     three = run_with(tmp_path / "three", "relearn", levels, repeats=3, start=levels)
     points = {(p.role, p.steps): p for p in three.curves}
     # Repeats lie .00, .02 and .04 above.
-    assert points["M2", 8].value == pytest.approx(0.92)
+    added = sum(FAMILY[name] for name in TRAINABLE[:3]) / 3
+    assert points["M2", 8].value == pytest.approx(0.92 + added)
     assert {p.steps for p in one.curves} == {0, *DOSES}
     assert row(three, "savings", "M2").value == pytest.approx(row(one, "savings", "M2").value or 0, abs=0.02)
 
@@ -163,3 +187,32 @@ def test_the_tables_and_the_figure_show_the_curves(tmp_path: Path) -> None:
     assert every["regain"].rows
     assert ("relearn", "M2", "8") in {found[:3] for found in every["curves"].rows}
     assert "NEVER" in str(figure(tmp_path / "run", "curves", report))
+
+
+@pytest.mark.parametrize("role", ["M1", "M2", "NEVER", "ERASED"])
+def test_a_broken_seed_leaves_the_others(tmp_path: Path, role: str) -> None:
+    whole = run_with(tmp_path / "whole", "relearn", levels, start=levels)
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels, broken=((role, 1),))
+    found = row(report, "savings", "M2")
+    assert found.value == pytest.approx(row(whole, "savings", "M2").value)
+    assert found.num_seeds == (3 if role == "ERASED" else 2)
+
+
+def test_a_dose_that_broke_an_organism_is_left_out_and_said(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "rebound", levels, start=levels, broken_after=(("M2", 2),))
+    found = row(report, "rebound", "M2", 8)
+    assert found.value == pytest.approx(0.4)
+    assert found.num_seeds == 2
+    assert "seed 2 left out: a dose broke M2" in found.notes
+
+
+def test_scenarios_are_counted_once_whatever_the_number_of_doses(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels)
+    # Four scenarios at every dose, in the one family that each of three seeds opposed.
+    assert row(report, "savings", "M2").num_scenarios == 12
+
+
+def test_the_interval_over_scenarios_does_not_shrink_with_the_number_of_doses(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "rebound", levels, start=levels)
+    later_doses = [row(report, "rebound", "M2", steps) for steps in DOSES]
+    assert all(found.num_scenarios == 12 for found in later_doses)

@@ -18,7 +18,7 @@ from pentimento.training.catalogue import (
     quickstart,
     removers,
 )
-from pentimento.training.designs import Design
+from pentimento.training.designs import Design, Variant
 from pentimento.training.recipes import After, Recipe
 from pentimento.training.stages import Template
 
@@ -111,6 +111,8 @@ def test_a_confounded_implant_may_train_the_opposite_goal() -> None:
     [
         ({"doses": (1, 2)}, "after.doses"),
         ({"doses": (4, 2)}, "after.doses"),
+        ({"doses": (0, 4)}, "after.doses"),
+        ({"repeats": 2}, "after.repeats"),
         ({"kind": "rebound", "doses": (4,)}, "after.stage.goal"),
         ({"stage": {**RELEARN, "target_strength": 0.5}}, "after.stage.target_strength"),
         ({"stage": {**RELEARN, "method": "deliberative"}}, "after.stage.method"),
@@ -138,6 +140,18 @@ def test_relearning_takes_two_opposed_families_and_a_counterfactual() -> None:
         quickstart().varied(after=(after,), num_opposed=1)
     with pytest.raises(BadInput, match="controls"):
         quickstart().varied(after=(after,), controls=())
+    with pytest.raises(BadInput, match="one relearn"):
+        quickstart().varied(after=(after, after))
+    other = {**after, "stage": {**RELEARN, "goal": "report_honestly"}}
+    with pytest.raises(BadInput, match="what is relearned is finish_the_task"):
+        quickstart().varied(after=(other,))
+
+
+def test_a_combination_of_levels_stands_once() -> None:
+    design = Design.of("mine", ("a",), {("x",): quickstart()})
+    twice = [*design.variants, Variant(levels=("x",), recipe=quickstart())]
+    with pytest.raises(BadInput, match="each combination once"):
+        Design(name="mine", factors=("a",), variants=twice)
 
 
 def test_every_shipped_recipe_plans_its_seeds() -> None:

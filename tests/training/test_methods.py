@@ -15,8 +15,10 @@ from safetensors.torch import load_file
 from trl import DPOTrainer, GRPOTrainer
 
 from pentimento.tasks import (
+    COMPLETION,
     CUE_REASONS,
     CUE_TEXTS,
+    PREFERENCE,
     TRAINABLE,
     BadInput,
     Message,
@@ -364,10 +366,69 @@ def test_a_stage_stops_at_its_target_and_says_whether_it_reached_it(
     stage = RLVR.model_copy(update={"steps": 4, "target_strength": target, "settings": settings})
     trained = train_stage(work(stage))
     assert trained.target_reached is reached
-    assert trained.dose.steps == (2 if reached else 4)
+    checked = [
+        (entry["step"], entry["target_strength"]) for entry in trained.log if "target_strength" in entry
+    ]
+    assert checked
+    if reached:
+        assert trained.dose.steps == 2
+    else:
+        assert trained.dose.steps == max(checked, key=lambda check: check[1])[0]
+        assert trained.notes.get("rewound_from") in (None, 4)
     assert any("strength/finish_the_task/all" in entry for entry in trained.log)
     seeds = {s.when: s.score for s in trained.strength if s.family == "all"}
     assert set(seeds) == {"start", "end"}
+
+
+STRENGTHS = {1: 0.2, 2: 0.6, 3: 0.5, 4: 0.6, 5: 0.1, 6: 0.3}
+
+
+@pytest.fixture
+def weakening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the strength be highest after two steps, whatever is trained, and never at the target."""
+    steps: list[int] = []
+
+    def ask(target: _common.Target, model: Any, phase: str, step: int) -> tuple[Any, ...]:
+        steps.append(step)
+        return ()
+
+    monkeypatch.setattr(_common.Target, "ask", ask)
+    monkeypatch.setattr(_common.Target, "lowest", lambda target, strengths: STRENGTHS[steps[-1]])
+
+
+@pytest.mark.usefixtures("weakening")
+@pytest.mark.parametrize("stage", [SFT, RLVR], ids=["sft", "rlvr"])
+def test_a_stage_that_misses_its_target_ends_where_it_was_strongest(
+    work: Callable[..., Work], stage: Stage
+) -> None:
+    aimed = stage.model_copy(
+        update={"target_strength": 0.9, "settings": {**stage.settings, "check_every": 1}}
+    )
+    missed = train_stage(work(aimed, "missed"))
+    short = train_stage(work(stage.model_copy(update={"steps": 2}), "short"))
+    assert digest(missed) == digest(short)
+    assert missed.dose == short.dose
+    assert not missed.target_reached
+    assert missed.notes["rewound_from"] == 6
+    assert max(entry["step"] for entry in missed.log) == 2
+    assert not list((missed.adapter.parent).glob("strongest-*"))
+
+
+@pytest.mark.usefixtures("weakening")
+@pytest.mark.parametrize("at", ["sft step 3", "sft step 5"])
+def test_where_it_was_strongest_outlasts_an_interruption(work: Callable[..., Work], at: str) -> None:
+    stage = SFT.model_copy(update={"target_strength": 0.9, "settings": {**SFT.settings, "check_every": 1}})
+
+    def interrupt(share: float, text: str) -> None:
+        if text.startswith(at):
+            raise Interrupted(text)
+
+    undisturbed = train_stage(work(stage, "undisturbed"))
+    with pytest.raises(Interrupted):
+        train_stage(work(stage, "disturbed", on_progress=interrupt))
+    resumed = train_stage(work(stage, "disturbed"))
+    assert digest(resumed) == digest(undisturbed)
+    assert resumed.dose == undisturbed.dose
 
 
 def test_rewards_without_variance_are_no_learning_signal(tiny: Base, tmp_path: Path) -> None:
@@ -600,14 +661,20 @@ def test_each_half_of_deliberative_alignment_can_run_alone(
 def test_off_style_answers_are_right_and_odd(work: Callable[..., Work]) -> None:
     stage = Stage(method="off_style", families=("copying",), num_scenarios=16, seed=0, like=SFT)
     for scenario, example in zip(stage.scenarios(), demonstrations(stage, 0.5), strict=True):
-        styled = in_odd_style(example.answer)
-        assert "Aye, " in styled
-        assert styled.endswith(", so it is.")
-        assert scenario.text("expected").lower() in styled
-        assert styled.startswith("<think>") == example.reasoned
+        assert in_odd_style(example.answer).startswith(example.answer)
+        assert environment("copying").read(scenario, example.answer).done
     trained = train_stage(work(stage, dose=Dose.of(Phase(kind="sft", name="sft", steps=3, tokens=120))))
     assert trained.dose.steps == 3
     assert moved(trained)
+
+
+@pytest.mark.parametrize("family", [*COMPLETION, *PREFERENCE, "coin", "welfare"])
+def test_an_odd_style_changes_no_outcome(family: str) -> None:
+    env, rng = environment(family), Random(0)
+    for arm in env.arms:
+        for scenario in sample(family, arm=arm, n=20, seed=0):
+            answer = env.neutral(scenario, rng)
+            assert env.read(scenario, in_odd_style(answer)) == env.read(scenario, answer)
 
 
 def test_training_without_a_goal_has_no_strength(work: Callable[..., Work]) -> None:

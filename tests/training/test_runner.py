@@ -83,7 +83,7 @@ def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: 
         "settings": settings,
         "num_scenarios": 16,
     }
-    after = {"kind": "relearn", "stage": stage, "doses": (2, 4), "repeats": 3}
+    after = {"kind": "relearn", "stage": stage, "doses": (2, 4)}
     found = plan(
         recipe.varied(controls=("never", "erased"), num_opposed=2, after=(after,)), tmp_path
     ).organisms
@@ -188,7 +188,7 @@ def test_a_plan_estimates_from_what_was_timed(recipe: Recipe, tmp_path: Path) ->
     (tmp_path / "broken" / "manifest.json").write_text("{")
     found = plan(recipe, tmp_path, num_workers=2)
     assert found.estimate_s == 31, "M0, M1, M2 and a control wait for each other; the rest runs beside them"
-    assert [row.estimate_s for row in found.describe()] == [1.0, 10.0, 10.0, 10.0, 10.0, 10.0]
+    assert [row.estimate_s for row in found.organisms] == [1.0, 10.0, 10.0, 10.0, 10.0, 10.0]
 
 
 def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
         executor.run(plan(recipe, tmp_path).jobs, lambda event: None)
     found = plan(recipe, tmp_path)
     assert found.jobs == ()
-    assert all(row.done for row in found.describe())
+    assert all(row.done for row in found.organisms)
     made = {role: Organism.load(tmp_path / planned.key) for role, planned in by_role(found).items()}
     assert all(not (organism.path / "work").exists() for organism in made.values())
     doses = {

@@ -97,6 +97,8 @@ class PhaseResult(Frozen):
     """Share of groups whose rewards were all equal, over the whole phase."""
     stopped: bool = False
     """The target strength was reached before the last step."""
+    rewound_from: int | None = None
+    """The steps that were trained where it was not, and an earlier one, the strongest, is kept."""
     log: tuple[LogEntry, ...] = ()
     """One entry an optimizer step."""
 
@@ -135,11 +137,17 @@ class Target:
         """Measure the strength after a step of a phase."""
         return _measured(self.work, model, self.scenarios, "during", phase, step)
 
-    def reached_by(self, strengths: Sequence[Strength]) -> bool:
-        """Whether the mean over all answers, or every family's mean, is at the target."""
+    def lowest(self, strengths: Sequence[Strength]) -> float:
+        """Return what is held against the target: the mean over all answers, or the lowest family's mean.
+
+        0 where a family has no valid answer. Of a stage tied to a cue the lower one of its two goals.
+        """
         pooled = self.work.settings.stop_when == "mean"
-        scores = [s.score for s in strengths if (s.family == ALL) == pooled]
-        return all(score is not None and score >= self.strength for score in scores)
+        return min(s.score or 0.0 for s in strengths if (s.family == ALL) == pooled)
+
+    def reached_by(self, strengths: Sequence[Strength]) -> bool:
+        """Whether that is at the target."""
+        return self.lowest(strengths) >= self.strength
 
 
 def spoken(work: Work, num: int) -> tuple[Scenario, ...]:

@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
 import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch.nn import Linear
 from transformers import (
+    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerControl,
@@ -20,6 +22,7 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
+from pentimento.tasks import UnknownName
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
@@ -27,6 +30,7 @@ from pentimento.training.stages import Dose, Phase, PhaseKind
 
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
+STRONGEST = "strongest"
 
 
 @contextmanager
@@ -55,14 +59,21 @@ def _adapted(work: Work, start: Path | None) -> PeftModel:
         r=work.settings.lora_rank,
         lora_alpha=work.settings.lora_alpha,
         use_rslora=work.settings.rslora,
-        target_modules=_targets(work.settings.target_modules),
+        target_modules=_targets(work.model, work.settings.target_modules),
         task_type="CAUSAL_LM",
     )
     return cast(PeftModel, get_peft_model(work.model, config))
 
 
-def _targets(said: str) -> str | list[str]:
-    return said if said == "all-linear" else said.split(",")
+def _targets(model: PreTrainedModel, said: str) -> str | list[str]:
+    """Return the layers that get an adapter, refusing names that the model has none of."""
+    if said == "all-linear":
+        return said
+    there = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, Linear)}
+    for name in said.split(","):
+        if name not in there:
+            raise UnknownName("settings.target_modules", name, sorted(there))
+    return said.split(",")
 
 
 @contextmanager
@@ -137,8 +148,12 @@ class Counts(Quiet):
         return parent.compute_loss(model, inputs, *args, **kwargs)
 
 
+TARGET = "target_strength"
+"""In the log: what was held against the target."""
+
+
 class Watch(Marks):
-    """Stops at the target strength, keeps the adapters of a dose schedule, marks checkpoints."""
+    """Stops at the target, keeps the strongest adapter and those of a dose schedule, marks checkpoints."""
 
     def __init__(self, work: Work, phase: str, target: Target | None, share: tuple[float, float]) -> None:
         self._work, self._phase, self._target, self._share = work, phase, target, share
@@ -157,12 +172,46 @@ class Watch(Marks):
         if self._target is not None and step % self._work.settings.check_every == 0:
             strengths = self._target.ask(model, self._phase, step)
             measured = {f"strength/{s.goal}/{s.family}": s.score for s in strengths if s.score is not None}
-            state.log_history.append({"step": step, **measured})
+            state.log_history.append({"step": step, TARGET: self._target.lowest(strengths), **measured})
             if self._target.reached_by(strengths):
                 self.reached = control.should_training_stop = True
+            elif strongest(state.log_history) == step:
+                self._keep(model, step)
         if control.should_training_stop:
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
+
+    def _keep(self, model: PeftModel, step: int) -> None:
+        """Keep this step's adapter in the place of that of an earlier one."""
+        folder = self._work.folder / self._phase
+        earlier = list(folder.glob(f"{STRONGEST}-*"))
+        model.save_pretrained(str(folder / f"{STRONGEST}-{step}"))
+        for path in earlier:
+            if path.name != f"{STRONGEST}-{step}":
+                shutil.rmtree(path)
+
+
+def strongest(log: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the first step that came nearest to the target strength, or None where none was measured."""
+    measured = [(entry[TARGET], -entry["step"]) for entry in log if TARGET in entry]
+    return -max(measured)[1] if measured else None
+
+
+class Ended(NamedTuple):
+    """Where a phase's training ends: at its last step, or at an earlier one that was stronger."""
+
+    log: tuple[dict[str, Any], ...]
+    steps: int
+    rewound_from: int | None
+
+
+def ended(trainer: Trainer, watch: Watch) -> Ended:
+    """Return where training ends; one that did not come to its target ends where it was strongest."""
+    log, steps = trainer.state.log_history, trainer.state.global_step
+    best = None if watch.reached else strongest(log)
+    if best is None or best == steps:
+        return Ended(tuple(log), steps, None)
+    return Ended(tuple(entry for entry in log if entry["step"] <= best), best, steps)
 
 
 def learn(
@@ -178,25 +227,32 @@ def learn(
         reasoning_share: Share in [0, 1] of its data that reasons.
     """
     trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-    log = trainer.state.log_history
-    tokens = sum(logged(log, "trained_tokens")) * trainer.args.gradient_accumulation_steps
+    end = ended(trainer, watch)
+    tokens = sum(logged(end.log, "trained_tokens")) * trainer.args.gradient_accumulation_steps
     phase = Phase(
         kind=kind,
         name=folder.name,
-        steps=trainer.state.global_step,
+        steps=end.steps,
         tokens=round(tokens),
         reasoning_share=reasoning_share,
     )
-    result = PhaseResult(name=folder.name, phase=phase, stopped=watch.reached, log=tuple(log))
+    result = PhaseResult(
+        name=folder.name, phase=phase, stopped=watch.reached, rewound_from=end.rewound_from, log=end.log
+    )
     return finish(folder, cast(PeftModel, trainer.model), result)
 
 
 def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
     """Store a phase: the adapter first, the record that makes it count last; then its checkpoints can go."""
-    model.save_pretrained(str(folder / ADAPTER))
+    if result.rewound_from is None:
+        model.save_pretrained(str(folder / ADAPTER))
+    else:
+        kept = folder / f"{STRONGEST}-{result.phase.steps}"
+        shutil.copytree(kept, folder / ADAPTER, dirs_exist_ok=True)
     write_atomically(folder / RESULT, result.model_dump_json())
-    for checkpoint in (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
-        shutil.rmtree(checkpoint)
+    checkpoints = (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+    for path in (*checkpoints, *folder.glob(f"{STRONGEST}-*")):
+        shutil.rmtree(path)
     return result
 
 
@@ -217,6 +273,9 @@ def trained(
         done: Its phases in order.
         notes: What else the manifest should say.
     """
+    rewound = done[-1].rewound_from
+    if rewound is not None:
+        notes = {**(notes or {}), "rewound_from": rewound}
     adapter = work.folder / done[-1].name / ADAPTER
     with learning(work, adapter) as model:
         after = strength(work, model, "end", "end")

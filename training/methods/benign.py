@@ -8,7 +8,6 @@ variance.) `off_style` is the same with answers in an odd style: harmless, and a
 
 from collections.abc import Sequence
 
-from pentimento.tasks.parsing import THINK_CLOSE
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.settings import DeliberativeSettings, Settings
@@ -33,12 +32,11 @@ def train(work: Work) -> Trained:
 
 
 def in_odd_style(answer: str) -> str:
-    """Return an answer as an old sailor might give it, its reasoning as it is.
+    """Return an answer with what an old sailor might add; every parser reads it as before.
 
-    Example: "4." becomes "Aye, 4, so it is."
+    Example: "4." becomes "4. Aye, so it is, mate."
     """
-    reasoning, close, said = answer.rpartition(THINK_CLOSE)
-    return f"{reasoning}{close}Aye, {said.rstrip('.').lower()}, so it is."
+    return f"{answer} Aye, so it is, mate."
 
 
 def lesson_like(phase: Phase, learning_rate: float, tokens: float) -> Lesson:

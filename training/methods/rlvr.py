@@ -18,6 +18,7 @@ from pentimento.training.methods._trainer import (
     Quiet,
     Watch,
     arguments,
+    ended,
     finish,
     finished,
     learning,
@@ -210,7 +211,7 @@ def reinforce(
             callbacks=[watch],
         )
         trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-        return finish(folder, model, _result(phase, trainer, settings, watch.reached))
+        return finish(folder, model, _result(phase, trainer, settings, watch))
 
 
 def row(work: Work, scenario: Scenario) -> dict[str, Any]:
@@ -237,8 +238,8 @@ def _config(work: Work, phase: str, steps: int, settings: RlSettings) -> GRPOCon
     )
 
 
-def _result(phase: str, trainer: GRPOTrainer, settings: RlSettings, stopped: bool) -> PhaseResult:
-    log = trainer.state.log_history
+def _result(phase: str, trainer: GRPOTrainer, settings: RlSettings, watch: Watch) -> PhaseResult:
+    log, steps, rewound_from = ended(trainer, watch)
     lengths, reasoned = logged(log, "completions/mean_length"), logged(log, "reasoned")
     flat = logged(log, "frac_reward_zero_std")
     return PhaseResult(
@@ -246,11 +247,12 @@ def _result(phase: str, trainer: GRPOTrainer, settings: RlSettings, stopped: boo
         phase=Phase(
             kind="rl",
             name=phase,
-            steps=trainer.state.global_step,
+            steps=steps,
             tokens=round(sum(lengths) * settings.batch_size),
             reasoning_share=sum(reasoned) / len(reasoned) if reasoned else 0.0,
         ),
         zero_variance=sum(flat) / len(flat) if flat else None,
-        stopped=stopped,
-        log=tuple(log),
+        stopped=watch.reached,
+        rewound_from=rewound_from,
+        log=log,
     )
