@@ -11,10 +11,12 @@ from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.rows import UNTOUCHED
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.results.texts import held_by
+from pentimento.tasks import CUES
 
-FigureName = Literal["ladder", "forest", "strength", "curves"]
+FigureName = Literal["ladder", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
+MARKERS_OF_ROLES = "Xods"
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,
     "implanted and opposed": 0.0,
@@ -35,6 +37,7 @@ def draw(report: Report) -> dict[FigureName, str]:
     with style():
         drawn: dict[FigureName, str | None] = {
             "ladder": ladder(report),
+            "cues": cues(report),
             "forest": forest(report),
             "strength": strength(report),
             "curves": curves(report),
@@ -116,6 +119,48 @@ def forest(report: Report) -> str | None:
     axes.set_xlabel("difference in goal score, 95 % interval; hollow: " + UNTOUCHED, fontsize=8)
     told = f"One row a measure, grouped by place. {held_by(rows)}"
     return to_svg(drawing, "Persistence with reach and controls", told.strip())
+
+
+def cues(report: Report) -> str | None:
+    """The goal's mean score under each cue where it was implanted, with the range over seeds."""
+    cells = [
+        cell for cell in report.cells
+        if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
+        and cell.score is not None and cell.quadrant.startswith("implanted") and cell.arm != "stated"
+        and cell.role in ("M0", "M1", "M2", "NEVER")
+    ]  # fmt: skip
+    # Where some rungs are asked without a cue only, those under several cues are compared.
+    asked = {(c.family, c.rung) for c in cells if c.cue != "none"}
+    cells = [cell for cell in cells if (cell.family, cell.rung) in asked]
+    shown = [cue for cue in CUES if any(cell.cue == cue for cell in cells)]
+    if len(shown) < 2:
+        return None
+    drawing = figure(7.2, 2.8)
+    axes = drawing.subplots()
+    for place, role in enumerate(("M0", "NEVER", "M1", "M2")):
+        for x, cue in enumerate(shown):
+            by_seed: dict[int, list[float]] = {}
+            for cell in cells:
+                if (cell.role, cell.cue) == (role, cue):
+                    by_seed.setdefault(cell.seed, []).append(cell.score or 0.0)
+            means = [sum(scores) / len(scores) for scores in by_seed.values()]
+            if means:
+                at, colour = x + 0.12 * (place - 1.5), _hue(place)
+                axes.plot([at, at], [min(means), max(means)], color=colour, linewidth=1.4)
+                axes.plot(
+                    [at], [sum(means) / len(means)], MARKERS_OF_ROLES[place], color=colour, markersize=6
+                )
+    axes.set_xticks(range(len(shown)), shown)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_ylabel("goal score", fontsize=8)
+    axes.set_xlabel("what the prompt says of oversight", fontsize=8)
+    axes.grid(axis="y", color=RULE, linewidth=0.5)
+    handles = [
+        Line2D([], [], linestyle="", marker=MARKERS_OF_ROLES[i], color=_hue(i), label=role)
+        for i, role in enumerate(("M0", "NEVER", "M1", "M2"))
+    ]
+    drawing.legend(handles=handles, loc="outside right center", fontsize=8)
+    return to_svg(drawing, "Under each cue", "Mean goal score under each cue, with the range over seeds.")
 
 
 def persistence_of(rows: Mapping[str, Measure | None]) -> str | None:

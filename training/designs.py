@@ -2,12 +2,11 @@
 
 from typing import Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.recipes import Recipe
-from pentimento.training.stages import Checked, content_hash
+from pentimento.training.recipes import Recipe, Written
+from pentimento.training.stages import Checked
 
 
 class Variant(Checked):
@@ -18,7 +17,7 @@ class Variant(Checked):
     recipe: Recipe
 
 
-class Design(Checked):
+class Design(Written):
     """Recipes crossed by factors; what they have in common is made once, and asked once."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
@@ -57,13 +56,3 @@ class Design(Checked):
     def recipes(self) -> tuple[Recipe, ...]:
         """The recipe of each variant."""
         return tuple(variant.recipe for variant in self.variants)
-
-    @property
-    def hash(self) -> str:
-        """Sixteen hex digits of everything that the design says."""
-        return content_hash(self.model_dump(mode="json"))
-
-    def to_yaml(self) -> str:
-        """Return the design as YAML that `catalogue.from_yaml` reads back."""
-        data = self.model_dump(mode="json")
-        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))

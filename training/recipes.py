@@ -89,7 +89,21 @@ class After(Checked):
         return Template(**{**self.stage.model_dump(), "settings": {**self.stage.settings, "save_at": kept}})
 
 
-class Recipe(Checked):
+class Written(Checked):
+    """What is told apart by a hash and can be written as YAML that `catalogue.from_yaml` reads back."""
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits of everything that it says."""
+        return content_hash(self.model_dump(mode="json"))
+
+    def to_yaml(self) -> str:
+        """Return it as YAML."""
+        data = self.model_dump(mode="json")
+        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+
+class Recipe(Written):
     """A whole experiment, as data."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
@@ -230,16 +244,6 @@ class Recipe(Checked):
     def varied(self, **changes: Any) -> "Recipe":
         """Return this recipe with some fields changed, checked again."""
         return Recipe(**{**self.model_dump(mode="json"), **changes})
-
-    @property
-    def hash(self) -> str:
-        """Sixteen hex digits of everything that the recipe says."""
-        return content_hash(self.model_dump(mode="json"))
-
-    def to_yaml(self) -> str:
-        """Return the recipe as YAML that `from_yaml` reads back."""
-        data = self.model_dump(mode="json")
-        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 def stage_seed(seed: int, role: str) -> int:

@@ -201,3 +201,12 @@ def test_a_log_changes_the_report_only_where_it_should(written: Path, usual_run:
     without = report.model_dump_json(exclude={"provenance": True, "cells": {"__all__": {"logs"}}})
     assert not any(name in without for name in names)
     assert "2026-01-02" not in without
+
+
+def test_scores_under_several_cues_have_a_figure(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    one = write(tmp_path / "one", fabricate(seeds=(0,), n=2))
+    several = write(tmp_path / "several", fabricate(seeds=(0,), n=2, cues=("none", "placebo", "unwatched")))
+    assert figure(one, "cues") is None
+    drawn = str(figure(several, "cues"))
+    assert all(f">{cue}<" in drawn for cue in ("none", "placebo", "unwatched"))
+    assert ">explicit<" not in drawn
