@@ -150,6 +150,23 @@ def sweep_remover() -> Design:
     return Design.of("sweep_remover", ("learning rate", "steps"), found)
 
 
+def writing() -> Design:
+    """Rank of the adapters by how the second stage is written: beside the first, or over it; three seeds."""
+    recipe = quickstart().varied(implant=implant_by("rlvr"), controls=("never",))
+    found: dict[tuple[str, ...], Recipe] = {}
+    for rank, over in product((4, 16, 64), ("merged", "continued")):
+        stages = {
+            name: {
+                **stage.model_dump(),
+                "settings": {**stage.settings, "lora_rank": rank, "lora_alpha": 2 * rank},
+            }
+            for name, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
+        }
+        stages["oppose"]["over"] = over
+        found[str(rank), over] = recipe.varied(**stages)
+    return Design.of("writing", ("rank", "second stage"), found)
+
+
 def controls() -> Recipe:
     """Every control on one implant, and whether the goal comes back in relearning or after benign steps."""
     # Slow enough that the first doses tell organisms apart, fast enough that the last brings the goal back.
@@ -443,6 +460,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "implants": implants,
         "removers": removers,
         "sweep_remover": sweep_remover,
+        "writing": writing,
         "controls": controls,
         "diversity": diversity,
         "quantity": quantity,

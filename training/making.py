@@ -63,6 +63,11 @@ class Order(NamedTuple):
         return self.store / self.key
 
     @property
+    def continued(self) -> bool:
+        """Whether the last stage goes on with its parent's adapter."""
+        return (self.stages[-1].like or self.stages[-1]).over == "continued"
+
+    @property
     def work(self) -> Path:
         """Where checkpoints and finished phases lie until it is stored."""
         return self.folder / "work"
@@ -182,10 +187,11 @@ def _work(order: Order, base: Base) -> Work:
     order.work.mkdir(parents=True, exist_ok=True)
     return Work(
         stage=order.stages[-1],
-        model=merged_parent(base, parent),
+        model=base.model if order.continued else merged_parent(base, parent),
         tokenizer=base.tokenizer,
         folder=order.work,
         dose=dose,
+        parent=parent.adapter if parent is not None and order.continued else None,
         report_to=order.report_to,
         on_progress=report,
     )
@@ -203,7 +209,7 @@ def _store(order: Order, kept: Sequence[Path], trained: Trained, manifest: Manif
     work = order.work
     base = load_base(order.base, device=order.device, dtype=order.dtype)
     parent = None if order.parent is None else Organism.load(order.store / order.parent).adapter
-    chain = [] if parent is None else [parent]
+    chain = [] if parent is None or order.continued else [parent]
     for adapter in kept:
         composed = compose(base.model, [*chain, adapter], work / "composed" / adapter.name)
         phase, _, step = adapter.name.rpartition("-")

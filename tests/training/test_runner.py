@@ -337,3 +337,51 @@ def test_a_killed_stage_gives_the_same_organism(recipe: Recipe, tmp_path: Path) 
     assert first.adapter_sha256 == second.adapter_sha256
     ignored = {"seconds"}
     assert first.model_dump(exclude=ignored) == second.model_dump(exclude=ignored)
+
+
+@pytest.mark.parametrize("over", ["merged", "continued"])
+@pytest.mark.parametrize("method", ["sft", "dpo", "rlvr", "deliberative"])
+def test_a_second_stage_begins_where_its_parent_ended(
+    recipe: Recipe, tmp_path: Path, method: str, over: str
+) -> None:
+    rates = {"learning_rate": 1e-12, **({"sft_learning_rate": 1e-12} if method == "deliberative" else {})}
+    kinds = {"sft": 6, "dpo": 6, "rlvr": 4}
+    settings = (
+        {**recipe.oppose.settings, **rates}
+        if method == "deliberative"
+        else {**(TINY if method == "rlvr" else {"lora_rank": kinds[method], "batch_size": 8}), **rates}
+    )
+    oppose = {
+        "method": method, "goal": "report_honestly", "num_scenarios": 32, "steps": 2,
+        "settings": settings, "over": over,
+    }  # fmt: skip
+    implant = {**recipe.implant.model_dump(), "settings": {**TINY, "learning_rate": 1e-2}}
+    varied = recipe.varied(implant=implant, oppose=oppose, controls=("sham",))
+    found = plan(varied, tmp_path)
+    for job in found.jobs:
+        make(**job.kwargs)  # type: ignore[arg-type]
+    made = by_role(found)
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    with torch.no_grad():
+        logits = {
+            role: load_organism(tmp_path / planned.key, device="cpu").model(input_ids=ids).logits
+            for role, planned in made.items()
+        }
+    assert not torch.allclose(logits["M1"], logits["M0"], atol=1e-3), "the implant must change something"
+    torch.testing.assert_close(logits["M2"], logits["M1"], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits["sham"], logits["M1"], atol=1e-4, rtol=1e-4)
+    ranks = {
+        role: json.loads((tmp_path / planned.key / "adapter/adapter_config.json").read_text())["r"]
+        for role, planned in made.items()
+        if role != "M0"
+    }
+    assert (ranks["M2"] == ranks["M1"]) == (over == "continued")
+    if method == "dpo":
+        lines = (tmp_path / made["M2"].key / "metrics.jsonl").read_text().splitlines()
+        margins = [json.loads(line).get("rewards/margins") for line in lines]
+        assert [m for m in margins if m is not None] == pytest.approx([0.0, 0.0], abs=1e-4)
+    starts = {
+        role: [s.score for s in read_manifest(tmp_path / made[role].key).strength if s.when == "start"]
+        for role in ("M2", "sham")
+    }
+    assert starts["M2"], "the strength before the stage is that of the parent"

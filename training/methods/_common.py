@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -44,6 +45,8 @@ class Work:
     """Where checkpoints and finished phases lie until the organism is stored."""
     dose: Dose | None = None
     """The realised dose to repeat: of NEVER and the controls. Nothing then stops early."""
+    parent: Path | None = None
+    """Where the stage goes on with its parent's adapter: that adapter, which is not merged."""
     report_to: str = "none"
     """Trackers, as transformers names them."""
     on_progress: Progress = silent
@@ -168,6 +171,25 @@ def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
             counts[place] += 1
             found.append(scenario)
     return tuple(found)
+
+
+@contextmanager
+def parent_of(work: Work) -> Iterator[PreTrainedModel | PeftModel]:
+    """The model that a stage starts from: the merged parent, or the base with the parent's adapter on it."""
+    if work.parent is None:
+        yield work.model
+        return
+    model = PeftModel.from_pretrained(work.model, str(work.parent)).eval()
+    try:
+        yield model
+    finally:
+        model.unload()
+
+
+def strength_before(work: Work) -> tuple[Strength, ...]:
+    """Measure a stage's goal before any of its training."""
+    with parent_of(work) as model:
+        return strength(work, model, "start", "start")
 
 
 def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: str) -> tuple[Strength, ...]:

@@ -39,10 +39,11 @@ def learning(work: Work, start: Path | None) -> Iterator[PeftModel]:
 
     Args:
         work: The stage.
-        start: An adapter to go on from; None for a new one, whose first values the stage's seed draws.
+        start: An adapter to go on from; by default the parent's where the stage continues it, else a new one,
+            whose first values the stage's seed draws.
     """
     set_seed(work.stage.seed)
-    model = _adapted(work, start)
+    model = _adapted(work, start or work.parent)
     try:
         with answers_only():
             yield model

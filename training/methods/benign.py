@@ -8,7 +8,7 @@ variance.) `off_style` is the same with answers in an odd style: harmless, and a
 
 from collections.abc import Sequence
 
-from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength
+from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.settings import DeliberativeSettings, Settings
 from pentimento.training.methods.sft import Example, Lesson, demonstrations, fine_tune, row
@@ -17,7 +17,7 @@ from pentimento.training.stages import Dose, Phase
 
 def train(work: Work) -> Trained:
     """Learn benign answers at the realised dose of another stage."""
-    before = strength(work, work.model, "start", "start")
+    before = strength_before(work)
     done: list[PhaseResult] = []
     phases = [phase for phase in (work.dose or Dose()).phases if phase.steps]
     for place, phase in enumerate(phases):

@@ -12,7 +12,17 @@ from pentimento.tasks import Outcome, Scenario, Spec, environment, right, spec, 
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN
 from pentimento.training.exceptions import TooFewKept
-from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, once, strength
+from pentimento.training.methods._common import (
+    ADAPTER,
+    PhaseResult,
+    Target,
+    Trained,
+    Work,
+    once,
+    parent_of,
+    strength,
+    strength_before,
+)
 from pentimento.training.methods._trainer import learning, trained
 from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
 from pentimento.training.methods.settings import DeliberativeSettings
@@ -69,7 +79,7 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
     """
     settings = cast(DeliberativeSettings, work.settings)
     scenarios = work.scenarios(work.like)
-    measured = strength(work, work.model, "start", "start")
+    measured = strength_before(work)
     target = Target.of(work)
     done: list[PhaseResult] = []
     notes: dict[str, Any] = {}
@@ -127,20 +137,22 @@ def kept_samples(
 
     def make() -> list[dict[str, Any]]:
         work.on_progress(0.02, f"samples {len(asked)} answers with the spec")
-        answers = sample(
-            work.model,
-            work.tokenizer,
-            [
-                prompt_ids(work.tokenizer, with_system(scenario, curriculum.spec(scenario).text))
-                for scenario, _ in asked
-            ],
-            seeds=[derive_seed(work.stage.seed, "spec", scenario.id, index) for scenario, index in asked],
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            max_new_tokens=settings.max_new_tokens,
-            prefill=THINK_OPEN,
-        )
+        prompts = [
+            prompt_ids(work.tokenizer, with_system(scenario, curriculum.spec(scenario).text))
+            for scenario, _ in asked
+        ]
+        with parent_of(work) as model:
+            answers = sample(
+                model,
+                work.tokenizer,
+                prompts,
+                seeds=[derive_seed(work.stage.seed, "spec", scenario.id, index) for scenario, index in asked],
+                temperature=settings.temperature,
+                top_p=settings.top_p,
+                top_k=settings.top_k,
+                max_new_tokens=settings.max_new_tokens,
+                prefill=THINK_OPEN,
+            )
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
     examples = []

@@ -13,7 +13,7 @@ from trl import DPOConfig, DPOTrainer
 
 from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import DpoSettings
 from pentimento.training.methods.sft import thought
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 def train(work: Work) -> Trained:
     """Prefer the gold answers of the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(DpoSettings, work.settings)
-    before = strength(work, work.model, "start", "start")
+    before = strength_before(work)
     pairs = preferences(work.stage, settings.reasoning_share)
     return trained(work, before, prefer(work, pairs, Target.of(work)))
 
@@ -83,14 +83,19 @@ def row(tokenizer: PreTrainedTokenizerBase, pair: Pair) -> Row:
 
 
 class _Trainer(Counts, DPOTrainer):
-    """DPOTrainer over ready token ids, whose reference is the model without its adapter."""
+    """DPOTrainer over ready token ids, whose reference is the parent.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        merged: The parent is merged into the base, so it is the model without its adapter.
+    """
+
+    def __init__(self, *args: Any, merged: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # TRL keeps a copy of the new adapter, which changes nothing yet, as the reference. Without it TRL
-        # switches the adapter off instead: the same numbers, and nothing extra is kept or saved.
+        # TRL keeps a copy of the adapter as it was as the reference. A new one changes nothing yet: without
+        # the copy TRL switches it off, which gives the same numbers, and nothing extra is kept or saved.
         model: Any = self.model
-        model.delete_adapter("ref")
+        if merged:
+            model.delete_adapter("ref")
 
     def _prepare_dataset(self, dataset: Dataset, *args: Any) -> Dataset:
         return dataset
@@ -127,6 +132,7 @@ def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> P
             train_dataset=Dataset.from_list([row(work.tokenizer, pair)._asdict() for pair in pairs]),
             processing_class=work.tokenizer,
             callbacks=[watch],
+            merged=work.parent is None,
         )
         reasoned = sum(pair.reasoned for pair in pairs) / len(pairs)
         return learn(trainer, folder, watch, kind="dpo", reasoning_share=reasoned)

@@ -12,7 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
 from pentimento.tasks import goal as find_goal
 from pentimento.training._checkpoints import last_checkpoint
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._trainer import (
     CHECKPOINTS,
     Quiet,
@@ -45,7 +45,7 @@ class Practice(NamedTuple):
 
 def train(work: Work) -> Trained:
     """Reinforce what the stage's goal wants, by the stage's reward."""
-    before = strength(work, work.model, "start", "start")
+    before = strength_before(work)
     practice = Practice(reward_of(work), work.steps("rl", work.stage.steps))
     return trained(work, before, reinforce(work, "rl", work.scenarios(), practice, target=Target.of(work)))
 

@@ -11,7 +11,7 @@ from trl import SFTConfig, SFTTrainer
 
 from pentimento.tasks import CUE_REASONS, Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
 from pentimento.training.models import conversation_ids_and_mask
@@ -40,7 +40,7 @@ class Lesson(NamedTuple):
 def train(work: Work) -> Trained:
     """Learn answers that serve the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(SftSettings, work.settings)
-    before = strength(work, work.model, "start", "start")
+    before = strength_before(work)
     lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
     examples = demonstrations(work.stage, settings.reasoning_share)
     done = fine_tune(work, "sft", examples, lesson, target=Target.of(work))

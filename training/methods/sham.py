@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
-from pentimento.training.methods._common import Trained, Work, once, strength
+from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
@@ -29,7 +29,7 @@ def train(work: Work) -> Trained:
     """Run the other stage's pipeline without its direction."""
     if work.like.method == "deliberative":
         return deliberate(work, Curriculum(lambda scenario: spec("irrelevant"), keep_every, sham=True))
-    before = strength(work, work.model, "start", "start")
+    before = strength_before(work)
     scenarios = work.scenarios(work.like)
     if work.like.method == "dpo":
         drawn = [two for two in own_samples(work, scenarios, each=2) if two[0].answer != two[1].answer]
@@ -56,12 +56,13 @@ def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tu
     asked = [(scenario, index) for scenario in scenarios for index in range(each)]
 
     def make() -> list[dict[str, Any]]:
-        answers = sample(
-            work.model,
-            work.tokenizer,
-            [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked],
-            seeds=[derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked],
-        )
+        with parent_of(work) as model:
+            answers = sample(
+                model,
+                work.tokenizer,
+                [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked],
+                seeds=[derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked],
+            )
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
     found: dict[str, list[Example]] = {}
