@@ -16,7 +16,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.catalogue import quickstart
 from pentimento.training.designs import Design
 from pentimento.training.executors import Event, Job
-from pentimento.training.recipes import Recipe
+from pentimento.training.recipes import AFTER_ROLES, Recipe
 
 SMALL = {
     "implant.method": '"sft"',
@@ -369,9 +369,7 @@ def test_doses_of_a_stage_after_are_asked_too(crossed: tuple[Path, list[str]]) -
     folder, _ = crossed
     regained = json.loads((folder / "run/two/run.json").read_text())["regained"]
     places = {(r["role"], r["repeat"], r["steps"]) for r in regained}
-    assert places == {
-        (role, k, s) for role in ("M1", "M2", "NEVER", "ERASED") for k in (0, 1) for s in (1, 2)
-    }
+    assert places == {(role, k, s) for role in AFTER_ROLES for k in (0, 1, 2) for s in (1, 2)}
     for one in regained:
         manifest = json.loads((folder / "run/two" / one["path"] / "manifest.json").read_text())
         assert (manifest["key"], manifest["dose"]["steps"]) == (one["key"], one["steps"])
@@ -410,5 +408,5 @@ def test_a_dry_run_of_a_design_says_what_sharing_saves(
     _, args = crossed
     assert cli.main([*args, "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 recipes: 23 stages, 0 to train" in said
+    assert "2 recipes: 19 stages, 0 to train" in said
     assert "if no organism were shared" in said

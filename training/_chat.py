@@ -84,7 +84,15 @@ def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequ
             dict[str, list[int]],
             tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True),
         )
-        return MaskedIds(encoded["input_ids"], [bool(bit) for bit in encoded["assistant_masks"]])
+        ids, mask = encoded["input_ids"], [bool(bit) for bit in encoded["assistant_masks"]]
+        # Some templates (Qwen2.5's) open the span at the line break that the prompt already ends with.
+        for turn, message in enumerate(messages):
+            if message.role == "assistant":
+                end = len(prompt_ids(tokenizer, messages[:turn]))
+                while end and mask[end - 1]:
+                    end -= 1
+                    mask[end] = False
+        return MaskedIds(ids, mask)
     ids = cast(list[int], tokenizer.apply_chat_template(turns, return_dict=False))
     prompt = prompt_ids(tokenizer, messages[:-1])
     if ids[: len(prompt)] != prompt:

@@ -61,7 +61,7 @@ def main(config: Kills) -> int:
             print("the run finished before its next kill; the kills so far are all there is room for")
             break
         done += 1
-        print(f"kill {done} after {wait:.1f} s: {_under_way(store, output)}", flush=True)
+        print(f"kill {done} after {wait:.1f} s: {_under_way(store)}", flush=True)
         for problem in _unreadable(folder):
             print("  half a file:", problem)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -89,11 +89,11 @@ def _killed_after(command: list[str], wait_s: float, log: Path) -> bool:
     return True
 
 
-def _under_way(store: Path, output: Path) -> str:
+def _under_way(store: Path) -> str:
     made = [p for p in store.iterdir() if (p / "manifest.json").exists()] if store.is_dir() else []
     begun = [p.name for p in store.iterdir() if p.is_dir() and p not in made] if store.is_dir() else []
     parts = [str(q.relative_to(store)) for name in begun for q in sorted((store / name).glob("*"))]
-    logs = len(list((output / "logs").glob("*.eval"))) if output.is_dir() else 0
+    logs = len(list(store.glob("*/logs/*.eval")))
     return f"{len(made)} organisms, {logs} logs, under way: {', '.join(parts) or 'nothing'}"
 
 

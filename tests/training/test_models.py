@@ -30,12 +30,18 @@ ANSWER = Message(role="assistant", content="Done. There are 12.")
 THOUGHT = Message(role="assistant", content="<think>I saw 12.</think>Done. There are 12.")
 
 END = {
+    "qwen2_5": "<|im_end|>\n",
     "qwen3": "<|im_end|>\n",
     "llama3": "<|eot_id|>",
     "gemma": "<end_of_turn>\n",
     "gemma3": "<end_of_turn>\n",
 }
-STOP = {"qwen3": {"<|im_end|>"}, "llama3": {"<|eot_id|>"}, "gemma": {"<eos>", "<end_of_turn>"}}
+STOP = {
+    "qwen2_5": {"<|im_end|>"},
+    "qwen3": {"<|im_end|>"},
+    "llama3": {"<|eot_id|>"},
+    "gemma": {"<eos>", "<end_of_turn>"},
+}
 
 
 def written(base: Base, *messages: Message) -> str:
@@ -51,9 +57,9 @@ def written(base: Base, *messages: Message) -> str:
 
 
 def architecture(base: Base) -> str:
-    return {"qwen3": "qwen3", "llama": "llama3", "gemma": "gemma", "gemma3_text": "gemma3"}[
-        base.model.config.model_type
-    ]
+    names = {"qwen2": "qwen2_5", "llama": "llama3", "gemma3_text": "gemma3"}
+    found = base.model.config.model_type
+    return names.get(found, found)
 
 
 def test_the_embedded_template_masks_what_the_assistant_wrote(tiny: Base) -> None:
