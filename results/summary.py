@@ -96,7 +96,7 @@ def _table(rows: list[Measure]) -> Table:
 def _cells(row: Measure) -> tuple[str | Text, ...]:
     beyond = f" {row.control}" if row.name == "removal beyond control" else ""
     whose = f" {row.role}" if row.name in ("savings", "rebound") else ""
-    after = f", {row.steps} steps" if row.steps is not None else ""
+    after = f" at {row.steps}" if row.steps is not None else ""
     name = f" {_SHOWN[row.name]}{beyond}{whose}{after}"
     if row.value is None:
         return (name, DASH, "", "", "", "", Text(state(row)))
