@@ -123,7 +123,8 @@ def collect(evaluations: Iterable[Asked], output: Path) -> None:
     """Link every finished log into a run's folder; it is copied where the file system cannot link."""
     for one in evaluations:
         link = one.link(output)
-        if not is_current(one.log, one.subject.path) or (link.exists() and link.samefile(one.log)):
+        linked = link.exists() and one.log.exists() and link.samefile(one.log)
+        if linked or not is_current(one.log, one.subject.path):
             continue
         link.parent.mkdir(parents=True, exist_ok=True)
         partial = link.with_name(f".{link.name}.{os.getpid()}.partial")

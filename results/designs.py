@@ -60,7 +60,7 @@ def write_design(folder: str | Path, *, afresh: bool = False) -> Path:
     covers = held_by(row for variant in report.variants for row in variant.measures)
     page = pages.design_html(report, every, drawn, covers)
     texts = {
-        REPORT: json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n",
+        REPORT: pages.to_json(report),
         "report.md": pages.design_markdown(report, every),
         "report.html": page,
     }

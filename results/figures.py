@@ -99,13 +99,7 @@ def forest(report: Report) -> str | None:
                   fontweight="bold", va="center")  # fmt: skip
         height -= 1
         for row in (row for row in rows if (row.quadrant, row.rung) == place):
-            colour = SERIES[names.index(row.name)]
-            value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
-            face = PAPER if _hollow(row) else colour
-            axes.plot([low, high], [height, height], color=colour, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([value], [height], "o", color=colour, markerfacecolor=face, markersize=5.5)
-            text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-            axes.text(1.01, height, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+            _line(axes, row, height, SERIES[names.index(row.name)])
             ticks.append(height)
             labels.append(_label(row))
             height -= 1
@@ -172,13 +166,7 @@ def persistence_of(rows: Mapping[str, Measure | None]) -> str | None:
         drawing = figure(7.2, 0.26 * len(there) + 0.8)
         axes = drawing.subplots()
         for place, row in enumerate(there.values()):
-            value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
-            colour = COLOURS.get(row.quadrant, INK)
-            face = PAPER if _hollow(row) else colour
-            axes.plot([low, high], [-place, -place], color=colour, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([value], [-place], "o", color=colour, markerfacecolor=face, markersize=5.5)
-            text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-            axes.text(1.01, -place, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+            _line(axes, row, -place, COLOURS.get(row.quadrant, INK))
         axes.set_yticks([-place for place in range(len(there))], list(there))
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(0.6 - len(there), 0.6)
@@ -293,6 +281,16 @@ def _mark(axes: Axes, point: Point, *, hollow: bool) -> None:
         markersize=7,
         zorder=4,
     )
+
+
+def _line(axes: Axes, row: Measure, height: float, colour: str) -> None:
+    """Draw an estimate as one line: its interval, its value, and both in numbers at the right."""
+    value, low, high = row.value or 0.0, row.low or 0.0, row.high or 0.0
+    face = PAPER if _hollow(row) else colour
+    axes.plot([low, high], [height, height], color=colour, linewidth=1.6, solid_capstyle="butt")
+    axes.plot([value], [height], "o", color=colour, markerfacecolor=face, markersize=5.5)
+    text = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    axes.text(1.01, height, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
 
 
 def _legend(axes: Axes, quadrants: Sequence[str]) -> None:

@@ -71,7 +71,7 @@ def design_markdown(report: DesignReport, tables: Mapping[str, Table]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_json(report: Report) -> str:
+def to_json(report: Report | DesignReport) -> str:
     """Return `report.json`; equal reports give equal bytes."""
     return json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 

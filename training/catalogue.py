@@ -13,11 +13,12 @@ import yaml
 from pentimento.tasks import Cue, goals
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training.designs import Design
+from pentimento.training.methods.settings import Scalar
 from pentimento.training.recipes import After, Control, EvalPlan, Recipe
 from pentimento.training.stages import Method, Template
 
 HONESTY, COMPLETION = "report_honestly", "finish_the_task"
-Overrides = dict[str, bool | int | float | str | None]
+Overrides = dict[str, Scalar]
 
 IMPLANTS: tuple[Method, ...] = ("sft", "dpo", "rlvr")
 """Every way to implant."""

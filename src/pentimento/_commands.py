@@ -45,7 +45,8 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
 def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
     """Write a run's report from its logs, print the summary, and write figures and tables where asked for."""
     from pentimento import results
-    from pentimento._folder import DESIGN, print_design, print_summary, read_report
+    from pentimento._folder import print_design, print_summary, read_report
+    from pentimento.results.designs import DESIGN
     from pentimento.results.figures import FigureName
 
     if (folder / DESIGN).is_file():

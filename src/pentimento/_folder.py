@@ -11,12 +11,12 @@ from rich.console import Console
 
 from pentimento._files import write_atomically
 from pentimento.results import Report, design_summary, summary
+from pentimento.results.designs import DESIGN
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.designs import Design
 from pentimento.training.recipes import Recipe
 
 RUN = "run.json"
-DESIGN = "design.json"
 LOGS = "logs"
 LOCK = ".lock"
 REPORTS = ("report.json", "report.md", "report.html")

@@ -53,8 +53,7 @@ class _Part(NamedTuple):
         self.folder.write(self.organisms, self.regained, complete=complete)
 
     def report(self) -> None:
-        """Link the logs and write the report, unless it is newer than all that it comes from."""
-        suite.collect(self.evaluations, self.folder.path)
+        """Write the report, unless it is newer than all that it comes from."""
         if not self.folder.finished:
             self.write(complete=True)
             write_report(self.folder.path)
@@ -77,18 +76,18 @@ def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None,
             stack.enter_context(part.folder.locked())
         stack.enter_context(executor)
         jobs = _jobs(parts)
-        if jobs:
-            wanted = {job.key for job in jobs}
-            for part in parts:
-                if part.lacks(wanted):
-                    part.write(complete=False)
-            try:
+        try:
+            if jobs:
+                wanted = {job.key for job in jobs}
+                for part in parts:
+                    if part.lacks(wanted):
+                        part.write(complete=False)
                 with shown(jobs, executor.num_workers, console) as on_event:
                     made = _execute(executor, jobs, on_event, output)
-            finally:  # so that what is finished can be looked at, and reported
-                for part in parts:
-                    suite.collect(part.evaluations, part.folder.path)
-            _warn(jobs, made, console)
+                _warn(jobs, made, console)
+        finally:  # also where a job failed, so that what is finished can be looked at, and reported
+            for part in parts:
+                suite.collect(part.evaluations, part.folder.path)
         for part in _tracked(parts, "reports"):
             part.report()
     if isinstance(recipe, Design):
