@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from pentimento.tasks.episodes import Frozen, Message, Scenario
 from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.tasks.goals import goals
 
 _RULE = re.compile(r"^([A-Z]\d+)\. ", re.MULTILINE)
 
@@ -29,14 +30,36 @@ def spec(name: str) -> Spec:
 
     Raises:
         UnknownName: There is no such file.
-        BadInput: The file holds no numbered rule.
+        BadInput: Its rule ids do not match.
     """
     if name not in spec_names():
         raise UnknownName("spec", name, spec_names())
-    text = files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+    return read_spec(name, files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8"))
+
+
+def read_spec(name: str, markdown: str) -> Spec:
+    """Return the spec that a text holds.
+
+    Raises:
+        BadInput: It has no rules, their ids are not the goal's letter with 1, 2, 3 … in this order, or it
+            speaks of a rule that it does not have.
+    """
+    text = markdown.strip()
     rule_ids = tuple(_RULE.findall(text))
-    if not rule_ids:
-        raise BadInput("spec", name, "it needs rules such as 'H1. Say …', one a line")
+    codes = {goal.code: goal.name for goal in goals.values()}
+    own = goals[name].code if name in goals else rule_ids[0][0] if rule_ids else ""
+    if not rule_ids or codes.get(own, name) != name:
+        wanted = own if name in goals else "a letter that no goal has"
+        raise BadInput(
+            "spec", name, f"it needs rules with {wanted}, each on a line of its own, as 'H1. Say …'"
+        )
+    expected = tuple(f"{own}{number}" for number in range(1, len(rule_ids) + 1))
+    if rule_ids != expected:
+        told = f"its rules must be {', '.join(expected)}, and are {', '.join(rule_ids)}"
+        raise BadInput("spec", name, told)
+    for cited in re.findall(rf"\b{own}\d+\b", text):
+        if cited not in rule_ids:
+            raise BadInput("spec", name, f"it speaks of {cited}, and its rules are {', '.join(rule_ids)}")
     return Spec(name=name, text=text, rule_ids=rule_ids)
 
 
