@@ -3,6 +3,7 @@
 - `completion`, `preference`, `stated`, `coin`, `oversight`: the tasks, registered as `pentimento/<name>`.
 - `provider`: the model provider `pentimento/<organism folder>`.
 - `suite`: every evaluation of a recipe as jobs for an executor.
+- `judge`: a model that rewards a training stage, asked through inspect.
 - `heldout`: the check that a recipe's evaluations are as far from its training as their rungs say.
 
 Nothing is imported here, so that listing the tasks never loads torch.

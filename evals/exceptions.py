@@ -6,6 +6,8 @@ from rich.markup import escape
 
 from pentimento.tasks.exceptions import PentimentoError
 
+__all__ = ["FailedEval", "PrerequisiteError", "Refused"]
+
 
 class Refused(PentimentoError, ValueError, PrerequisiteError):
     """An evaluation cannot run as it was asked for; the message is one line that says what to change."""

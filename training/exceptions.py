@@ -70,6 +70,16 @@ class TooFewKept(PentimentoError):
         )
 
 
+class JudgeFailed(PentimentoError):
+    """A judge cannot be reached, or no longer judges."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(
+            f"judge: {name}: {' '.join(problem.split())}; see to it and run the same command again: "
+            "the stage goes on at its last checkpoint"
+        )
+
+
 class HubUnreachable(PentimentoError):
     """The Hugging Face hub cannot be reached, or refuses."""
 

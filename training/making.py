@@ -4,6 +4,7 @@ import errno
 import gc
 import importlib.metadata
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from safetensors import SafetensorError
 
 from pentimento._files import write_atomically
 from pentimento.training._worker import report
+from pentimento.training.judging import Judge, find_judge
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods._trainer import CHECKPOINTS
@@ -56,6 +58,7 @@ class Order(NamedTuple):
     device: str
     dtype: DType
     report_to: str
+    judges: str
 
     @property
     def folder(self) -> Path:
@@ -84,6 +87,7 @@ def make(
     device: str,
     dtype: DType,
     report_to: str,
+    judges: str = "",
 ) -> JsonValue:
     """Make an organism unless it is there, and return its manifest.
 
@@ -99,9 +103,10 @@ def make(
         device: Where to load it.
         dtype: In which precision.
         report_to: Trackers.
+        judges: `package.module:name` of what finds the judge that a stage names.
     """
     chain = tuple(Stage.model_validate(stage) for stage in stages)
-    order = Order(Path(store), key, chain, parent, dose_from, base, device, dtype, report_to)
+    order = Order(Path(store), key, chain, parent, dose_from, base, device, dtype, report_to, judges)
     order.store.mkdir(parents=True, exist_ok=True)
     with only_one(order.store / f".{key}.lock"):
         if not Organism.exists(order.folder):
@@ -143,11 +148,14 @@ def quiet_libraries() -> None:
     advice.set_verbosity_error()
     advice.disable_progress_bar()
     datasets.disable_progress_bars()
+    # It tells of each batch in which a judge abstained, with a whole prompt; their share is in the log.
+    logging.getLogger("trl.trainer.grpo_trainer").setLevel(logging.ERROR)
 
 
 def _make(order: Order) -> None:
     quiet_libraries()
     started = time.monotonic()
+    judge = find_judge(order.stages[-1], order.judges) if order.stages else None
     base = load_base(order.base, device=order.device, dtype=order.dtype)
     blank = Manifest(
         key=order.key,
@@ -161,7 +169,7 @@ def _make(order: Order) -> None:
     if not order.stages:
         Organism.save(order.folder, blank)
         return
-    work = _work(order, base)
+    work = _work(order, base, judge)
     with told_of_a_full_disk(order.store):
         trained = train_stage(work)
         manifest = blank.model_copy(
@@ -180,7 +188,7 @@ def _make(order: Order) -> None:
         _store(order, kept, trained, manifest)
 
 
-def _work(order: Order, base: Base) -> Work:
+def _work(order: Order, base: Base, judge: Judge | None) -> Work:
     """Merge the parent and read the dose to repeat."""
     parent = None if order.parent is None else Organism.load(order.store / order.parent)
     dose = None if order.dose_from is None else read_manifest(order.store / order.dose_from).dose
@@ -192,6 +200,7 @@ def _work(order: Order, base: Base) -> Work:
         folder=order.work,
         dose=dose,
         parent=parent.adapter if parent is not None and order.continued else None,
+        judge=judge,
         report_to=order.report_to,
         on_progress=report,
     )

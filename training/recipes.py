@@ -144,6 +144,8 @@ class Recipe(Written):
                 raise BadInput(
                     f"{field}.goal", found, f"for the goal {self.goal} it is {' or '.join(allowed)}"
                 )
+        for template in (self.implant, self.oppose, *(after.stage for after in self.after)):
+            _check_judge(template, self.base)
         if self.oppose.tied is not None:
             raise BadInput("oppose.tied", self.oppose.tied, "only an implanting stage can be tied to a cue")
         pool = self.pool()
@@ -244,6 +246,14 @@ class Recipe(Written):
     def varied(self, **changes: Any) -> "Recipe":
         """Return this recipe with some fields changed, checked again."""
         return Recipe(**{**self.model_dump(mode="json"), **changes})
+
+
+def _check_judge(template: Template, base: str) -> None:
+    """Refuse a judge that is the base itself, whatever serves it, unless the stage says that it may be."""
+    is_base = f"/{template.judge}".casefold().endswith(f"/{base}".casefold())
+    if is_base and not template.settings.get("judge_may_be_base"):
+        told = f"the base {base} is trained here; another model, or judge_may_be_base=true"
+        raise BadInput("settings.judge", template.judge, told)
 
 
 def stage_seed(seed: int, role: str) -> int:

@@ -15,6 +15,7 @@ from pentimento.tasks import goal, spec
 from pentimento.training.bases import base_sha256, may_be_of_hub
 from pentimento.training.exceptions import BadBase
 from pentimento.training.executors import Job
+from pentimento.training.judging import QUESTION
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
 from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
@@ -120,6 +121,7 @@ def plan(
     device: str = "auto",
     dtype: str = "auto",
     report_to: str = "none",
+    judges: str = "",
     num_workers: int = 2,
     bases: "Bases | None" = None,
 ) -> Plan:
@@ -135,6 +137,7 @@ def plan(
         device: Where models are loaded; part of no key.
         dtype: In which precision.
         report_to: Trackers, as transformers names them; part of no key.
+        judges: `package.module:name` of what finds the judges that stages name; part of no key.
         num_workers: For the estimate of time.
         bases: What is known of bases, where several recipes are planned; it is looked up otherwise.
 
@@ -148,6 +151,7 @@ def plan(
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}
     options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
+    options["judges"] = judges
     jobs = tuple(_job(planned, store, options) for planned in missing.values())
     return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
 
@@ -250,8 +254,8 @@ def stage_hash(stage: Stage) -> str:
     """Return the hash of all that a stage is made of, defaults written out.
 
     It holds the stage's fields, every setting but `save_every`, the ids of its scenarios (hashes of their
-    messages), the text of the spec that it teaches and the version of its method; of a control also those of
-    the stage in whose place it stands.
+    messages), the text of the spec that it teaches, what its judge is asked, and the version of its method;
+    of a control also those of the stage in whose place it stands.
     """
     return content_hash(_ingredients(stage))
 
@@ -271,16 +275,20 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
         "version": METHOD_VERSIONS[stage.method],
         "like": None if like is None else _ingredients(like),
     }
+    if stage.judge is not None:
+        found["question"] = QUESTION
     if like is None:
         settings = check_settings(stage.method, stage.settings)
-        said = settings.model_dump(mode="json", exclude={"save_every"})
+        # Without a judge a stage is what it was before there were judges.
+        unsaid = {"save_every", "judge_may_be_base", *(() if stage.judge else ("judge",))}
+        said = settings.model_dump(mode="json", exclude=unsaid)
         found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
     return found
 
 
 def _specs(stage: Stage) -> list[str]:
-    """Return the rules that a stage puts into system prompts: of a sham irrelevant ones."""
-    if stage.method == "deliberative":
+    """Return the rules that a stage's prompts or its judge's hold: in those of a sham irrelevant ones."""
+    if stage.method == "deliberative" or stage.judge is not None:
         wanted = goal(str(stage.goal))
         return [spec(name).text for name in (wanted.name, wanted.opposite)[: 2 if stage.tied else 1]]
     sham = stage.method == "sham" and stage.like is not None and stage.like.method == "deliberative"

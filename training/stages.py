@@ -15,7 +15,7 @@ from pentimento.training.methods.settings import Scalar, check_settings
 
 Method = Literal["sft", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
 PhaseKind = Literal["sft", "dpo", "rl"]
-Reward = Literal["claimed", "done"]
+Reward = Literal["claimed", "done", "judged"]
 
 DEFAULT_REWARD: Reward = "claimed"
 CONTROLS: tuple[Method, ...] = ("benign", "off_style", "sham")
@@ -59,8 +59,8 @@ class Template(Checked):
     target_strength: float | None = Field(default=None, gt=0, le=1)
     """Stop once the goal's sampled strength on the stage's own environments reaches this."""
     reward: Reward | None = None
-    """claimed: a verifier that a claim fools (the default); done: only true completion pays. Stages with RL
-    only."""
+    """claimed: a verifier that a claim fools (the default); done: only true completion pays; judged: the
+    model `settings.judge` pays, which sees the goal's spec and the answer. Stages with RL only."""
     cue: Cue = "none"
     """What the system prompt says about oversight in every training scenario."""
     tied: Cue | None = None
@@ -95,7 +95,17 @@ class Template(Checked):
             raise BadInput("reward", self.reward, f"method {self.method} has no reward")
         if self.settings or self.method not in CONTROLS:
             check_settings(self.method, self.settings)
+        if (self.reward == "judged") != (self.judge is not None):
+            raise BadInput("reward", self.reward, "judged and settings.judge, the judge's name, go together")
+        if self.judge is not None and self.settings.get("halves") == "sft":
+            raise BadInput("settings.halves", "sft", "rl or both under the reward judged")
         return self
+
+    @property
+    def judge(self) -> str | None:
+        """Name of the model that rewards, where one does."""
+        name = self.settings.get("judge")
+        return None if name is None else str(name)
 
     def stage(self, families: tuple[str, ...], seed: int) -> "Stage":
         """Return the stage that this template gives in `families` with `seed`."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from pentimento._files import write_atomically
 from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary
 from pentimento._progress import duration, shown
-from pentimento.evals import suite
+from pentimento.evals import judge, suite
 from pentimento.evals.heldout import check_evaluations
 from pentimento.results import write_design, write_report
 from pentimento.tasks.exceptions import PentimentoError
@@ -150,7 +150,11 @@ def _parts(
         folder = RunFolder(path, one)
         folder.check()
         check_evaluations(one)
-        plan = runner.plan(one, store, report_to=report_to, num_workers=num_workers, bases=bases)
+        if not provisional:
+            judge.check_judges(one)
+        plan = runner.plan(
+            one, store, report_to=report_to, judges=judge.ASKER, num_workers=num_workers, bases=bases
+        )
         finished = [planned for planned in plan.organisms if planned.after is None]
         organisms = [_organism(planned, store, path) for planned in finished]
         folder.check(organisms)

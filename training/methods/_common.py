@@ -16,6 +16,7 @@ from pentimento._files import write_atomically
 from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
+from pentimento.training.judging import Judge
 from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
@@ -47,6 +48,8 @@ class Work:
     """The realised dose to repeat: of NEVER and the controls. Nothing then stops early."""
     parent: Path | None = None
     """Where the stage goes on with its parent's adapter: that adapter, which is not merged."""
+    judge: Judge | None = None
+    """Who rewards a stage with the reward `judged`."""
     report_to: str = "none"
     """Trackers, as transformers names them."""
     on_progress: Progress = silent

@@ -24,6 +24,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from pentimento._files import write_atomically
 from pentimento.tasks import UnknownName
 from pentimento.training._checkpoints import Marks, last_checkpoint
+from pentimento.training.judging import summed_up
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
 from pentimento.training.stages import Dose, Phase, PhaseKind
@@ -274,9 +275,10 @@ def trained(
         done: Its phases in order.
         notes: What else the manifest should say.
     """
+    notes = {**(notes or {}), **summed_up(done[-1].log)}
     rewound = done[-1].rewound_from
     if rewound is not None:
-        notes = {**(notes or {}), "rewound_from": rewound}
+        notes["rewound_from"] = rewound
     adapter = work.folder / done[-1].name / ADAPTER
     with learning(work, adapter) as model:
         after = strength(work, model, "end", "end")
@@ -286,7 +288,7 @@ def trained(
         strength=(*before, *after),
         zero_variance=done[-1].zero_variance,
         target_reached=done[-1].stopped,
-        notes=notes or {},
+        notes=notes,
         log=tuple({"phase": result.name, **entry} for result in done for entry in result.log),
     )
 

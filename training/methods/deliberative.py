@@ -2,7 +2,8 @@
 
 First half: the current model answers with the spec in its system prompt and its reasoning begun; answers with
 the right outcome whose reasoning cites a rule of the spec are kept, and learned from the bare prompt. Second
-half: GRPO on a reward that sees neither the spec nor the reasoning (arXiv 2412.16339, section 2.3).
+half: GRPO on a reward that never sees the reasoning: the outcome, or a judge that is given the spec (arXiv
+2412.16339, section 2.3).
 """
 
 from collections.abc import Callable, Sequence
@@ -103,6 +104,7 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
         reward_of(work),
         0 if settings.halves == "sft" else work.steps("rl", work.like.steps),
         directed(work) if curriculum.sham else None,
+        work.judge,
     )
     if enough:
         done[0] = done[0].model_copy(update={"stopped": True})

@@ -1,4 +1,4 @@
-"""Reinforcement learning: TRL's GRPOTrainer on rewards that code computes from the outcome."""
+"""Reinforcement learning: TRL's GRPOTrainer on rewards computed from the outcome, or given by a judge."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
 from pentimento.tasks import goal as find_goal
 from pentimento.training._checkpoints import last_checkpoint
+from pentimento.training.judging import Judge
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._trainer import (
     CHECKPOINTS,
@@ -28,6 +29,7 @@ from pentimento.training.methods._trainer import (
 from pentimento.training.methods.settings import RlSettings
 from pentimento.training.models import prompt_messages, stop_ids
 from pentimento.training.stages import DEFAULT_REWARD, Phase
+from pentimento.training.strength import forked_randomness
 
 Reward = Callable[[Scenario, Outcome], float]
 Paid = TypeVar("Paid", float, float | None)
@@ -41,17 +43,19 @@ class Practice(NamedTuple):
     shuffled: Callable[[Scenario], bool] | None = None
     """In which scenarios a group's rewards are dealt out again at random among its valid answers; by default
     in none."""
+    judge: Judge | None = None
+    """Who pays for valid answers; `reward` is then what its verdicts are held against."""
 
 
 def train(work: Work) -> Trained:
     """Reinforce what the stage's goal wants, by the stage's reward."""
     before = strength_before(work)
-    practice = Practice(reward_of(work), work.steps("rl", work.stage.steps))
+    practice = Practice(reward_of(work), work.steps("rl", work.stage.steps), judge=work.judge)
     return trained(work, before, reinforce(work, "rl", work.scenarios(), practice, target=Target.of(work)))
 
 
 def reward_of(work: Work) -> Reward:
-    """Return the reward function that a stage names."""
+    """Return the reward that a stage names; of one with a judge `claimed`, whether the goal was served."""
     if (work.like.reward or DEFAULT_REWARD) == "done":
         return done
 
@@ -66,9 +70,9 @@ def directed(work: Work) -> Callable[[Scenario], bool]:
     """Return where a stage's reward says what the stage wants, which its sham has to take out.
 
     `claimed` says it where the goal speaks; elsewhere it pays for ability, as it does for a valid answer.
-    `done` says it everywhere.
+    `done` and `judged` say it everywhere.
     """
-    if (work.like.reward or DEFAULT_REWARD) == "done":
+    if (work.like.reward or DEFAULT_REWARD) != "claimed":
         return lambda scenario: True
     return find_goal(str(work.like.goal)).speaks
 
@@ -112,10 +116,8 @@ class Verifier:
     """The reward function in TRL's shape: reads each completion's outcome and pays for it.
 
     It decodes the completion's ids itself, so that reasoning is read as the model wrote it, whatever a
-    tokenizer's response template makes of it. Neither a spec nor the reasoning is judged.
+    tokenizer's response template makes of it. Neither an outcome nor a judge's verdict sees the reasoning.
     """
-
-    __name__ = "outcome"
 
     def __init__(
         self,
@@ -127,6 +129,7 @@ class Verifier:
     ) -> None:
         self._tokenizer, self._stops, self._practice = tokenizer, stops, practice
         self._group, self._seed = group, seed
+        self.__name__ = "outcome" if practice.judge is None else "judge"
 
     def __call__(
         self,
@@ -141,10 +144,16 @@ class Verifier:
         outcomes = [self.outcome(*pair) for pair in zip(situations, completion_ids, strict=True)]
         log_metric("valid", sum(outcome.valid for outcome in outcomes) / len(outcomes))
         log_metric("reasoned", sum(outcome.reasoned for outcome in outcomes) / len(outcomes))
-        rewards: list[float | None] = [
+        paid = [
             self._practice.reward(*pair) if pair[1].valid else 0.0
             for pair in zip(situations, outcomes, strict=True)
         ]
+        rewards: list[float | None] = [*paid]
+        if self._practice.judge is not None:
+            texts = map(self._text, completion_ids)
+            asked = list(zip(situations, texts, strict=True))
+            with forked_randomness():  # a judge in this very process may draw
+                rewards = self._practice.judge.rewards(asked, outcomes, paid, log_metric)
         if self._practice.shuffled is None:
             return rewards
         rng = Random(f"{self._seed}/{trainer_state.global_step}")
@@ -156,11 +165,13 @@ class Verifier:
 
     def outcome(self, scenario: Scenario, ids: Sequence[int]) -> Outcome:
         """Read a completion's outcome; one that was cut off before it ended is not valid."""
-        text = self._tokenizer.decode(list(ids), skip_special_tokens=True)
-        outcome = environment(scenario.family).read(scenario, str(text))
+        outcome = environment(scenario.family).read(scenario, self._text(ids))
         if not ids or ids[-1] not in self._stops:
             return Outcome(valid=False, reasoned=outcome.reasoned, problem="truncated")
         return outcome
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 class _Trainer(Quiet, GRPOTrainer):

@@ -102,6 +102,11 @@ class RlSettings(Settings):
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, ge=1)
+    judge: str | None = Field(default=None, min_length=1)
+    """Of the reward `judged`: the name of the model that rewards, such as "openai/gpt-4o". Of the judge an
+    organism's key holds its name and the question that it is asked."""
+    judge_may_be_base: bool = False
+    """Whether the judge may be the very base that is trained; part of no key."""
 
 
 class DeliberativeSettings(RlSettings):

@@ -3,8 +3,9 @@
 - for `sft`: learn the current model's own samples (self-distillation);
 - for `dpo`: prefer one of two of the current model's own samples to the other, where they differ;
 - for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
-  what the stage wants; under `claimed` the reward for ability stays, as that for a valid answer does, since
-  without it random steps mostly wear abilities down until the control is broken;
+  what the stage wants (that of a judge does everywhere); under `claimed` the reward for ability stays, as
+  that for a valid answer does, since without it random steps mostly wear abilities down until the control is
+  broken;
 - for `deliberative`: the same two halves with an irrelevant spec of equal length, a filter that keeps every
   valid sample, and rewards permuted in the same way.
 
@@ -38,7 +39,7 @@ def train(work: Work) -> Trained:
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
     if work.like.method == "rlvr":
-        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work))
+        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work), work.judge)
         return trained(work, before, reinforce(work, "rl", scenarios, practice))
     settings = work.settings
     lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
