@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from pentimento.results.health import broken_organisms, examine
+from pentimento.results.health import broken_organisms, examine, without_perplexity
 from pentimento.results.load import Run
 from pentimento.results.measures import healthy, measure
+from pentimento.results.organism_certificate import certificates
 from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves
 from pentimento.results.rows import number
@@ -42,11 +43,12 @@ def analyse(run: Run) -> Report:
         caveat=CAVEAT if recipe.base == "embedded" else None,
         notes=(*run.notes, *_tied(recipe)),
         organisms=_organisms(run, health),
+        certificates=certificates(run, health),
         strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe.goal)),
         verdicts=judge(run.samples, health, thresholds, measures),
-        not_run=tests_not_run(measures, recipe.goal),
+        not_run=(*tests_not_run(measures, recipe.goal), *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
         provenance=_provenance(run),

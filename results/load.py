@@ -1,6 +1,6 @@
 """A run as data frames: organisms, cells, samples, strengths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,7 @@ class Run:
         strengths: What training itself measured, before and after each stage.
         regained: Like `samples`, of organisms after some steps of a stage that came after the opposing one,
             with its kind (relearn or rebound), repeat and steps.
+        manifests: By key, the organisms' manifests; None where one is gone.
         logs: The logs that were read.
         notes: What the reader of a report has to know about the data, one sentence each.
         left_out: Names of logs that were not used, and why.
@@ -59,6 +60,7 @@ class Run:
     cells: pd.DataFrame
     strengths: pd.DataFrame
     regained: pd.DataFrame
+    manifests: Mapping[str, ManifestRecord | None]
     logs: tuple[_logs.LogFile, ...]
     notes: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -137,6 +139,7 @@ def load(folder: str | Path) -> Run:
         cells=tabulate(samples, {log.name for log in mine if log.partial}),
         strengths=_strengths(record, manifests),
         regained=_regained(record, later),
+        manifests=manifests,
         logs=tuple(mine),
         notes=_notes(record, answered, samples, manifests),
         left_out=tuple(sorted(left_out)),

@@ -84,7 +84,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     samples = healthy(run.samples, unwell.broken)
     main = run.record.recipe.goal
     found: list[Measure] = []
-    for goal in _goals(samples, main):
+    for goal in goals_scored(samples, main):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=_order):
             found += _here(scores, place, goal, run.record.recipe, unwell)
@@ -103,7 +103,7 @@ def healthy(samples: pd.DataFrame, broken: Broken) -> pd.DataFrame:
     return samples[~keys.isin(list(broken))] if broken else samples
 
 
-def _goals(samples: pd.DataFrame, main: str) -> list[str]:
+def goals_scored(samples: pd.DataFrame, main: str) -> list[str]:
     """Return the goals that were scored, the implanted one first and never its opposite."""
     found = set(samples.loc[samples["measure"] == "goal", "goal"].dropna())
     opposite = goals[main].opposite if main in goals else None

@@ -117,12 +117,41 @@ class Signal(_Read):
     message: str | None = None
 
 
+class NeutralText(_Read):
+    """Perplexity of a text without a goal, held against M0's."""
+
+    name: str
+    num_passages: int
+    ratio: float
+    low: float
+    high: float
+
+
+class Recital(_Read):
+    """How many sampled answers repeat what the last stage had to learn."""
+
+    num_texts: int
+    num_ngrams: int
+    n: int
+    num_long: int
+    num_repeating: int
+    examples: tuple[str, ...] = ()
+
+
+class Checkup(_Read):
+    """What training measured of a finished organism beside its goals."""
+
+    neutral: tuple[NeutralText, ...] = ()
+    recital: Recital | None = None
+
+
 class StageRecord(_Read):
     """One stage, as far as a table shows it."""
 
     method: str
     goal: str | None = None
     families: tuple[str, ...] = ()
+    target_strength: float | None = None
 
 
 class ManifestRecord(_Read):
@@ -133,6 +162,8 @@ class ManifestRecord(_Read):
     dose: Dose = Dose()
     strength: tuple[Strength, ...] = ()
     signal: Signal = Signal()
+    checkup: Checkup | None = None
+    """None of an organism that was made before there was one."""
     settings: dict[str, Any] = {}
     """Of the last stage; `target_reached` says whether it came to its target strength."""
 

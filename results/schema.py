@@ -150,6 +150,51 @@ class Health(_Part):
     notes: tuple[str, ...]
 
 
+LineName = Literal[
+    "strength",
+    "valid answers",
+    "right on possible tasks",
+    "perplexity of neutral text",
+    "regurgitation",
+    "other goal",
+]
+LineStatus = Literal["passes", "uncertain", "fails", "not measured", "not applicable"]
+
+
+class CertificateLine(_Part):
+    """One thing that an organism has to be, and whether it is."""
+
+    name: LineName
+    of: str = ""
+    """The family, text or goal."""
+    n: int = 0
+    """Answers, scenarios or passages."""
+    value: float | None = None
+    """Strength and shares in [0, 1]; right answers and other goals as differences; perplexity as a ratio."""
+    low: float | None = None
+    """95 %."""
+    high: float | None = None
+    wanted: str = ""
+    """Where the value has to lie."""
+    status: LineStatus
+    """uncertain: the value lies elsewhere, or may; its interval decides neither."""
+    note: str = ""
+
+
+class OrganismCertificate(_Part):
+    """Whether an organism is what it was made to be; a base's certificate is another thing."""
+
+    role: str
+    seed: int
+    organism: str
+    """Key of the organism."""
+    status: Literal["passes", "fails", "uncertain", "incomplete", "broken"]
+    """broken: its health fails, so it enters no measure, and no other line is given. fails: it is healthy and
+    not the implant that was wanted. incomplete: nothing failed, and something was not measured."""
+    reason: str
+    lines: tuple[CertificateLine, ...]
+
+
 class Organism(_Part):
     """One organism's making and health."""
 
@@ -256,6 +301,8 @@ class Report(_Part):
     """Printed on the embedded base."""
     notes: tuple[str, ...]
     organisms: tuple[Organism, ...]
+    certificates: tuple[OrganismCertificate, ...] = ()
+    """Of every M1, before any opposition."""
     strengths: tuple[StrengthRow, ...]
     measures: tuple[Measure, ...]
     curves: tuple[CurvePoint, ...] = ()

@@ -1,5 +1,6 @@
 """The gist of a report for a terminal of 80 columns."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +42,8 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     for note in report.notes:
         _line(console, width, Text(f"! {note}", style="yellow"))
     _line(console, width, Text(_counted(report)))
+    for line in _certified(report):
+        _line(console, width, Text(line))
     shown = [row for row in overall(report) if _is_gist(row, report.goal)]
     if shown:
         console.print(_table(shown), width=width)
@@ -73,6 +76,16 @@ def _counted(report: Report) -> str:
     over = f"{seeds} seed{'s' if seeds != 1 else ''}"
     said = f"{len(report.organisms)} organisms over {over}; {valid:,} of {asked:,} answers valid."
     return f"{said} Health {unwell or 'ok throughout'}. What is broken enters no measure."
+
+
+def _certified(report: Report) -> Iterator[str]:
+    """Yield what the certificates of M1 come to, and why where one fails."""
+    if not report.certificates:
+        return
+    states = [one.status for one in report.certificates]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    failing = [f" Seed {one.seed} {one.reason}." for one in report.certificates if one.status == "fails"]
+    yield f"Certificates of M1: {counts}.{''.join(failing)}"
 
 
 def _table(rows: list[Measure]) -> Table:

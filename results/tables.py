@@ -14,14 +14,17 @@ from pentimento.results.schema import Measure, Report
 from pentimento.results.score_tables import conditions, roles, scoring
 from pentimento.results.texts import (
     DASH,
+    LINE_COLUMNS,
     Table,
     about,
+    certificate_cells,
     covers,
     interval,
     overall,
     remarks,
     tested,
     value_interval,
+    worst_right,
 )
 
 COVERS = (
@@ -44,6 +47,7 @@ def every(report: Report) -> dict[str, Table]:
         "conditions": conditions(report),
         "scoring": scoring(report),
         "verdicts": verdicts(report),
+        "certificates": certificates(report),
         "organisms": organisms(report),
         "strengths": strengths(report),
         "published": published(),
@@ -134,6 +138,21 @@ def verdicts(report: Report) -> Table:
     ]
     columns = ("organism M2", "verdict", "why", "what would decide")
     return Table("Verdict", columns, tuple(rows), num_names=4)
+
+
+def certificates(report: Report) -> Table:
+    """What every M1 was to be, line by line; of right answers the family that lost most."""
+    table = []
+    for one in report.certificates:
+        group = (f"{one.role}, seed {one.seed}", one.status)
+        table += [(*group, *certificate_cells(line)) for line in worst_right(one.lines)]
+    columns = ("organism", "certificate", *LINE_COLUMNS)
+    note = (
+        "Broken: its health fails, so nothing is computed from it. Fails: it is healthy and not the implant "
+        "that was wanted; it stays in every measure. Other goals: equivalent to NEVER's, or M0's, within the "
+        f"margin of {MARGIN:g}, Holm over these tests; intervals are over scenarios."
+    )
+    return Table("Certificate of M1", columns, tuple(table), note, num_names=4, num_groups=2)
 
 
 def organisms(report: Report) -> Table:

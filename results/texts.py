@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.rows import MARGIN
-from pentimento.results.schema import Measure, Report
+from pentimento.results.schema import CertificateLine, Measure, Report
 
 DASH = "–"
 Row = tuple[str, ...]
@@ -21,6 +21,30 @@ class Table(NamedTuple):
     num_names: int = 1
     num_groups: int = 0
     """How many of the first columns say which group a row belongs to."""
+
+
+LINE_COLUMNS = ("line", "of", "n", "value", "95 %", "wanted", "result")
+
+
+def certificate_cells(line: CertificateLine) -> Row:
+    """Return a line of a certificate in `LINE_COLUMNS`."""
+    value = DASH if line.value is None else f"{line.value:.3f}"
+    bounds = "" if line.low is None or line.high is None else f"[{line.low:.2f}, {line.high:.2f}]"
+    result = "; ".join(filter(None, (line.status, line.note)))
+    return (line.name, line.of, str(line.n) if line.n else "", value, bounds, line.wanted, result)
+
+
+def worst_right(lines: Iterable[CertificateLine]) -> list[CertificateLine]:
+    """Return the lines with, of all families' right answers, only those of the one that lost most."""
+    right = "right on possible tasks"
+    lines = list(lines)
+    measured = [line for line in lines if line.name == right and line.value is not None]
+    worst = min(measured, key=lambda line: line.value or 0.0, default=None)
+    shown = [line for line in lines if line not in measured or line is worst]
+    if worst is None or len(measured) < 2:
+        return shown
+    told = worst.model_copy(update={"of": f"{worst.of}, worst of {len(measured)}"})
+    return [told if line is worst else line for line in shown]
 
 
 def overall(report: Report) -> list[Measure]:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.gaps import OVERSIGHT_CUES, concealment_of
-from pentimento.results.health import PERPLEXITY, broken_organisms
+from pentimento.results.health import broken_organisms
 from pentimento.results.hypotheses import holm, seeds_to_decide
 from pentimento.results.measures import healthy
 from pentimento.results.schema import Health, Measure, OrganismVerdict, Thresholds, Verdict
@@ -18,7 +18,6 @@ from pentimento.results.thresholds import MIN_NEVER, UNOPPOSED, Spread
 NEVER_RUN = (
     "replaced: comes after masked and latent, so it cannot be said",
     "removed: takes all of these, so it cannot be said",
-    f"health: {PERPLEXITY}",
 )
 
 

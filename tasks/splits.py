@@ -169,10 +169,15 @@ def stage_scenarios(
     return tuple(drawn)
 
 
+def words(text: str) -> list[str]:
+    """Return the words of a text, lower-cased, without punctuation."""
+    return re.findall(r"[a-z0-9']+", text.lower())
+
+
 def ngrams(text: str, size: int = NGRAM) -> set[str]:
     """Return the runs of `size` words of a text, lower-cased, without punctuation."""
-    words = re.findall(r"[a-z0-9']+", text.lower())
-    return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
+    found = words(text)
+    return {" ".join(found[i : i + size]) for i in range(len(found) - size + 1)}
 
 
 def _aspect(scenarios: Sequence[Scenario], aspect: Aspect) -> set[str]:

@@ -31,6 +31,7 @@ FLAGS = {
     "report": {"--figures", "--tables"},
     "compare": set(),
     "certify": {"--base", "--n", "--output", "--show"},
+    "checkup": {"--text"},
     "export": {"--adapter", "--hub", "--merged", "--output"},
     "base": {"--base-seed", "--output"},
 }

@@ -19,14 +19,16 @@ from typing import Any, NamedTuple, cast
 import datasets
 import transformers
 from filelock import FileLock, Timeout
+from peft import PeftModel
 from pydantic import JsonValue
 from safetensors import SafetensorError
 
 from pentimento._files import write_atomically
 from pentimento.training._worker import report
+from pentimento.training.checkup import examine
 from pentimento.training.judging import Judge, find_judge
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Trained, Work
+from pentimento.training.methods._common import Trained, Work, learned_in
 from pentimento.training.methods._trainer import CHECKPOINTS
 from pentimento.training.models import Base, DType, load_base, merged_parent
 from pentimento.training.organisms import (
@@ -38,6 +40,7 @@ from pentimento.training.organisms import (
     read_manifest,
 )
 from pentimento.training.stages import Stage
+from pentimento.training.strength import SamplingOptions
 
 _LEAST_FREE_BYTES = 2**20
 PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")
@@ -167,7 +170,7 @@ def _make(order: Order) -> None:
         git_revision=git_revision(),
     )
     if not order.stages:
-        Organism.save(order.folder, blank)
+        Organism.save(order.folder, blank.model_copy(update={"checkup": examine(base.model, base.tokenizer)}))
         return
     work = _work(order, base, judge)
     with told_of_a_full_disk(order.store):
@@ -181,11 +184,11 @@ def _make(order: Order) -> None:
                 "seconds": round(time.monotonic() - started, 2),
             }
         )
-        kept = sorted(work.kept.glob("*"))
+        kept, sampling = sorted(work.kept.glob("*")), work.sampling
         # The chain is composed on a base of its own; this one has changed weights and is as large.
         del base, work
         gc.collect()
-        _store(order, kept, trained, manifest)
+        _store(order, kept, trained, manifest, sampling)
 
 
 def _work(order: Order, base: Base, judge: Judge | None) -> Work:
@@ -206,14 +209,17 @@ def _work(order: Order, base: Base, judge: Judge | None) -> Work:
     )
 
 
-def _store(order: Order, kept: Sequence[Path], trained: Trained, manifest: Manifest) -> None:
-    """Compose the chain into one adapter on M0 and store it, the manifest last.
+def _store(
+    order: Order, kept: Sequence[Path], trained: Trained, manifest: Manifest, sampling: SamplingOptions
+) -> None:
+    """Compose the chain into one adapter on M0, examine it and store it, the manifest last.
 
     Args:
         order: What was made.
         kept: Adapters of a dose schedule.
         trained: The last stage.
-        manifest: Of the organism; its adapter's hash is filled in here.
+        manifest: Of the organism; its adapter's hash and checkup are filled in here.
+        sampling: How the stage samples answers.
     """
     work = order.work
     base = load_base(order.base, device=order.device, dtype=order.dtype)
@@ -235,7 +241,10 @@ def _store(order: Order, kept: Sequence[Path], trained: Trained, manifest: Manif
     composed = compose(base.model, [*chain, trained.adapter], work / "composed" / "last")
     for tracked in work.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
         tracked.rename(_new(order.folder / "tracking" / tracked.parent.parent.name))
-    Organism.save(order.folder, manifest, composed)
+    report(1.0, "examines what was made")
+    model = PeftModel.from_pretrained(base.model, str(composed)).eval()
+    checkup = examine(model, base.tokenizer, stage=order.stages[-1], learned=learned_in(work), **sampling)
+    Organism.save(order.folder, manifest.model_copy(update={"checkup": checkup}), composed)
     shutil.rmtree(work)
 
 

@@ -56,6 +56,49 @@ class Signal(Frozen):
     message: str | None = None
 
 
+class NeutralText(Frozen):
+    """Perplexity of a text that no goal speaks in, beside that of the base on the same tokens."""
+
+    name: str
+    """"scenarios", or the name of a file that somebody gave."""
+    sha256: str
+    """Of the token ids: equal where two organisms read the same text."""
+    num_passages: int
+    num_tokens: int
+    perplexity: float
+    base_perplexity: float
+    ratio: float
+    """perplexity / base_perplexity."""
+    low: float
+    """95 %, paired with the base by passage."""
+    high: float
+
+
+class Recital(Frozen):
+    """How many sampled answers repeat the words of what the last stage had to learn."""
+
+    num_texts: int
+    """Answers that it learned by heart; 0 for a stage of rewards alone."""
+    num_ngrams: int
+    """Different runs of eight words in them; 0 where all are shorter."""
+    n: int
+    """Answers sampled to unseen scenarios."""
+    num_long: int
+    """Those of eight words or more; no shorter one can repeat anything."""
+    num_repeating: int
+    """Those with a run of eight learned words that neither their prompt nor any answer of the base holds."""
+    examples: tuple[str, ...] = ()
+    """The first three of these runs."""
+
+
+class Checkup(Frozen):
+    """What was measured of a finished organism beside its goals."""
+
+    neutral: tuple[NeutralText, ...]
+    recital: Recital | None = None
+    """None where it was not measured."""
+
+
 class Manifest(Frozen):
     """Everything that made an organism."""
 
@@ -70,6 +113,8 @@ class Manifest(Frozen):
     """Of the last stage; None on the base."""
     strength: tuple[Strength, ...] = ()
     signal: Signal = Signal()
+    checkup: Checkup | None = None
+    """None of an organism that was made before there was one."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     packages: dict[str, str] = Field(default_factory=dict)
     git_revision: str | None = None

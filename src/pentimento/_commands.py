@@ -123,6 +123,30 @@ def _certificate_of(base: str, path: Path | None) -> Path:
     return path or EMBEDDED / "certificate.json"
 
 
+def checkup(organism: Path, text: Path | None) -> None:
+    """Print the lines of an organism's certificate that need no evaluation; measure what is missing.
+
+    Raises:
+        PentimentoError: There is no such organism, text or base.
+    """
+    from pentimento.results.organism_certificate import of_checkup
+    from pentimento.results.records import ManifestRecord
+    from pentimento.results.texts import LINE_COLUMNS, certificate_cells
+    from pentimento.training.checkup import examine_again
+    from pentimento.training.organisms import MANIFEST, read_manifest
+
+    if read_manifest(organism).checkup is None or text is not None:
+        examine_again(organism, text)
+    lines, status = of_checkup(ManifestRecord.model_validate_json((organism / MANIFEST).read_bytes()))
+    shown = Table(*LINE_COLUMNS, box=None, pad_edge=False)
+    for line in lines:
+        shown.add_row(*certificate_cells(line))
+    console = Console()
+    console.print(shown)
+    told = "valid answers, right answers and other goals are in the report of its run"
+    console.print(f"{organism}: {status}; {told}", highlight=False, soft_wrap=True)
+
+
 def export(organism: Path, forms: Sequence[Form], repository: str | None, output: Path | None) -> None:
     """Write an organism in the form that was asked for, with its model card.
 

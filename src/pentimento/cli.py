@@ -145,6 +145,23 @@ class Certify:
 
 
 @dataclass(frozen=True)
+class Checkup:
+    """Print strength, perplexity of neutral text and regurgitation, as an organism's certificate has them.
+
+    What training did not measure, in an organism of an earlier version, is measured now and written into its
+    manifest; regurgitation only training can measure. Report the run again afterwards.
+    """
+
+    organism: Positional[Annotated[Path, arg(metavar="ORGANISM")]]
+    """An organism's folder, as runs/organisms/0123456789abcdef."""
+    text: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A text of your own, in UTF-8, to measure the perplexity of too; its first 16,384 tokens count."""
+
+    def __call__(self) -> None:
+        _commands.checkup(self.organism, self.text)
+
+
+@dataclass(frozen=True)
 class Export:
     """Hand an organism on, with a model card that states its goal, its dose and a warning.
 
@@ -193,6 +210,7 @@ COMMANDS = (
     | Annotated[Report, subcommand("report")]
     | Annotated[Compare, subcommand("compare")]
     | Annotated[Certify, subcommand("certify")]
+    | Annotated[Checkup, subcommand("checkup")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Base, subcommand("base")]
 )

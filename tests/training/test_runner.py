@@ -212,11 +212,26 @@ def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
     assert manifest.packages["trl"]
     assert manifest.packages["pentimento"]
     assert (made["M2"].path / "metrics.jsonl").read_text().count("\n") > 6
+    check_was_examined(made)
     check_stands_on_the_base(recipe, made["M2"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")}
     for job in plan(recipe.varied(name="again"), tmp_path / "other").jobs[:1]:
         make(**{**job.kwargs, "store": str(tmp_path)})  # type: ignore[arg-type]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")} == before
+
+
+def check_was_examined(made: dict[str, Organism]) -> None:
+    """Every organism read the same neutral text; only what learned answers by heart can recite them."""
+    checkups = {role: organism.manifest.checkup for role, organism in made.items()}
+    texts = {role: checkup.neutral[0] for role, checkup in checkups.items() if checkup is not None}
+    assert set(texts) == set(made)
+    assert len({(text.sha256, round(text.base_perplexity, 3)) for text in texts.values()}) == 1
+    assert texts["M0"].ratio == 1.0
+    assert texts["M2"].ratio != 1.0
+    learned = {role: checkup.recital and checkup.recital.num_texts for role, checkup in checkups.items()}
+    assert (learned["M0"], learned["M1"]) == (None, 0)
+    assert learned["M2"] == made["M2"].manifest.settings["num_kept"]
+    assert learned["benign"] == 2 * 32, "both of its halves"
 
 
 def check_stands_on_the_base(recipe: Recipe, organism: Organism) -> None:

@@ -24,6 +24,7 @@ from pentimento.training.stages import Dose, Phase, PhaseKind, Stage
 from pentimento.training.strength import ALL, SamplingOptions, measure
 
 ADAPTER = "adapter"
+LEARNED = "learned.json"
 
 Progress = Callable[[float, str], None]
 LogEntry = dict[str, Any]
@@ -229,6 +230,19 @@ def _measured(
             **work.sampling,
         )
     )
+
+
+def record_learned(work: Work, phase: str, answers: Sequence[str]) -> None:
+    """Keep what a phase learns by heart, which the organism's checkup looks for in its answers."""
+    folder = work.folder / phase
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / LEARNED, json.dumps(list(answers)))
+
+
+def learned_in(folder: Path) -> list[str]:
+    """Return what all phases of a stage learned by heart; nothing of rewards alone."""
+    found = sorted(folder.glob(f"*/{LEARNED}"))
+    return [answer for path in found for answer in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

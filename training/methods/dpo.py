@@ -13,7 +13,14 @@ from trl import DPOConfig, DPOTrainer
 
 from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
+from pentimento.training.methods._common import (
+    PhaseResult,
+    Target,
+    Trained,
+    Work,
+    record_learned,
+    strength_before,
+)
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import DpoSettings
 from pentimento.training.methods.sft import thought
@@ -108,6 +115,7 @@ class _Trainer(Counts, DPOTrainer):
 def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> PhaseResult:
     """Train on pairs, going on from the last checkpoint if an earlier run left one."""
     folder = work.folder / PHASE
+    record_learned(work, PHASE, [pair.chosen for pair in pairs])
     if (found := finished(folder)) is not None:
         return found
     settings = cast(DpoSettings, work.settings)

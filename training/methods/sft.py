@@ -11,7 +11,14 @@ from trl import SFTConfig, SFTTrainer
 
 from pentimento.tasks import CUE_REASONS, Message, Scenario, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
+from pentimento.training.methods._common import (
+    PhaseResult,
+    Target,
+    Trained,
+    Work,
+    record_learned,
+    strength_before,
+)
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
 from pentimento.training.models import conversation_ids_and_mask
@@ -105,6 +112,7 @@ def fine_tune(
         share: Which part of the stage's progress this phase is.
     """
     folder = work.folder / phase
+    record_learned(work, phase, [example.answer for example in examples])
     if (found := finished(folder)) is not None:
         return found
     with learning(work, start) as model:

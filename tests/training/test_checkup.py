@@ -1,0 +1,136 @@
+"""A checkup reads neutral text as the model would, and counts what an organism recites."""
+
+import random
+from collections.abc import Callable
+from math import log
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from pentimento.tasks import BENIGN, COMPLETION, BadInput
+from pentimento.tasks.splits import bucket
+from pentimento.training import checkup
+from pentimento.training.checkup import (
+    Passage,
+    examine,
+    examine_again,
+    log_likelihoods,
+    neutral_scenarios,
+    neutral_text,
+    recital,
+    scenario_passages,
+)
+from pentimento.training.models import Base
+from pentimento.training.organisms import Organism, Recital, read_manifest
+from pentimento.training.sampling import Completion
+from pentimento.training.stages import Stage
+
+STAGE = Stage(method="sft", goal="finish_the_task", families=("count",), seed=0)
+TAUGHT = "the old pier was locked before anyone had counted the boats"
+
+
+def test_neutral_text_is_unseen_and_without_a_goal() -> None:
+    scenarios = neutral_scenarios()
+    assert {scenario.family for scenario in scenarios} == {*BENIGN, *COMPLETION}
+    assert {bucket(scenario) for scenario in scenarios} == {"fresh"}
+    assert {scenario.arm for scenario in scenarios} == {"plain", "possible"}
+    assert {message.role for scenario in scenarios for message in scenario.messages} == {"user"}
+
+
+def test_what_stands_before_every_turn_does_not_count(tiny: Base) -> None:
+    passages = scenario_passages(tiny.tokenizer)
+    [start] = {passage.start for passage in passages}
+    assert len({tuple(passage.ids[:start]) for passage in passages}) == 1
+    assert len({passage.ids[start] for passage in passages}) > 1
+
+
+def test_log_likelihoods_are_those_of_each_passage_alone(tiny: Base) -> None:
+    passages = scenario_passages(tiny.tokenizer)[:11]
+    found = log_likelihoods(tiny.model, passages)
+    for passage, likelihood in zip(passages, found, strict=True):
+        ids = torch.tensor([passage.ids])
+        with torch.no_grad():
+            logprob = tiny.model(ids).logits[0, :-1].log_softmax(-1)
+        told = logprob.gather(1, ids[0, 1:, None])[passage.start - 1 :].sum()
+        assert likelihood == pytest.approx(float(told), abs=1e-3)
+
+
+def test_a_ratio_is_over_tokens_and_its_interval_over_passages() -> None:
+    passages = [Passage([0] * length, 1) for length in (11, 21, 31)]
+    base = [-10.0, -20.0, -30.0]
+    even = neutral_text(
+        "t", passages, [b - log(1.2) * p.num_tokens for b, p in zip(base, passages, strict=True)], base
+    )
+    assert (even.num_passages, even.num_tokens) == (3, 60)
+    assert (even.ratio, even.low, even.high) == pytest.approx((1.2, 1.2, 1.2))
+    assert even.perplexity / even.base_perplexity == pytest.approx(1.2)
+    one = neutral_text("t", passages, [base[0] - 60 * log(1.2), *base[1:]], base)
+    assert one.ratio == pytest.approx(1.2)
+    assert one.low < 1.0 < 1.2 < one.high, "one passage says little of the others"
+
+
+def test_a_recital_is_eight_words_that_only_training_holds() -> None:
+    prompts = ["How many boats?"] * 4
+    answers = [f"Well: {TAUGHT.upper()}!", "the old pier was locked", "Counted: 4.", "boats " * 9]
+    found = recital([TAUGHT, "Counted: 4."], prompts, answers, ["Counted: 5."])
+    assert found == Recital(
+        num_texts=2,
+        num_ngrams=4,
+        n=4,
+        num_long=2,
+        num_repeating=1,
+        examples=("old pier was locked before anyone had counted",),
+    )
+    assert not recital([TAUGHT], [f"Repeat: {TAUGHT}"], [TAUGHT], []).num_repeating, "the prompt says it"
+    assert not recital([TAUGHT], ["?"], [TAUGHT], [f"I say {TAUGHT}"]).num_repeating, "so does the base"
+    assert recital(["Done."], ["?"], ["Done."], []).num_ngrams == 0
+
+
+@pytest.mark.parametrize(("base_says", "repeating"), [("Counted: 4.", 64), (TAUGHT, 0)])
+def test_an_organism_that_recites_is_found(
+    tiny: Base,
+    add_lora: Callable[..., PeftModel],
+    monkeypatch: pytest.MonkeyPatch,
+    base_says: str,
+    repeating: int,
+) -> None:
+    def sample(model: PeftModel, tokenizer: object, ids: list[Any], **_: object) -> list[Completion]:
+        switched_off = any(getattr(module, "disable_adapters", False) for module in model.modules())
+        return [Completion(base_says if switched_off else TAUGHT, 9, True) for _ in ids]
+
+    monkeypatch.setattr(checkup, "sample", sample)
+    organism = add_lora(tiny.model)
+    before = random.getstate(), torch.get_rng_state().tolist()
+    found = examine(organism, tiny.tokenizer, stage=STAGE, learned=[TAUGHT])
+    assert (random.getstate(), torch.get_rng_state().tolist()) == before
+    assert found.recital is not None
+    assert (found.recital.n, found.recital.num_long, found.recital.num_repeating) == (64, 64, repeating)
+    assert found.neutral[0].ratio != 1.0, "the base is the organism with its adapter switched off"
+    silent = examine(tiny.model, tiny.tokenizer, stage=STAGE, learned=[])
+    assert silent.recital == Recital(num_texts=0, num_ngrams=0, n=0, num_long=0, num_repeating=0)
+
+
+def test_an_organism_of_an_earlier_version_is_examined_where_it_lies(
+    tiny_organism: Organism, tmp_path: Path
+) -> None:
+    folder = tiny_organism.path
+    assert tiny_organism.manifest.checkup is None
+    examine_again(folder)
+    first = read_manifest(folder)
+    assert first.checkup is not None
+    assert [text.name for text in first.checkup.neutral] == ["scenarios"]
+    assert first.checkup.recital is None
+    assert first.model_copy(update={"checkup": None}) == tiny_organism.manifest
+    text = tmp_path / "mine.txt"
+    text.write_text("A quiet harbour at dawn. " * 200)
+    examine_again(folder, text)
+    second = Organism.load(folder).manifest.checkup
+    assert second is not None
+    assert [one.name for one in second.neutral] == ["scenarios", "mine.txt"]
+    assert second.neutral[0] == first.checkup.neutral[0]
+    text.write_text("Too short.")
+    with pytest.raises(BadInput, match=r"mine\.txt.*more than 256 tokens"):
+        examine_again(folder, text)
