@@ -44,7 +44,9 @@ def analyse(run: Run) -> Report:
         notes=(*run.notes, *_tied(recipe)),
         organisms=_organisms(run, health),
         certificates=certificates(run, health),
-        strengths=tuple(StrengthRow(**_plain(row)) for row in run.strengths.to_dict("records")),
+        strengths=tuple(
+            StrengthRow(**_plain(row)) for row in healthy(run.strengths, broken).to_dict("records")
+        ),
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe.goal)),
         verdicts=judge(run.samples, health, thresholds, measures),

@@ -323,7 +323,7 @@ class DesignVariant(_Part):
     """Implanted and opposed by one method: what looks removed may be the same directions written over."""
     num_seeds: int
     m1_strength: tuple[float, ...]
-    """For each seed, the implanted goal's sampled strength in the implanting stage's own environments."""
+    """For each seed with a healthy M1, the goal's sampled strength in that stage's own environments."""
     m2_strength: tuple[float, ...]
     """The same of the opposite goal after the opposing stage."""
     m1_steps: tuple[int, ...]

@@ -104,6 +104,7 @@ def test_perplexity_a_fifth_above_m0_breaks_an_organism(made: Make, asked_also: 
     implant = [m for m in report.measures if m.name == "implant strength" and m.seed is not None]
     assert {m.seed for m in implant} == {0, 2}
     assert all(c.score is None for c in report.cells if (c.role, c.seed) == ("M1", 1))
+    assert {s.seed for s in report.strengths} == {0, 2}
     assert {v.seed: v.verdict for v in report.verdicts}[2] == "broken"
 
 

@@ -98,8 +98,8 @@ def test_an_organism_that_recites_is_found(
     repeating: int,
 ) -> None:
     def sample(model: PeftModel, tokenizer: object, ids: list[Any], **_: object) -> list[Completion]:
-        switched_off = any(getattr(module, "disable_adapters", False) for module in model.modules())
-        return [Completion(base_says if switched_off else TAUGHT, 9, True) for _ in ids]
+        as_organism = model.get_model_status().enabled
+        return [Completion(TAUGHT if as_organism else base_says, 9, True) for _ in ids]
 
     monkeypatch.setattr(checkup, "sample", sample)
     organism = add_lora(tiny.model)
