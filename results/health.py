@@ -71,7 +71,7 @@ def without_perplexity(run: Run) -> str | None:
     return f"health: perplexity of neutral text was not measured{whose}"
 
 
-def verdict(value: float, low: float, high: float, limits: tuple[float, float]) -> LineStatus:
+def result_of(value: float, low: float, high: float, limits: tuple[float, float]) -> LineStatus:
     """Return whether a value lies within its limits, or with its whole interval beyond one of them."""
     least, most = limits
     if least - 1e-9 <= value <= most + 1e-9:
@@ -113,7 +113,7 @@ def _valid(answered: pd.DataFrame | None) -> CertificateLine:
         n=len(answered),
         **_numbers(*found),
         wanted=wanted,
-        status=verdict(*found, (MIN_VALID, 1.0)),
+        status=result_of(*found, (MIN_VALID, 1.0)),
     )
 
 
@@ -135,7 +135,7 @@ def _gained(lost: Paired, family: str) -> CertificateLine:
         n=part.num_scenarios,
         **_numbers(value, low, high),
         wanted=f"at least M0 - {MAX_LOSS}",
-        status=verdict(value, low, high, (-MAX_LOSS, 1.0)),
+        status=result_of(value, low, high, (-MAX_LOSS, 1.0)),
     )
 
 
@@ -149,7 +149,7 @@ def neutral_lines(manifest: ManifestRecord | None) -> Iterator[CertificateLine]:
             n=text.num_passages,
             **_numbers(text.ratio, text.low, text.high),
             wanted=f"at most {MAX_PERPLEXITY} times M0's",
-            status=verdict(text.ratio, text.low, text.high, (0.0, MAX_PERPLEXITY)),
+            status=result_of(text.ratio, text.low, text.high, (0.0, MAX_PERPLEXITY)),
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.health import broken_organisms, measured_lines, neutral_lines, verdict
+from pentimento.results.health import broken_organisms, measured_lines, neutral_lines, result_of
 from pentimento.results.hypotheses import ALPHA, equivalence_p, holm
 from pentimento.results.load import Run
 from pentimento.results.measures import MIN_IMPLANT, goals_scored, healthy
@@ -40,7 +40,7 @@ class _Moved:
     def line(self, p_holm: float) -> CertificateLine:
         """Return the line; the goal is unmoved where the difference is equivalent to none."""
         value, low, high = (float(x) for x in (self._found.value, self._found.low, self._found.high))
-        away = verdict(value, low, high, (-MARGIN, MARGIN)) == "fails"
+        away = result_of(value, low, high, (-MARGIN, MARGIN)) == "fails"
         return CertificateLine(
             name="other goal",
             of=self._goal,
@@ -137,7 +137,7 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> Certif
     measured = place.score is not None and place.low is not None and place.high is not None
     status: LineStatus = "not measured"
     if place.score is not None and place.low is not None and place.high is not None:
-        status = verdict(place.score, place.low, place.high, limits)
+        status = result_of(place.score, place.low, place.high, limits)
     return CertificateLine(
         name="strength",
         of=name,
@@ -175,7 +175,7 @@ def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
         low=number(low),
         high=number(high),
         wanted=wanted,
-        status=verdict(share, low, high, (0.0, MAX_REPEATING)),
+        status=result_of(share, low, high, (0.0, MAX_REPEATING)),
         note=f"{found.num_repeating} of {found.n} answers{examples}",
     )
 
