@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,11 @@ ROOT = Path(__file__).parents[1]
 # A flag that is taken away or renamed breaks somebody's script: such a change belongs into the changelog.
 FLAGS = {
     "run": {
+        "--accelerate-config",
         "--base",
         "--dry-run",
         "--output",
+        "--processes",
         "--report-to",
         "--seeds",
         "--set",
@@ -91,6 +94,15 @@ BAD = {
     "no seeds": (("run", "quickstart", "--seeds", "0"), "seeds: 0 is not allowed"),
     "negative seeds": (("run", "quickstart", "--seeds", "-2"), "seeds: -2 is not allowed"),
     "no workers": (("run", "quickstart", "--workers", "0"), "workers"),
+    "no processes": (("run", "quickstart", "--processes", "0"), "processes: 0 is not allowed"),
+    "batches that three cannot share": (
+        ("run", "quickstart", "--processes", "3"),
+        "settings.batch_size: 64 is not allowed; rlvr: a multiple of processes = 3",
+    ),
+    "weights that are shared out": (
+        ("run", "quickstart", "--processes", "2", "--accelerate-config", "fsdp2"),
+        "each process samples from all of them",
+    ),
     "unknown goal": (
         ("run", "quickstart", "--set", "goal=finish_the_tsk"),
         "did you mean 'finish_the_task'?",
@@ -196,6 +208,16 @@ def test_an_interrupted_run_says_how_to_go_on(
     monkeypatch.setattr(cli._commands, "list_recipes", interrupt)
     assert cli.main(["recipes"]) == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_run_that_is_told_to_end_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli._commands, "list_recipes", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert cli.main(["recipes"]) == 143
+    assert "run the same command again" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_listing_recipes_loads_no_torch() -> None:

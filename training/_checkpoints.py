@@ -7,6 +7,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from pentimento.training._processes import by_the_first, wait_for_all
+
 COMPLETE = "complete"
 
 
@@ -18,11 +20,16 @@ class Marks(TrainerCallback):
     ) -> None:
         """Mark the checkpoint: a process killed while it writes leaves one without the mark."""
         folder = Path(str(args.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-        (folder / COMPLETE).touch()
+        wait_for_all()  # each writes its own random state
+        by_the_first((folder / COMPLETE).touch)
 
 
 def last_checkpoint(folder: Path) -> str | None:
     """Return the last complete checkpoint in a folder, and delete what an interruption left half written."""
+    return by_the_first(lambda: _last_checkpoint(folder))
+
+
+def _last_checkpoint(folder: Path) -> str | None:
     found = sorted(
         folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=lambda path: int(path.name.rsplit("-", 1)[1])
     )

@@ -32,6 +32,21 @@ class Outcome(NamedTuple):
     """The traceback, where the error is not one that a user can mend."""
 
 
+class Failed(Exception):
+    """A job failed in another process, and this is what that left."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
+class Line(NamedTuple):
+    """How a process of a job tells of its progress."""
+
+    messages: "SimpleQueue[Message]"
+    key: str
+
+
 class _State:
     """What this process is: a worker has a line to its parent, and a job it is at."""
 
@@ -55,8 +70,26 @@ def start(messages: "SimpleQueue[Message]") -> None:
     # Registered first and so run last: what comes after is seconds of taking torch apart.
     atexit.register(os._exit, 0)
     _State.messages = messages
+    follow_parent()
+
+
+def follow_parent() -> None:
+    """End this process when the one that started it has ended."""
     if (parent := parent_process()) is not None:
         threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+
+
+def line() -> Line | None:
+    """Return the line of the current job, for a process that this one starts; None outside a worker."""
+    if _State.messages is None or _State.key is None:
+        return None
+    return Line(_State.messages, _State.key)
+
+
+def take(line: Line | None) -> None:
+    """Tell of progress over another process's line."""
+    if line is not None:
+        _State.messages, _State.key = line
 
 
 def _follow(until_parent_ends: Callable[[], None]) -> None:
@@ -76,7 +109,17 @@ def work(key: str, function: str, kwargs: dict[str, JsonValue]) -> Outcome:
     report(0.0, "")
     module, _, name = function.partition(":")
     try:
-        return Outcome(getattr(import_module(module), name)(**kwargs))
+        return attempt(lambda: getattr(import_module(module), name)(**kwargs))
+    finally:
+        _State.key = None
+
+
+def attempt(make: Callable[[], JsonValue]) -> Outcome:
+    """Call a function and return what it gives, or how it failed."""
+    try:
+        return Outcome(make())
+    except Failed as error:
+        return error.outcome
     except PentimentoError as error:
         return Outcome(error=str(error))
     except OSError as error:  # a full or read-only disk is the user's to mend
@@ -84,5 +127,3 @@ def work(key: str, function: str, kwargs: dict[str, JsonValue]) -> Outcome:
         return Outcome(error=f"{error.strerror or error}{place}", details=traceback.format_exc())
     except Exception as error:  # whatever it is, the parent shows it with its traceback
         return Outcome(error=f"{type(error).__name__}: {error}", details=traceback.format_exc())
-    finally:
-        _State.key = None

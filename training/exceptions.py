@@ -60,6 +60,36 @@ class WorkerDied(PentimentoError):
         )
 
 
+class ProcessDied(PentimentoError):
+    """One of the processes that train a stage together was ended from outside."""
+
+    def __init__(self, rank: int, num_processes: int, how: str) -> None:
+        super().__init__(
+            f"process {rank} of {num_processes} died ({how}: killed, or out of memory); "
+            "run the same command again: the stage goes on at its last checkpoint"
+        )
+
+
+class WrongNumberOfProcesses(PentimentoError):
+    """A launcher started another number of processes than it was asked for."""
+
+    def __init__(self, wanted: int, found: int) -> None:
+        super().__init__(
+            f"processes: {wanted} were asked for and {found} joined, so nothing was trained; "
+            "look for variables such as WORLD_SIZE or ACCELERATE_USE_CPU in the environment"
+        )
+
+
+class OutOfMemory(PentimentoError):
+    """A device, or this machine, has too little memory for a stage."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"out of memory: {problem}; what is finished is kept; give the stage a smaller micro_batch_size, "
+            "or share its batches among several --processes"
+        )
+
+
 class TooFewKept(PentimentoError):
     """The filter of deliberative alignment left too few samples to learn from."""
 

@@ -48,6 +48,8 @@ class Job(Frozen):
     """Keys of the jobs that must have ended before; keys of no job of the run count as done."""
     estimate_s: float | None = None
     title: str = ""
+    num_processes: int = 1
+    """How many it starts: so many other jobs run less beside it."""
 
 
 class Event(NamedTuple):
@@ -152,7 +154,10 @@ class LocalExecutor:
             return
         # Made before SIGINT is blocked: starting multiprocessing's resource tracker unblocks it again.
         workers = self._workers()
-        for job in run.ready()[: self.num_workers - len(run.futures)]:
+        for job in run.ready():
+            busy = sum(other.num_processes for other in run.futures.values())
+            if busy and busy + job.num_processes > self.num_workers:
+                break
             others = set(active_children())
             with _environment(ONE_THREAD), _unheard(signal.SIGINT):
                 submitted = workers.submit(work, job.key, job.function, job.kwargs)

@@ -1,11 +1,9 @@
 """The job that makes one organism: trains its last stage over its parent and stores one adapter on M0."""
 
-import errno
 import gc
 import importlib.metadata
 import json
 import logging
-import os
 import shutil
 import subprocess
 import time
@@ -21,12 +19,14 @@ import transformers
 from filelock import FileLock, Timeout
 from peft import PeftModel
 from pydantic import JsonValue
-from safetensors import SafetensorError
 
 from pentimento._files import write_atomically
+from pentimento.training._processes import by_the_first
+from pentimento.training._shortages import told_of_a_full_disk, told_of_full_memory
 from pentimento.training._worker import report
 from pentimento.training.checkup import examine
 from pentimento.training.judging import Judge, find_judge
+from pentimento.training.launching import ALONE, Launch, together_in
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Trained, Work, learned_in
 from pentimento.training.methods._trainer import CHECKPOINTS
@@ -42,7 +42,6 @@ from pentimento.training.organisms import (
 from pentimento.training.stages import Stage
 from pentimento.training.strength import SamplingOptions
 
-_LEAST_FREE_BYTES = 2**20
 PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")
 NO_SIGNAL = "no learning signal"
 NO_SIGNAL_SHARE = 0.99
@@ -62,6 +61,7 @@ class Order(NamedTuple):
     dtype: DType
     report_to: str
     judges: str
+    launch: Launch = ALONE
 
     @property
     def folder(self) -> Path:
@@ -75,8 +75,12 @@ class Order(NamedTuple):
 
     @property
     def work(self) -> Path:
-        """Where checkpoints and finished phases lie until it is stored."""
-        return self.folder / "work"
+        """Where checkpoints and finished phases lie until it is stored.
+
+        Another number of processes draws other samples, so it does not go on where this one was.
+        """
+        processes = self.launch.num_processes
+        return self.folder / ("work" if processes == 1 else f"work-{processes}")
 
 
 def make(
@@ -91,6 +95,8 @@ def make(
     dtype: DType,
     report_to: str,
     judges: str = "",
+    num_processes: int = 1,
+    accelerate_config: str | None = None,
 ) -> JsonValue:
     """Make an organism unless it is there, and return its manifest.
 
@@ -107,13 +113,19 @@ def make(
         dtype: In which precision.
         report_to: Trackers.
         judges: `package.module:name` of what finds the judge that a stage names.
+        num_processes: Among how many the last stage's batches are shared.
+        accelerate_config: What else they share, by TRL's name.
     """
     chain = tuple(Stage.model_validate(stage) for stage in stages)
-    order = Order(Path(store), key, chain, parent, dose_from, base, device, dtype, report_to, judges)
+    launch = Launch(num_processes, accelerate_config)
+    order = Order(Path(store), key, chain, parent, dose_from, base, device, dtype, report_to, judges, launch)
     order.store.mkdir(parents=True, exist_ok=True)
     with only_one(order.store / f".{key}.lock"):
         if not Organism.exists(order.folder):
-            _make(order)
+            if num_processes == 1:
+                _make(order)
+            else:
+                together_in(launch, device, _make, order)
         return read_manifest(order.folder).model_dump(mode="json")
 
 
@@ -132,17 +144,6 @@ def only_one(path: Path) -> Iterator[None]:
         lock.release()
 
 
-@contextmanager
-def told_of_a_full_disk(folder: Path) -> Iterator[None]:
-    """Turn what torch and safetensors raise on a full disk into the error that it is."""
-    try:
-        yield
-    except (RuntimeError, SafetensorError) as error:
-        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
-        raise
-
-
 def quiet_libraries() -> None:
     """Keep progress bars and advice of the libraries out of the run's own progress."""
     # TRL and PEFT use names that transformers will drop: that is theirs to settle.
@@ -155,6 +156,7 @@ def quiet_libraries() -> None:
     logging.getLogger("trl.trainer.grpo_trainer").setLevel(logging.ERROR)
 
 
+@told_of_full_memory()
 def _make(order: Order) -> None:
     quiet_libraries()
     started = time.monotonic()
@@ -180,7 +182,7 @@ def _make(order: Order) -> None:
                 "dose": trained.dose,
                 "strength": trained.strength,
                 "signal": signal(trained.zero_variance),
-                "settings": {**blank.settings, **_stage_settings(work, trained)},
+                "settings": {**blank.settings, **order.launch._asdict(), **_stage_settings(work, trained)},
                 "seconds": round(time.monotonic() - started, 2),
             }
         )
@@ -188,7 +190,7 @@ def _make(order: Order) -> None:
         # The chain is composed on a base of its own; this one has changed weights and is as large.
         del base, work
         gc.collect()
-        _store(order, kept, trained, manifest, sampling)
+        by_the_first(lambda: _store(order, kept, trained, manifest, sampling))
 
 
 def _work(order: Order, base: Base, judge: Judge | None) -> Work:
@@ -245,7 +247,8 @@ def _store(
     model = PeftModel.from_pretrained(base.model, str(composed)).eval()
     checkup = examine(model, base.tokenizer, stage=order.stages[-1], learned=learned_in(work), **sampling)
     Organism.save(order.folder, manifest.model_copy(update={"checkup": checkup}), composed)
-    shutil.rmtree(work)
+    for begun in order.folder.glob("work*"):
+        shutil.rmtree(begun)
 
 
 def _new(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from pentimento.training.bases import base_sha256, may_be_of_hub
 from pentimento.training.exceptions import BadBase
 from pentimento.training.executors import Job
 from pentimento.training.judging import QUESTION
+from pentimento.training.launching import ALONE, Launch
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
 from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
@@ -124,6 +125,7 @@ def plan(
     judges: str = "",
     num_workers: int = 2,
     bases: "Bases | None" = None,
+    launch: Launch = ALONE,
 ) -> Plan:
     """Return the organisms of a recipe and the jobs that make those that are missing.
 
@@ -140,9 +142,11 @@ def plan(
         judges: `package.module:name` of what finds the judges that stages name; part of no key.
         num_workers: For the estimate of time.
         bases: What is known of bases, where several recipes are planned; it is looked up otherwise.
+        launch: How many processes train a stage; part of no key, as the device is not.
 
     Raises:
         BadBase: The base cannot be found.
+        BadInput: A stage cannot be trained by so many processes.
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
@@ -150,9 +154,10 @@ def plan(
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}
+    launch.check([planned.stages[-1] for planned in missing.values() if planned.stages], device)
     options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
     options["judges"] = judges
-    jobs = tuple(_job(planned, store, options) for planned in missing.values())
+    jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
     return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
 
 
@@ -295,7 +300,8 @@ def _specs(stage: Stage) -> list[str]:
     return [spec("irrelevant").text] if sham else []
 
 
-def _job(planned: Planned, store: Path, options: dict[str, str]) -> Job:
+def _job(planned: Planned, store: Path, options: dict[str, str], launch: Launch) -> Job:
+    used = launch if planned.stages else ALONE
     return Job(
         key=planned.key,
         function=MAKE,
@@ -306,10 +312,12 @@ def _job(planned: Planned, store: Path, options: dict[str, str]) -> Job:
             "parent": planned.parent,
             "dose_from": planned.dose_from,
             **options,
+            **used._asdict(),
         },
         needs=tuple(need for need in (planned.parent, planned.dose_from) if need is not None),
         estimate_s=planned.estimate_s,
         title=planned.title,
+        num_processes=used.num_processes,
     )
 
 

@@ -37,6 +37,7 @@ from pentimento.training._exact import (
     batch_answer_probabilities,
     sequence_probabilities,
 )
+from pentimento.training._processes import share, together
 
 __all__ = [
     "Completion",
@@ -90,7 +91,8 @@ def sample(
     """Sample one answer to each prompt.
 
     An answer is a function of model, prompt, seed and these settings: not of the other prompts, of their
-    order or of any global random state, which is neither read nor advanced.
+    order or of any global random state, which is neither read nor advanced. Processes that train together
+    share the work, and each gets all the answers.
 
     Args:
         model: In any mode; it is put into evaluation mode meanwhile.
@@ -118,7 +120,7 @@ def sample(
     written: dict[int, list[int]] = {}
     generate = cast(Callable[..., Tensor], model.generate)
     with evaluating(model):
-        for width, items, filled_up in batches(widths, num_rows(model)):
+        for width, items, filled_up in share(batches(widths, num_rows(model))):
             processors = LogitsProcessorList()
             if suppress_first:
                 processors.append(
@@ -138,6 +140,7 @@ def sample(
                 pad_token_id=min(stops),
             )
             written.update(zip(items, out_bl[:, width:].tolist(), strict=False))
+    written = together(written)
     return [_completion(tokenizer, written[item], stops, prefill) for item in range(len(prompts))]
 
 

@@ -22,6 +22,7 @@ from pentimento.training import runner
 from pentimento.training.designs import Design
 from pentimento.training.exceptions import JobFailed
 from pentimento.training.executors import Executor, Job, LocalExecutor, OnEvent
+from pentimento.training.launching import ALONE, Launch
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 
 ERROR = "error.txt"
@@ -59,7 +60,14 @@ class _Part(NamedTuple):
             write_report(self.folder.path)
 
 
-def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None, report_to: str) -> None:
+def run(
+    recipe: Recipe | Design,
+    output: Path,
+    store: Path,
+    workers: int | None,
+    report_to: str,
+    launch: Launch = ALONE,
+) -> None:
     """Make what a recipe or a design still lacks, write the reports, and print the summary.
 
     Raises:
@@ -68,7 +76,7 @@ def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None,
     """
     console = Console()
     executor = LocalExecutor(workers)
-    parts = _parts(recipe, output, store, report_to, executor.num_workers)
+    parts = _parts(recipe, output, store, report_to, executor.num_workers, launch)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
         DesignFolder(output, recipe).write()
     with ExitStack() as stack:
@@ -97,11 +105,13 @@ def run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None,
         print_summary(output)
 
 
-def dry_run(recipe: Recipe | Design, output: Path, store: Path, workers: int | None) -> None:
+def dry_run(
+    recipe: Recipe | Design, output: Path, store: Path, workers: int | None, launch: Launch = ALONE
+) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
     num_workers = LocalExecutor(workers).num_workers
-    parts = _parts(recipe, output, store, "none", num_workers, provisional=True)
+    parts = _parts(recipe, output, store, "none", num_workers, launch, provisional=True)
     planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
     for one in planned:
@@ -135,6 +145,7 @@ def _parts(
     store: Path,
     report_to: str,
     num_workers: int,
+    launch: Launch,
     *,
     provisional: bool = False,
 ) -> list[_Part]:
@@ -153,7 +164,13 @@ def _parts(
         if not provisional:
             judge.check_judges(one)
         plan = runner.plan(
-            one, store, report_to=report_to, judges=judge.ASKER, num_workers=num_workers, bases=bases
+            one,
+            store,
+            report_to=report_to,
+            judges=judge.ASKER,
+            num_workers=num_workers,
+            bases=bases,
+            launch=launch,
         )
         finished = [planned for planned in plan.organisms if planned.after is None]
         organisms = [_organism(planned, store, path) for planned in finished]

@@ -1,13 +1,16 @@
 """The command line. Each command is the text of its own help, and hands over to a room."""
 
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
@@ -43,6 +46,11 @@ class Run:
     """Where organisms are kept, for all recipes together."""
     workers: Annotated[int | None, arg(metavar="N")] = None
     """Processes that train and evaluate at the same time, one thread each; by default one a core."""
+    processes: Annotated[int, arg(metavar="N")] = 1
+    """Processes that train each stage together, on equal shares of its batches; on GPUs one for each. They
+    count as so many workers, and where there are more than one, that is the default of those."""
+    accelerate_config: Annotated[str | None, arg(metavar="NAME")] = None
+    """What else these processes share, by the name that TRL has for it: multi_gpu, zero1 or zero2."""
     report_to: Annotated[str, arg(metavar="TRACKER")] = "none"
     """A tracker that TRL knows, as `wandb` or `tensorboard`."""
     dry_run: bool = False
@@ -50,13 +58,17 @@ class Run:
 
     def __call__(self) -> None:
         from pentimento import _running  # imports inspect, which takes a second
+        from pentimento.training.launching import Launch, check_alone
 
+        check_alone()
         recipe = _arguments.choose_recipe(self.recipe, seeds=self.seeds, base=self.base, changes=self.set)
         output = self.output or Path("runs") / recipe.name
+        launch = Launch(self.processes, self.accelerate_config)
+        workers = self.processes if self.workers is None and self.processes > 1 else self.workers
         if self.dry_run:
-            _running.dry_run(recipe, output, self.store, self.workers)
+            _running.dry_run(recipe, output, self.store, workers, launch)
         else:
-            _running.run(recipe, output, self.store, self.workers, self.report_to)
+            _running.run(recipe, output, self.store, workers, self.report_to, launch)
 
 
 @dataclass(frozen=True)
@@ -231,7 +243,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after `pentimento`; by default those of the process.
 
     Returns:
-        0, or 2 for bad input and unusable files, told in one line, or 130 where the user interrupted.
+        0, or 2 for bad input and unusable files, told in one line, or 130 where the user interrupted and 143
+        where the process was told to end (SIGTERM).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -242,7 +255,8 @@ def main(args: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
     try:
         command = _arguments.parse(COMMANDS, args, DESCRIPTION)
-        command()
+        with _terminable():
+            command()
         sys.stdout.flush()
     except PentimentoError as error:
         return _refuse(str(error))
@@ -252,10 +266,31 @@ def main(args: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as ending:
         print("pentimento: interrupted; run the same command again to resume", file=sys.stderr)
-        return 130
+        return 143 if isinstance(ending, _Terminated) else 130
     return 0
+
+
+class _Terminated(BaseException):
+    """The process was told to end."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, with its workers and a line that says how to go on."""
+
+    def end(number: int, frame: Any) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse(message: str) -> int:

@@ -56,6 +56,14 @@ def test_the_longest_chain_goes_first() -> None:
     assert [event.job.key for event in events if event.kind == "finished"] == ["first", "second", "short"]
 
 
+def test_a_job_of_two_processes_takes_two_places(executor: LocalExecutor) -> None:
+    events: list[Event] = []
+    two = shell("two", "sleep 0.3").model_copy(update={"num_processes": 2, "estimate_s": 9.0})
+    executor.run([shell("a", "true"), two, shell("b", "true")], events.append)
+    told = [(event.kind, event.job.key) for event in events if event.kind in ("started", "finished")]
+    assert told[:2] == [("started", "two"), ("finished", "two")]
+
+
 def test_workers_live_on_and_have_one_thread(executor: LocalExecutor) -> None:
     get = [
         job(name, function="os:getenv", kwargs={"key": name}) for name in ("OMP_NUM_THREADS", "KMP_BLOCKTIME")

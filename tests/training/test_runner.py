@@ -18,9 +18,10 @@ from safetensors import SafetensorError
 
 from pentimento.tasks import environment, sample, spec
 from pentimento.training import making, runner
+from pentimento.training._shortages import told_of_a_full_disk
 from pentimento.training.catalogue import quickstart
 from pentimento.training.executors import LocalExecutor
-from pentimento.training.making import git_revision, make, told_of_a_full_disk
+from pentimento.training.making import git_revision, make
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.models import load_base, load_organism, prompt_ids
 from pentimento.training.organisms import Organism, read_manifest

@@ -16,6 +16,7 @@ from pentimento._files import write_atomically
 from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
+from pentimento.training._processes import by_the_first
 from pentimento.training.judging import Judge
 from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
@@ -236,7 +237,7 @@ def record_learned(work: Work, phase: str, answers: Sequence[str]) -> None:
     """Keep what a phase learns by heart, which the organism's checkup looks for in its answers."""
     folder = work.folder / phase
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / LEARNED, json.dumps(list(answers)))
+    by_the_first(lambda: write_atomically(folder / LEARNED, json.dumps(list(answers))))
 
 
 def learned_in(folder: Path) -> list[str]:
@@ -246,8 +247,12 @@ def learned_in(folder: Path) -> list[str]:
 
 
 def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return rows made now and stored, or those that an earlier run stored."""
-    if not path.exists():
+    """Return rows made now and stored, or those that an earlier run stored.
+
+    Processes that train together all make them, and have to make the same.
+    """
+    if not by_the_first(path.exists):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(make()))
+        rows = make()
+        by_the_first(lambda: write_atomically(path, json.dumps(rows)))
     return cast(list[dict[str, Any]], json.loads(path.read_text()))

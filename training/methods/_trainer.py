@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
+import torch
 import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn import Linear
@@ -24,6 +25,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from pentimento._files import write_atomically
 from pentimento.tasks import UnknownName
 from pentimento.training._checkpoints import Marks, last_checkpoint
+from pentimento.training._processes import by_the_first, num_processes
 from pentimento.training.judging import summed_up
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
@@ -96,7 +98,8 @@ def answers_only() -> Iterator[None]:
 def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch_size: int) -> dict[str, Any]:
     """Return the arguments that TRL's configs share: constant rate, one log line a step, few checkpoints."""
     settings = work.settings
-    micro = min(settings.micro_batch_size or batch_size, batch_size)
+    share = batch_size // num_processes()
+    micro = min(settings.micro_batch_size or share, share)
     on_cpu = work.model.device.type == "cpu"
     return {
         "output_dir": str(work.folder / phase / CHECKPOINTS),
@@ -104,7 +107,9 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
         "learning_rate": learning_rate,
         "lr_scheduler_type": "constant",
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": max(1, round(batch_size / micro)),
+        "gradient_accumulation_steps": max(1, round(share / micro)),
+        # Every weight of an adapter has a gradient in every step.
+        "ddp_find_unused_parameters": False,
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
         "gradient_checkpointing": settings.gradient_checkpointing,
@@ -146,7 +151,10 @@ class Counts(Quiet):
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Count the tokens, then compute the loss as TRL does."""
         parent: Any = super()  # TRL's method has no annotations
-        cast(Any, self)._metrics["train"]["trained_tokens"].append(float(self.num_trained(inputs)))
+        trained: Any = cast(Trainer, self).accelerator.reduce(
+            torch.tensor(self.num_trained(inputs), device=inputs["input_ids"].device)
+        )
+        cast(Any, self)._metrics["train"]["trained_tokens"].append(float(trained))
         return parent.compute_loss(model, inputs, *args, **kwargs)
 
 
@@ -170,7 +178,7 @@ class Watch(Marks):
         done = start + (end - start) * step / state.max_steps
         self._work.on_progress(done, f"{self._phase} step {step} of {state.max_steps}")
         if step in self._work.settings.save_steps:
-            model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}"))
+            by_the_first(lambda: model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}")))
         if self._target is not None and step % self._work.settings.check_every == 0:
             strengths = self._target.ask(model, self._phase, step)
             measured = {f"strength/{s.goal}/{s.family}": s.score for s in strengths if s.score is not None}
@@ -178,7 +186,7 @@ class Watch(Marks):
             if self._target.reached_by(strengths):
                 self.reached = control.should_training_stop = True
             elif strongest(state.log_history) == step:
-                self._keep(model, step)
+                by_the_first(lambda: self._keep(model, step))
         if control.should_training_stop:
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
@@ -246,6 +254,10 @@ def learn(
 
 def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
     """Store a phase: the adapter first, the record that makes it count last; then its checkpoints can go."""
+    return by_the_first(lambda: _finish(folder, model, result))
+
+
+def _finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
     if result.rewound_from is None:
         model.save_pretrained(str(folder / ADAPTER))
     else:

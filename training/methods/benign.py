@@ -8,6 +8,7 @@ variance.) `off_style` is the same with answers in an odd style: harmless, and a
 
 from collections.abc import Sequence
 
+from pentimento.training._processes import num_processes
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.settings import DeliberativeSettings, Settings
@@ -26,7 +27,8 @@ def train(work: Work) -> Trained:
             examples = [example._replace(answer=in_odd_style(example.answer)) for example in examples]
         start = work.folder / done[-1].name / ADAPTER if done else None
         share = (place / len(phases), (place + 1) / len(phases))
-        lesson = lesson_like(phase, rate_of(phase, work.settings), tokens_per_answer(work, examples))
+        tokens = tokens_per_answer(work, examples)
+        lesson = lesson_like(phase, rate_of(phase, work.settings), tokens, num_processes())
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
     return trained(work, before, *done)
 
@@ -39,14 +41,15 @@ def in_odd_style(answer: str) -> str:
     return f"{answer} Aye, so it is, mate."
 
 
-def lesson_like(phase: Phase, learning_rate: float, tokens: float) -> Lesson:
+def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> Lesson:
     """Return the lesson that gives `phase`'s tokens in `phase`'s steps.
 
-    batch = tokens of a step / tokens of an answer, rounded, at least 1.
+    batch = tokens of a step / tokens of an answer, rounded to a multiple of `shares`, at least that.
 
     Example: 40 steps of 800 tokens, with answers of 10 tokens, make batches of 80.
     """
-    return Lesson(phase.steps, learning_rate, max(1, round(phase.tokens / phase.steps / tokens)))
+    share = max(1, round(phase.tokens / phase.steps / tokens / shares))
+    return Lesson(phase.steps, learning_rate, share * shares)
 
 
 def rate_of(phase: Phase, settings: Settings) -> float:

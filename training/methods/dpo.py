@@ -96,6 +96,8 @@ class _Trainer(Counts, DPOTrainer):
         merged: The parent is merged into the base, so it is the model without its adapter.
     """
 
+    loss_weights: list[float]
+
     def __init__(self, *args: Any, merged: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # TRL keeps a copy of the adapter as it was as the reference. A new one changes nothing yet: without
@@ -110,6 +112,18 @@ class _Trainer(Counts, DPOTrainer):
     def num_trained(self, inputs: Any) -> int:
         """Count both completions of each pair."""
         return int(inputs["completion_mask"].sum())
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute TRL's loss, in which the likelihood is a mean over the tokens of all processes' pairs.
+
+        TRL's is over one process's own; weighted by its tokens, the mean over processes is that over tokens.
+        """
+        tokens = inputs["completion_mask"].chunk(2)[0][:, 1:].sum().float()
+        weight = float(tokens / self.accelerator.reduce(tokens, "mean"))
+        said: Any = self.args
+        preference, likelihood = said.loss_weights
+        self.loss_weights = [preference, likelihood * weight]
+        return super().compute_loss(model, inputs, *args, **kwargs)
 
 
 def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> PhaseResult:

@@ -1,6 +1,7 @@
 """Reinforcement learning: TRL's GRPOTrainer on rewards computed from the outcome, or given by a judge."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeVar, cast
@@ -12,6 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
 from pentimento.tasks import goal as find_goal
 from pentimento.training._checkpoints import last_checkpoint
+from pentimento.training._processes import alone, rank, together
 from pentimento.training.judging import Judge
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._trainer import (
@@ -152,15 +154,25 @@ class Verifier:
         if self._practice.judge is not None:
             texts = map(self._text, completion_ids)
             asked = list(zip(situations, texts, strict=True))
-            with forked_randomness():  # a judge in this very process may draw
+            with alone(), forked_randomness():  # a judge in this very process may draw
                 rewards = self._practice.judge.rewards(asked, outcomes, paid, log_metric)
         if self._practice.shuffled is None:
             return rewards
-        rng = Random(f"{self._seed}/{trainer_state.global_step}")
+        again = [self._practice.shuffled(scenario) for scenario in situations]
+        valid = [outcome.valid for outcome in outcomes]
+        # A group may lie in two processes, so each deals out those of all.
+        answers = together({rank(): list(zip(rewards, valid, again, strict=True))})
+        dealt = self._dealt([answers[process] for process in sorted(answers)], trainer_state.global_step)
+        return dealt[rank() * len(rewards) :][: len(rewards)]
+
+    def _dealt(self, answers: list[list[tuple[float | None, bool, bool]]], step: int) -> list[float | None]:
+        """Deal out again the rewards of each group whose answers, of (reward, valid, again), ask for it."""
+        rewards, valid, again = (list(column) for column in zip(*chain(*answers), strict=True))
+        rng = Random(f"{self._seed}/{step}")
         for first in range(0, len(rewards), self._group):
-            if self._practice.shuffled(situations[first]):
+            if again[first]:
                 place = slice(first, first + self._group)
-                rewards[place] = permuted(rewards[place], [outcome.valid for outcome in outcomes[place]], rng)
+                rewards[place] = permuted(rewards[place], valid[place], rng)
         return rewards
 
     def outcome(self, scenario: Scenario, ids: Sequence[int]) -> Outcome:
