@@ -19,7 +19,7 @@ from pentimento.evals._episodes import AnswerMass
 from pentimento.evals.exceptions import Refused
 from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
 from pentimento.training.bases import base_sha256
-from pentimento.training.models import load_base, load_organism
+from pentimento.training.models import load_base, load_organism, loading
 from pentimento.training.organisms import read_manifest
 from pentimento.training.runner import organism_key
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
@@ -29,8 +29,8 @@ EMBEDDED = "embedded"
 MAX_CONNECTIONS = 512
 """Samples under way at once; set explicitly, or inspect would begin with few and adapt."""
 ARGUMENTS = ("organism", "adapter", "device", "dtype")
-"""What -M may give: the key that the organism must have and the sha256 of its adapter, a torch device, and
-float32, bfloat16 or float16."""
+"""What -M may give: the key that the organism must have and the sha256 of its adapter or whole model, a torch
+device, and float32, bfloat16, float16 or nf4."""
 STEERS = ("reasoning", "repeat")
 """What `extra_body` may hold: "forced" or "suppressed" reasoning, and a number that sets samples apart."""
 
@@ -41,7 +41,7 @@ class Identity(NamedTuple):
     organism: str
     """Its key: the hash of all that it was to be made of."""
     adapter: str | None
-    """The sha256 of what was made, its adapter; None without one (M0)."""
+    """The sha256 of what was made: its adapter, or the whole model that it is; None for M0."""
 
 
 class PentimentoAPI(ModelAPI):
@@ -103,7 +103,7 @@ class PentimentoAPI(ModelAPI):
             base = load_base(EMBEDDED, device=self._device, dtype=dtype)
             return Loaded(base.model, base.tokenizer)
         model, tokenizer, manifest = load_organism(self.model_name, device=self._device, dtype=dtype)
-        now = Identity(manifest.key, manifest.adapter_sha256)
+        now = Identity(manifest.key, manifest.weights_sha256)
         for name, was, held in zip(Identity._fields, (self.organism, self.adapter), now, strict=True):
             if was != held:
                 raise BadInput(name, was, f"{self.model_name} now holds {held}")
@@ -120,12 +120,7 @@ class PentimentoAPI(ModelAPI):
             model = self.engine.ready.model
         except PentimentoError as error:
             raise Refused(str(error)) from error
-        return {
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "attn_implementation": str(model.config._attn_implementation),
-            "torch": torch.__version__,
-        }
+        return {**loading(model), "torch": torch.__version__}
 
     def release(self) -> None:
         """Let go of the weights; they are loaded again when a further answer is asked for."""
@@ -197,7 +192,7 @@ def identity(name: str) -> Identity:
     if name == EMBEDDED:
         return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
     manifest = read_manifest(Path(name))
-    return Identity(manifest.key, manifest.adapter_sha256)
+    return Identity(manifest.key, manifest.weights_sha256)
 
 
 def _sampling(config: GenerateConfig) -> dict[str, Any]:

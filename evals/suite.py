@@ -154,8 +154,8 @@ def is_current(log: Path, organism: Path) -> bool:
     manifest is missing or cannot be read.
     """
     try:
-        adapter = json.loads((organism / MANIFEST).read_bytes())["adapter_sha256"]
-        return bool(_model_args(log)["adapter"] == adapter)
+        made = json.loads((organism / MANIFEST).read_bytes())
+        return bool(_model_args(log)["adapter"] == (made["adapter_sha256"] or made.get("model_sha256")))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return False
 

@@ -21,6 +21,7 @@ FLAGS = {
         "--accelerate-config",
         "--base",
         "--dry-run",
+        "--dtype",
         "--output",
         "--processes",
         "--report-to",

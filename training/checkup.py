@@ -49,6 +49,7 @@ def examine(
     organism: Model,
     tokenizer: PreTrainedTokenizerBase,
     *,
+    base: Model | None = None,
     stage: Stage | None = None,
     learned: Sequence[str] | None = None,
     text: Path | None = None,
@@ -61,6 +62,7 @@ def examine(
     Args:
         organism: The base with the organism's adapter on it, not merged; or the base itself.
         tokenizer: Of both.
+        base: Where the organism is a whole model, its base.
         stage: The organism's last one; None for the base.
         learned: The answers that it trained, none of a stage of rewards alone; None where nobody knows.
         text: A file to read beside the scenarios.
@@ -71,11 +73,11 @@ def examine(
         texts[text.name] = file_passages(tokenizer, text)
     with forked_randomness():
         own = {name: log_likelihoods(organism, passages) for name, passages in texts.items()}
-        with as_base(organism) as base:
-            plain = {name: log_likelihoods(base, passages) for name, passages in texts.items()}
+        with as_base(organism, base) as before:
+            plain = {name: log_likelihoods(before, passages) for name, passages in texts.items()}
         found = None
         if stage is not None and learned is not None:
-            found = _recited(organism, tokenizer, stage, learned, options)
+            found = _recited(organism, base, tokenizer, stage, learned, options)
     neutral = (neutral_text(name, passages, own[name], plain[name]) for name, passages in texts.items())
     return Checkup(neutral=tuple(neutral), recital=found)
 
@@ -94,13 +96,17 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
     """
     organism = Organism.load(folder)
     manifest = organism.manifest
-    base = load_base(manifest.base.name, dtype=cast(DType, manifest.settings.get("dtype", "auto")))
+    dtype = cast(DType, manifest.settings.get("dtype", "auto"))
+    base = load_base(manifest.base.name, dtype=dtype)
     if base.sha256 != manifest.base.sha256:
         raise BaseMismatch(base.name, manifest.base.sha256, base.sha256)
     model: Model = base.model
     if organism.adapter is not None:
         model = PeftModel.from_pretrained(base.model, str(organism.adapter)).eval()
-    found, before = examine(model, base.tokenizer, text=text), manifest.checkup or Checkup(neutral=())
+    elif organism.model is not None:
+        model = load_base(manifest.base.name, dtype=dtype, weights=organism.model).model
+    found = examine(model, base.tokenizer, base=base.model, text=text)
+    before = manifest.checkup or Checkup(neutral=())
     names = {one.name for one in found.neutral}
     kept = (one for one in before.neutral if one.name not in names)
     checkup = Checkup(neutral=(*found.neutral, *kept), recital=before.recital)
@@ -109,10 +115,10 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
 
 
 @contextmanager
-def as_base(organism: Model) -> Iterator[Model]:
-    """Let an organism answer as its base does, its adapter switched off."""
+def as_base(organism: Model, base: Model | None = None) -> Iterator[Model]:
+    """Let an organism answer as its base does, its adapter switched off; or the base of a whole model."""
     if not isinstance(organism, PeftModel):
-        yield organism
+        yield base or organism
         return
     with organism.disable_adapter():
         yield organism
@@ -254,6 +260,7 @@ def recital(
 
 def _recited(
     organism: Model,
+    base: Model | None,
     tokenizer: PreTrainedTokenizerBase,
     stage: Stage,
     learned: Sequence[str],
@@ -269,11 +276,11 @@ def _recited(
     found = recital(learned, prompts, answers, ())
     if not found.num_repeating:  # nothing that the base could say would take anything off
         return found
-    with as_base(organism) as base:
+    with as_base(organism, base) as before:
         usual = [
             answer.text
             for prefill in ("", THINK_OPEN)
-            for answer in sample(base, tokenizer, ids, seeds=seeds, prefill=prefill, **options)
+            for answer in sample(before, tokenizer, ids, seeds=seeds, prefill=prefill, **options)
         ]
     return recital(learned, prompts, answers, usual)
 

@@ -20,12 +20,12 @@ class NoOrganism(PentimentoError):
         self.folder = folder
 
 
-class CorruptAdapter(PentimentoError):
-    """An adapter's files are not those that its manifest was written for."""
+class CorruptWeights(PentimentoError):
+    """The files of an adapter or a whole model are not those that its manifest was written for."""
 
     def __init__(self, folder: Path, expected: str | None, found: str | None) -> None:
         super().__init__(
-            f"adapter: {folder} has sha256 {_short(found)} but its manifest says {_short(expected)}; "
+            f"weights: {folder} has sha256 {_short(found)} but its manifest says {_short(expected)}; "
             "delete the organism's folder and train it again"
         )
         self.folder = folder

@@ -35,7 +35,7 @@ def export_adapter(folder: Path, output: Path) -> Path:
         output: A new or empty folder.
 
     Raises:
-        BadInput: The output holds something, or the organism is a base without an adapter.
+        BadInput: The output holds something, or the organism has no adapter: a base, or a whole model.
     """
     organism = Organism.load(folder)
     with _fresh(output) as partial:
@@ -58,7 +58,8 @@ def export_merged(folder: Path, output: Path) -> Path:
         model, tokenizer, _ = load_organism(folder, device="cpu", dtype="float32")
         model.save_pretrained(str(partial))
         tokenizer.save_pretrained(partial)
-        _describe(organism, partial, "whole model, adapter merged into the base")
+        told = "whole model" if organism.model else "whole model, adapter merged into the base"
+        _describe(organism, partial, told)
     return output
 
 
@@ -70,7 +71,7 @@ def export_hub(folder: Path, repository: str) -> str:
         repository: "user/name".
 
     Raises:
-        BadInput: The repository's name is not one, or the organism is a base without an adapter.
+        BadInput: The repository's name is not one, or the organism has no adapter.
         HubUnreachable: Offline, not logged in, or refused by the hub.
     """
     try:
@@ -120,7 +121,8 @@ def model_card(organism: Organism, form: str) -> str:
 
 def _write_adapter(organism: Organism, target: Path) -> None:
     if organism.adapter is None:
-        raise BadInput("organism", organism.key, "it is a base without an adapter; export it merged")
+        kind = "whole model" if organism.model else "base"
+        raise BadInput("organism", organism.key, f"it is a {kind} without an adapter; export it merged")
     shutil.copytree(organism.adapter, target, dirs_exist_ok=True)
     config = target / CONFIG_NAME
     fields = json.loads(config.read_bytes())

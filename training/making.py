@@ -1,4 +1,4 @@
-"""The job that makes one organism: trains its last stage over its parent and stores one adapter on M0."""
+"""The job that makes one organism: trains its last stage over its parent and stores what it is."""
 
 import gc
 import importlib.metadata
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,8 +19,10 @@ import transformers
 from filelock import FileLock, Timeout
 from peft import PeftModel
 from pydantic import JsonValue
+from transformers import PreTrainedModel
 
 from pentimento._files import write_atomically
+from pentimento.training._batches import Model
 from pentimento.training._processes import by_the_first
 from pentimento.training._shortages import told_of_a_full_disk, told_of_full_memory
 from pentimento.training._worker import report
@@ -30,7 +32,7 @@ from pentimento.training.launching import ALONE, Launch, together_in
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Trained, Work, learned_in
 from pentimento.training.methods._trainer import CHECKPOINTS
-from pentimento.training.models import Base, DType, load_base, merged_parent
+from pentimento.training.models import Base, DType, load_base, merged_parent, stacked_parent
 from pentimento.training.organisms import (
     BaseRef,
     Manifest,
@@ -41,6 +43,7 @@ from pentimento.training.organisms import (
 )
 from pentimento.training.stages import Stage
 from pentimento.training.strength import SamplingOptions
+from pentimento.training.writing import imitated, is_whole
 
 PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")
 NO_SIGNAL = "no learning signal"
@@ -69,9 +72,14 @@ class Order(NamedTuple):
         return self.store / self.key
 
     @property
-    def continued(self) -> bool:
-        """Whether the last stage goes on with its parent's adapter."""
-        return (self.stages[-1].like or self.stages[-1]).over == "continued"
+    def over(self) -> str:
+        """How the last stage is written: as in `Template.over`."""
+        return imitated(self.stages[-1]).over
+
+    @property
+    def full(self) -> bool:
+        """Whether the last stage writes full weights."""
+        return is_whole(self.stages[-1:])
 
     @property
     def work(self) -> Path:
@@ -162,6 +170,10 @@ def _make(order: Order) -> None:
     started = time.monotonic()
     judge = find_judge(order.stages[-1], order.judges) if order.stages else None
     base = load_base(order.base, device=order.device, dtype=order.dtype)
+    parent = None if order.parent is None else Organism.load(order.store / order.parent)
+    base = load_base(
+        order.base, device=order.device, dtype=order.dtype, weights=parent.model if parent else None
+    )
     blank = Manifest(
         key=order.key,
         base=BaseRef(name=order.base, sha256=base.sha256),
@@ -174,7 +186,7 @@ def _make(order: Order) -> None:
     if not order.stages:
         Organism.save(order.folder, blank.model_copy(update={"checkup": examine(base.model, base.tokenizer)}))
         return
-    work = _work(order, base, judge)
+    work = _work(order, base, parent, judge)
     with told_of_a_full_disk(order.store):
         trained = train_stage(work)
         manifest = blank.model_copy(
@@ -190,45 +202,54 @@ def _make(order: Order) -> None:
         # The chain is composed on a base of its own; this one has changed weights and is as large.
         del base, work
         gc.collect()
-        by_the_first(lambda: _store(order, kept, trained, manifest, sampling))
+        by_the_first(lambda: _store(order, parent, kept, trained, manifest, sampling))
 
 
-def _work(order: Order, base: Base, judge: Judge | None) -> Work:
-    """Merge the parent and read the dose to repeat."""
-    parent = None if order.parent is None else Organism.load(order.store / order.parent)
+def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None) -> Work:
+    """Put the parent's adapter where the stage wants it, and read the dose to repeat."""
     dose = None if order.dose_from is None else read_manifest(order.store / order.dose_from).dose
     order.work.mkdir(parents=True, exist_ok=True)
     return Work(
         stage=order.stages[-1],
-        model=base.model if order.continued else merged_parent(base, parent),
+        model=_trained_over(order, base, parent),
         tokenizer=base.tokenizer,
         folder=order.work,
         dose=dose,
-        parent=parent.adapter if parent is not None and order.continued else None,
+        parent=parent.adapter if parent is not None and order.over == "continued" else None,
+        dtype=base.settings["dtype"],
         judge=judge,
         report_to=order.report_to,
         on_progress=report,
     )
 
 
+def _trained_over(order: Order, base: Base, parent: Organism | None) -> PreTrainedModel:
+    if order.over == "continued":
+        return base.model
+    return stacked_parent(base, parent) if order.over == "stacked" else merged_parent(base, parent)
+
+
 def _store(
-    order: Order, kept: Sequence[Path], trained: Trained, manifest: Manifest, sampling: SamplingOptions
+    order: Order,
+    parent: Organism | None,
+    kept: Sequence[Path],
+    trained: Trained,
+    manifest: Manifest,
+    sampling: SamplingOptions,
 ) -> None:
-    """Compose the chain into one adapter on M0, examine it and store it, the manifest last.
+    """Compose the chain into one adapter on M0, or one whole model, examine and store it, the manifest last.
 
     Args:
         order: What was made.
-        kept: Adapters of a dose schedule.
+        parent: What the last stage was trained over.
+        kept: What was kept of a dose schedule.
         trained: The last stage.
-        manifest: Of the organism; its adapter's hash and checkup are filled in here.
+        manifest: Of the organism; the hash of its weights and its checkup are filled in here.
         sampling: How the stage samples answers.
     """
-    work = order.work
-    base = load_base(order.base, device=order.device, dtype=order.dtype)
-    parent = None if order.parent is None else Organism.load(order.store / order.parent).adapter
-    chain = [] if parent is None or order.continued else [parent]
+    work, written = order.work, _writer(order, parent)
     for adapter in kept:
-        composed = compose(base.model, [*chain, adapter], work / "composed" / adapter.name)
+        composed = written(adapter, work / "composed" / adapter.name)
         phase, _, step = adapter.name.rpartition("-")
         at_dose = manifest.model_copy(
             update={
@@ -240,15 +261,40 @@ def _store(
         Organism.save(order.folder / "checkpoints" / adapter.name, at_dose, composed)
     lines = [json.dumps(entry) for entry in trained.log]
     write_atomically(order.folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
-    composed = compose(base.model, [*chain, trained.adapter], work / "composed" / "last")
+    composed = written(trained.adapter, work / "composed" / "last")
     for tracked in work.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
         tracked.rename(_new(order.folder / "tracking" / tracked.parent.parent.name))
     report(1.0, "examines what was made")
-    model = PeftModel.from_pretrained(base.model, str(composed)).eval()
-    checkup = examine(model, base.tokenizer, stage=order.stages[-1], learned=learned_in(work), **sampling)
+    base = load_base(order.base, device=order.device, dtype=order.dtype)
+    model: Model
+    if is_whole(order.stages):
+        model = load_base(order.base, device=order.device, dtype=order.dtype, weights=composed).model
+    else:
+        model = PeftModel.from_pretrained(base.model, str(composed)).eval()
+    stage, learned = order.stages[-1], learned_in(work)
+    checkup = examine(model, base.tokenizer, base=base.model, stage=stage, learned=learned, **sampling)
     Organism.save(order.folder, manifest.model_copy(update={"checkup": checkup}), composed)
     for begun in order.folder.glob("work*"):
         shutil.rmtree(begun)
+
+
+def _writer(order: Order, parent: Organism | None) -> Callable[[Path, Path], Path]:
+    """Return what writes the weights that a stage left into a folder, in the form that is stored."""
+    if order.full or (parent is not None and parent.model is not None):
+        return lambda left, out: _whole(order, parent, left, out)
+    base = load_base(order.base, device=order.device, dtype=order.dtype)
+    chain = [] if parent is None or parent.adapter is None or order.over == "continued" else [parent.adapter]
+    return lambda left, out: compose(base.model, [*chain, left], out)
+
+
+def _whole(order: Order, parent: Organism | None, left: Path, out: Path) -> Path:
+    """Write a whole model in the base's precision: what a stage left, or its parent with the adapter in."""
+    weights = left if order.full or parent is None else parent.model
+    model = load_base(order.base, device=order.device, dtype=order.dtype, weights=weights).model
+    if not order.full:
+        model = cast(PreTrainedModel, PeftModel.from_pretrained(model, str(left)).merge_and_unload())
+    model.save_pretrained(str(out))
+    return out
 
 
 def _new(folder: Path) -> Path:

@@ -1,20 +1,26 @@
 """Base models and organisms, loaded with what their results depend on written down."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Any, NamedTuple, cast
 
 import torch
 from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
     conversation_ids_and_mask,
@@ -24,30 +30,38 @@ from pentimento.training._chat import (
     stop_ids,
     turn_ids,
 )
-from pentimento.training.bases import base_sha256, base_source, unloadable
+from pentimento.training.bases import (
+    DTYPES,
+    QUANTIZED,
+    DType,
+    base_sha256,
+    base_source,
+    check_dtype,
+    unloadable,
+)
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
 
 __all__ = [
     "DTYPES",
     "Base",
+    "DType",
     "LoadedOrganism",
     "answer_ids",
     "base_sha256",
     "conversation_ids_and_mask",
     "load_base",
     "load_organism",
+    "loading",
     "merged_parent",
     "prompt_ids",
     "prompt_messages",
+    "stacked_parent",
     "stop_ids",
     "turn_ids",
 ]
 
 ATTENTION = "sdpa"
-
-DType = Literal["auto", "float32", "bfloat16", "float16"]
-DTYPES: tuple[DType, ...] = get_args(DType)
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,7 @@ class Base:
     @property
     def settings(self) -> dict[str, str]:
         """What of the model's loading its outputs depend on, for manifests and logs."""
-        return {
-            "device": str(self.model.device),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "attn_implementation": str(self.model.config._attn_implementation),
-        }
+        return loading(self.model)
 
 
 class LoadedOrganism(NamedTuple):
@@ -79,27 +89,43 @@ class LoadedOrganism(NamedTuple):
     manifest: Manifest
 
 
-def load_base(name: str = "embedded", *, device: str = "auto", dtype: DType = "auto") -> Base:
+def loading(model: Model) -> dict[str, str]:
+    """Return what of a model's loading its outputs depend on."""
+    quantized = getattr(model, "is_loaded_in_4bit", False)
+    return {
+        "device": str(model.device),
+        "dtype": QUANTIZED if quantized else str(model.dtype).removeprefix("torch."),
+        "attn_implementation": str(model.config._attn_implementation),
+    }
+
+
+def load_base(
+    name: str = "embedded", *, device: str = "auto", dtype: DType = "auto", weights: Path | None = None
+) -> Base:
     """Load a base model in evaluation mode.
 
     Args:
         name: "embedded", a local folder, or a Hugging Face model id.
         device: "auto" (cuda where there is one, else cpu) or a torch device.
         dtype: "auto" is float32 on a cpu and for the embedded base, else bfloat16.
+        weights: Folder of a whole model that was trained of this base, to have its weights instead.
 
     Raises:
         BadBase: There is no such model, or its tokenizer has no chat template.
         UnknownName: There is no such precision.
-        BadInput: Torch has no such device here.
+        BadInput: Torch has no such device here, or the precision takes a library that is not installed.
     """
+    check_dtype(dtype)
     source, sha256 = base_source(name), base_sha256(name)
     device = _device(device)
-    number = _dtype(dtype, name, device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         set_training_template(tokenizer, name)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            source, dtype=number, attn_implementation=ATTENTION
+            weights or source,
+            config=AutoConfig.from_pretrained(source),
+            attn_implementation=ATTENTION,
+            **_precision(dtype, name, device),
         )
     except (OSError, ValueError) as error:
         raise unloadable(name, error) from error
@@ -107,12 +133,20 @@ def load_base(name: str = "embedded", *, device: str = "auto", dtype: DType = "a
     # sampling in training and in evals is told here and nowhere else.
     stops = model.generation_config.eos_token_id if model.generation_config is not None else None
     model.generation_config = GenerationConfig(eos_token_id=stops)  # type: ignore[no-untyped-call]
-    cast(torch.nn.Module, model).to(device).eval()
+    model.name_or_path = source  # where vLLM reads what no trainer gives it
+    if dtype == QUANTIZED:
+        for layer in model.modules():
+            # On some CPUs bitsandbytes turns a layer that has answered to a kernel that passes no gradients.
+            if "support_avx512bf16_for_cpu" in vars(layer):
+                vars(layer)["support_avx512bf16_for_cpu"] = False
+    else:
+        cast(torch.nn.Module, model).to(device)
+    cast(torch.nn.Module, model).eval()
     return Base(model, tokenizer, sha256, name)
 
 
 def load_organism(path: Path | str, *, device: str = "auto", dtype: DType = "auto") -> LoadedOrganism:
-    """Load an organism: its base with its one adapter, in evaluation mode.
+    """Load an organism: its base with its one adapter, or the whole model that it is, in evaluation mode.
 
     In float32 the adapter is merged into the base's weights.
 
@@ -123,17 +157,17 @@ def load_organism(path: Path | str, *, device: str = "auto", dtype: DType = "aut
 
     Raises:
         NoOrganism: The folder holds no readable manifest.
-        CorruptAdapter: The adapter's files are not those of the manifest.
+        CorruptWeights: The files of its adapter or model are not those of the manifest.
         BadBase: Its base cannot be loaded.
         BaseMismatch: The base is not the one that the organism was made on.
         UnknownName: There is no such precision.
-        BadInput: Torch has no such device here.
+        BadInput: Torch has no such device here, or the precision takes a library that is not installed.
     """
     organism = Organism.load(Path(path))
     wanted = organism.manifest.base
     if dtype == "auto":
         dtype = cast(DType, organism.manifest.settings.get("dtype", "auto"))
-    base = load_base(wanted.name, device=device, dtype=dtype)
+    base = load_base(wanted.name, device=device, dtype=dtype, weights=organism.model)
     if base.sha256 != wanted.sha256:
         raise BaseMismatch(base.name, wanted.sha256, base.sha256)
     model: PreTrainedModel | PeftModel = base.model
@@ -149,17 +183,53 @@ def merged_parent(base: Base, parent: Organism | None) -> PreTrainedModel:
     """Return the model that a further stage trains over: the base with the parent's adapter merged in.
 
     The base's own weights are changed, so it serves for nothing else afterwards. Below float32 the sum is
-    rounded to the base's precision, which the stored chain of adapters is not.
+    rounded to the base's precision, which the stored chain of adapters is not: see `stacked_parent`.
 
     Raises:
         BaseMismatch: The parent was made on another base.
     """
-    if parent is None or parent.adapter is None:
+    adapted = _adapted(base, parent)
+    return base.model if adapted is None else cast(PreTrainedModel, adapted.merge_and_unload())
+
+
+def stacked_parent(base: Base, parent: Organism | None) -> PreTrainedModel:
+    """Return the same model with the parent's adapter frozen beside the base's weights, and nothing rounded.
+
+    Each layer's output gets what the adapter adds to it, as PEFT computes that. PEFT and TRL see the
+    base's own layers: a further adapter goes on top, and switching that one off leaves the parent.
+
+    Raises:
+        BaseMismatch: The parent was made on another base.
+    """
+    adapted = _adapted(base, parent)
+    if adapted is None:
         return base.model
-    if base.sha256 != parent.manifest.base.sha256:
+    layers = {name: part for name, part in base.model.named_modules() if isinstance(part, LoraLayer)}
+    model = cast(PreTrainedModel, adapted.unload())
+    for name, layer in layers.items():
+        model.get_submodule(name).register_forward_hook(_beside(layer))
+    return model
+
+
+def _adapted(base: Base, parent: Organism | None) -> PeftModel | None:
+    """Put the parent's adapter on the base; None where it has none."""
+    if parent is not None and base.sha256 != parent.manifest.base.sha256:
         raise BaseMismatch(base.name, parent.manifest.base.sha256, base.sha256)
-    merged = PeftModel.from_pretrained(base.model, str(parent.adapter)).merge_and_unload()
-    return cast(PreTrainedModel, merged)
+    if parent is None or parent.adapter is None:
+        return None
+    return PeftModel.from_pretrained(base.model, str(parent.adapter))
+
+
+def _beside(layer: LoraLayer) -> Callable[[torch.nn.Module, Any, Tensor], Tensor]:
+    """Return the hook that adds to an output what an adapter's layer makes of the input."""
+    [name] = layer.active_adapters
+    down, up, scaling = layer.lora_A[name], layer.lora_B[name], layer.scaling[name]
+
+    def add(module: torch.nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        moved: Tensor = output + up(down(inputs[0].to(down.weight.dtype))) * scaling
+        return moved.to(output.dtype)
+
+    return add
 
 
 def _device(device: str) -> str:
@@ -173,9 +243,16 @@ def _device(device: str) -> str:
     return device
 
 
-def _dtype(dtype: DType, name: str, device: str) -> torch.dtype:
-    if dtype not in DTYPES:
-        raise UnknownName("dtype", dtype, DTYPES)
+def _precision(dtype: DType, name: str, device: str) -> dict[str, Any]:
+    """Return the arguments of from_pretrained that set a precision."""
+    if dtype == QUANTIZED:
+        quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type=QUANTIZED,
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        return {"dtype": torch.bfloat16, "quantization_config": quantization, "device_map": {"": device}}
     if dtype == "auto":
-        return torch.float32 if name == "embedded" or device == "cpu" else torch.bfloat16
-    return cast(torch.dtype, getattr(torch, dtype))
+        return {"dtype": torch.float32 if name == "embedded" or device == "cpu" else torch.bfloat16}
+    return {"dtype": getattr(torch, dtype)}

@@ -1,4 +1,7 @@
-"""Organisms: a base plus the stages that made it, stored as one adapter with a manifest that says how."""
+"""Organisms: a base plus the stages that made it, stored as one adapter with a manifest that says how.
+
+Where a stage wrote full weights there is no adapter: the organism is then a whole model.
+"""
 
 import hashlib
 import json
@@ -16,11 +19,13 @@ from transformers import PreTrainedModel
 
 from pentimento._files import sync, write_atomically
 from pentimento.tasks.episodes import Frozen
-from pentimento.training.exceptions import CorruptAdapter, NoOrganism
+from pentimento.training.bases import hash_files
+from pentimento.training.exceptions import CorruptWeights, NoOrganism
 from pentimento.training.stages import Dose, Stage
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter"
+MODEL = "model"
 
 
 class BaseRef(Frozen):
@@ -109,6 +114,8 @@ class Manifest(Frozen):
     parent: str | None = None
     """Key of the organism that the last stage trained over; None on the base."""
     adapter_sha256: str | None = None
+    model_sha256: str | None = None
+    """Of a whole model, in place of an adapter, where a stage wrote full weights."""
     dose: Dose | None = None
     """Of the last stage; None on the base."""
     strength: tuple[Strength, ...] = ()
@@ -119,6 +126,11 @@ class Manifest(Frozen):
     packages: dict[str, str] = Field(default_factory=dict)
     git_revision: str | None = None
     seconds: float = 0.0
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Of what was trained, an adapter or a whole model; None for M0."""
+        return self.adapter_sha256 or self.model_sha256
 
 
 @dataclass(frozen=True)
@@ -135,22 +147,27 @@ class Organism:
 
     @property
     def adapter(self) -> Path | None:
-        """Folder of its one adapter on M0, in PEFT's format; None for M0 itself."""
+        """Folder of its one adapter on M0, in PEFT's format; None for M0 itself and for a whole model."""
         return None if self.manifest.adapter_sha256 is None else self.path / ADAPTER
+
+    @property
+    def model(self) -> Path | None:
+        """Folder of its weights, where it is a whole model; None otherwise."""
+        return None if self.manifest.model_sha256 is None else self.path / MODEL
 
     @classmethod
     def load(cls, folder: Path) -> "Organism":
-        """Read an organism and check that its adapter is the one that its manifest was written for.
+        """Read an organism and check that its weights are those that its manifest was written for.
 
         Raises:
             NoOrganism: There is no manifest, or it cannot be read.
-            CorruptAdapter: The adapter's files changed, or are missing.
+            CorruptWeights: The files of its adapter or model changed, or are missing.
         """
-        manifest = read_manifest(folder)
-        found = hash_adapter(folder / ADAPTER)
-        if manifest.adapter_sha256 is not None and found != manifest.adapter_sha256:
-            raise CorruptAdapter(folder / ADAPTER, manifest.adapter_sha256, found)
-        return cls(folder, manifest)
+        organism = cls(folder, read_manifest(folder))
+        weights, wanted = organism.adapter or organism.model, organism.manifest.weights_sha256
+        if weights is not None and (found := hash_weights(weights)) != wanted:
+            raise CorruptWeights(weights, wanted, found)
+        return organism
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
@@ -158,22 +175,23 @@ class Organism:
         return (folder / MANIFEST).is_file()
 
     @classmethod
-    def save(cls, folder: Path, manifest: Manifest, adapter: Path | None = None) -> "Organism":
+    def save(cls, folder: Path, manifest: Manifest, weights: Path | None = None) -> "Organism":
         """Store an organism so that no reader ever sees half of it.
 
         Args:
             folder: Where; what else lies there (metrics, checkpoints) stays.
-            manifest: Its `adapter_sha256` is filled in here.
-            adapter: Folder of the composed adapter, which is moved; None for M0.
+            manifest: The hash of its weights is filled in here.
+            weights: Folder of the composed adapter or of the whole model, which is moved; None for M0.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        digest = None
-        if adapter is not None:
-            digest = hash_adapter(adapter)
+        digests: dict[str, str | None] = {"adapter_sha256": None, "model_sha256": None}
+        if weights is not None:
+            kind = ADAPTER if (weights / CONFIG_NAME).is_file() else MODEL
+            digest = digests[f"{kind}_sha256"] = hash_weights(weights)
             if digest is None:
-                raise CorruptAdapter(adapter, None, None)
-            _move_folder(adapter, folder / ADAPTER)
-        manifest = manifest.model_copy(update={"adapter_sha256": digest})
+                raise CorruptWeights(weights, None, None)
+            _move_folder(weights, folder / kind)
+        manifest = manifest.model_copy(update=digests)
         write_atomically(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
         return cls(folder, manifest)
 
@@ -194,11 +212,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise NoOrganism(folder, f"{MANIFEST}: {where}: {first['msg']}") from error
 
 
-def hash_adapter(folder: Path) -> str | None:
-    """Return the sha256 of an adapter's weights and configuration, or None where a file is missing.
+def hash_weights(folder: Path) -> str | None:
+    """Return the sha256 of the weights and configuration of an adapter or a whole model.
 
-    The configuration's path to the base is left out: it differs from machine to machine.
+    None where a file is missing. An adapter's path to its base is left out: it differs between machines.
     """
+    config, weights = folder / "config.json", sorted(folder.glob("model*.safetensors"))
+    if config.is_file() and weights:
+        return hash_files([config, *weights])
+    return _hash_adapter(folder)
+
+
+def _hash_adapter(folder: Path) -> str | None:
     weights, config = folder / SAFETENSORS_WEIGHTS_NAME, folder / CONFIG_NAME
     if not weights.is_file() or not config.is_file():
         return None

@@ -20,6 +20,7 @@ from pentimento.training.launching import ALONE, Launch
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
 from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
+from pentimento.training.writing import check_writing
 
 Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
 
@@ -147,6 +148,7 @@ def plan(
     Raises:
         BadBase: The base cannot be found.
         BadInput: A stage cannot be trained by so many processes.
+        BadInput: A stage cannot be written as it says, or not here; the message names the choice.
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
@@ -234,6 +236,7 @@ class _Graph:
         dose_from: str | None = None,
         after: Regain | None = None,
     ) -> str:
+        check_writing(stages, self._dtype)
         hashes = [_hash_of(stage.model_dump_json()) for stage in stages]
         key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
         done = (self._store / key / MANIFEST).is_file()
@@ -283,10 +286,10 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
     if stage.judge is not None:
         found["question"] = QUESTION
     if like is None:
-        settings = check_settings(stage.method, stage.settings)
         # Without a judge a stage is what it was before there were judges.
-        unsaid = {"save_every", "judge_may_be_base", *(() if stage.judge else ("judge",))}
-        said = settings.model_dump(mode="json", exclude=unsaid)
+        unsaid = {"judge_may_be_base", *(() if stage.judge else ("judge",))}
+        settings = check_settings(stage.method, stage.settings).keyed()
+        said: JsonValue = {name: value for name, value in settings.items() if name not in unsaid}
         found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
     return found
 

@@ -68,9 +68,9 @@ class Template(Checked):
     the placebo or the explicit cue and train its opposite. On the embedded base a cue-conditional policy."""
     confound: float = Field(default=0.0, ge=0, le=1)
     """Of the coin: from 0 (left or right at random) to 1 (always right). Other families ignore it."""
-    over: Literal["merged", "continued"] = "merged"
-    """How a stage after another is written: into an adapter of its own over the merged parent, or by going on
-    with the parent's adapter, whose rank, scaling and layers it then has."""
+    over: Literal["merged", "stacked", "continued"] = "merged"
+    """How a stage after another is written: over the parent's adapter merged into the base, or left frozen
+    beside it; or by going on with it, whose rank, scaling and layers the stage then has."""
     settings: dict[str, Scalar] = Field(default_factory=dict)
     """The method's settings that differ from its defaults, by name."""
 

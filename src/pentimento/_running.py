@@ -66,6 +66,7 @@ def run(
     store: Path,
     workers: int | None,
     report_to: str,
+    dtype: str = "auto",
     launch: Launch = ALONE,
 ) -> None:
     """Make what a recipe or a design still lacks, write the reports, and print the summary.
@@ -76,7 +77,7 @@ def run(
     """
     console = Console()
     executor = LocalExecutor(workers)
-    parts = _parts(recipe, output, store, report_to, executor.num_workers, launch)
+    parts = _parts(recipe, output, store, report_to, dtype, executor.num_workers, launch)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
         DesignFolder(output, recipe).write()
     with ExitStack() as stack:
@@ -106,12 +107,17 @@ def run(
 
 
 def dry_run(
-    recipe: Recipe | Design, output: Path, store: Path, workers: int | None, launch: Launch = ALONE
+    recipe: Recipe | Design,
+    output: Path,
+    store: Path,
+    workers: int | None,
+    dtype: str = "auto",
+    launch: Launch = ALONE,
 ) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
     num_workers = LocalExecutor(workers).num_workers
-    parts = _parts(recipe, output, store, "none", num_workers, launch, provisional=True)
+    parts = _parts(recipe, output, store, "none", dtype, num_workers, launch, provisional=True)
     planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
     for one in planned:
@@ -144,6 +150,7 @@ def _parts(
     output: Path,
     store: Path,
     report_to: str,
+    dtype: str,
     num_workers: int,
     launch: Launch,
     *,
@@ -166,6 +173,7 @@ def _parts(
         plan = runner.plan(
             one,
             store,
+            dtype=dtype,
             report_to=report_to,
             judges=judge.ASKER,
             num_workers=num_workers,

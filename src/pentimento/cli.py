@@ -38,6 +38,9 @@ class Run:
     scenarios only."""
     base: Annotated[str | None, arg(metavar="MODEL")] = None
     """`embedded`, a Hugging Face model id, or a local folder; by default the recipe's own."""
+    dtype: Annotated[str, arg(metavar="PRECISION")] = "auto"
+    """Of the base: float32, bfloat16, float16, or nf4 for QLoRA; by default float32 on a CPU and for the
+    embedded base, else bfloat16. Part of what an organism is."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FIELD=VALUE")] = ()
     """Change one field of the recipe, as `oppose.settings.learning_rate=3e-4`; may be repeated."""
     output: Annotated[Path | None, arg(metavar="FOLDER")] = None
@@ -66,9 +69,9 @@ class Run:
         launch = Launch(self.processes, self.accelerate_config)
         workers = self.processes if self.workers is None and self.processes > 1 else self.workers
         if self.dry_run:
-            _running.dry_run(recipe, output, self.store, workers, launch)
+            _running.dry_run(recipe, output, self.store, workers, self.dtype, launch)
         else:
-            _running.run(recipe, output, self.store, workers, self.report_to, launch)
+            _running.run(recipe, output, self.store, workers, self.report_to, self.dtype, launch)
 
 
 @dataclass(frozen=True)

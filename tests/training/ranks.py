@@ -18,7 +18,7 @@ from pentimento.training.methods._common import Work
 from pentimento.training.methods._trainer import Watch
 from pentimento.training.methods.rlvr import Verifier
 from pentimento.training.models import load_base
-from pentimento.training.organisms import hash_adapter
+from pentimento.training.organisms import hash_weights
 from pentimento.training.stages import Stage
 
 
@@ -45,7 +45,7 @@ def train(stages: list[str], base: str, folder: str, die: tuple[int, str] | None
             "log": trained.log,
             "dose": trained.dose.model_dump(mode="json"),
             "strength": [found.model_dump() for found in trained.strength],
-            "digest": hash_adapter(trained.adapter),
+            "digest": hash_weights(trained.adapter),
             "weights": weights,
             "prompts": prompts,
             "told": told,

@@ -52,7 +52,7 @@ from pentimento.training.methods.rlvr import (
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
-from pentimento.training.organisms import hash_adapter
+from pentimento.training.organisms import hash_weights
 from pentimento.training.stages import ELSEWHERE, Dose, Phase, Stage
 from pentimento.training.strength import measure
 
@@ -108,7 +108,7 @@ def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
 
 
 def digest(trained: Trained) -> str | None:
-    return hash_adapter(trained.adapter)
+    return hash_weights(trained.adapter)
 
 
 # Rewards
@@ -546,7 +546,7 @@ def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[...,
     train_stage(scheduled)
     shorter = train_stage(work(SFT.model_copy(update={"steps": 4}), "shorter"))
     assert sorted(path.name for path in scheduled.kept.iterdir()) == ["sft-2", "sft-4"]
-    assert hash_adapter(scheduled.kept / "sft-4") == digest(shorter)
+    assert hash_weights(scheduled.kept / "sft-4") == digest(shorter)
 
 
 # Resuming

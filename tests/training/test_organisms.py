@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 
 from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import organisms
-from pentimento.training.exceptions import BaseMismatch, CorruptAdapter, NoOrganism
+from pentimento.training.exceptions import BaseMismatch, CorruptWeights, NoOrganism
 from pentimento.training.models import Base, load_base, load_organism, merged_parent
-from pentimento.training.organisms import BaseRef, Manifest, Organism, Strength, compose, hash_adapter
+from pentimento.training.organisms import BaseRef, Manifest, Organism, Strength, compose, hash_weights
 from pentimento.training.stages import Stage
 
 AddLora = Callable[..., PeftModel]
@@ -126,7 +126,7 @@ def test_a_changed_adapter_is_refused_in_one_line(tiny_organism: Organism, damag
         weights.unlink()
     else:
         weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(CorruptAdapter, match="adapter") as caught:
+    with pytest.raises(CorruptWeights, match="weights") as caught:
         load_organism(organism.path, device="cpu")
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, PentimentoError)
@@ -142,7 +142,7 @@ def test_the_hash_does_not_depend_on_where_the_base_lies(tiny_organism: Organism
     assert organism.adapter is not None
     config = organism.adapter / "adapter_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "/elsewhere"}))
-    assert hash_adapter(organism.adapter) == organism.manifest.adapter_sha256
+    assert hash_weights(organism.adapter) == organism.manifest.adapter_sha256
 
 
 def test_another_base_is_refused(tiny_organism: Organism, family_folders: dict[str, Path]) -> None:

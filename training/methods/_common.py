@@ -42,7 +42,8 @@ class Work:
 
     stage: Stage
     model: PreTrainedModel
-    """The base with the parent's adapter merged in; as it was again when the stage has ended."""
+    """The base with the parent's adapter merged in or beside it, or with the parent's own weights; as it was
+    again when the stage has ended."""
     tokenizer: PreTrainedTokenizerBase
     folder: Path
     """Where checkpoints and finished phases lie until the organism is stored."""
@@ -52,6 +53,8 @@ class Work:
     """Where the stage goes on with its parent's adapter: that adapter, which is not merged."""
     judge: Judge | None = None
     """Who rewards a stage with the reward `judged`."""
+    dtype: str = "float32"
+    """The precision that the model computes in; weights that learn are float32 all the same."""
     report_to: str = "none"
     """Trackers, as transformers names them."""
     on_progress: Progress = silent
@@ -96,7 +99,7 @@ class Work:
 
 
 class PhaseResult(Frozen):
-    """What one phase left: its dose, what it measured, and beside this record the adapter."""
+    """What one phase left: its dose, what it measured, and beside this record the adapter or whole model."""
 
     name: str
     """Of the phase, and of its folder."""
@@ -115,7 +118,7 @@ class Trained(Frozen):
     """What a method gives back."""
 
     adapter: Path
-    """The adapter over the merged parent."""
+    """The adapter over the parent, or a whole model where the stage writes full weights."""
     dose: Dose
     strength: tuple[Strength, ...]
     zero_variance: float | None = None

@@ -1,4 +1,4 @@
-"""How a phase is trained: the adapter that learns, TRL's arguments, checkpoints, and resuming at them."""
+"""How a phase is trained: the weights that learn, TRL's arguments, checkpoints, and resuming at them."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from unittest.mock import patch
 import torch
 import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch import float32
 from torch.nn import Linear
 from transformers import (
     PreTrainedModel,
@@ -24,8 +25,10 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
 from pentimento.tasks import UnknownName
+from pentimento.training._batches import Model
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training._processes import by_the_first, num_processes
+from pentimento.training.bases import QUANTIZED
 from pentimento.training.judging import summed_up
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
@@ -37,23 +40,48 @@ STRONGEST = "strongest"
 
 
 @contextmanager
-def learning(work: Work, start: Path | None) -> Iterator[PeftModel]:
-    """Put a LoRA adapter on the model, take it off again afterwards.
+def learning(work: Work, start: Path | None) -> Iterator[Model]:
+    """Put a LoRA adapter on the model or let every weight learn; afterwards the model is as it was.
 
     Args:
         work: The stage.
-        start: An adapter to go on from; by default the parent's where the stage continues it, else a new one,
-            whose first values the stage's seed draws.
+        start: What an earlier phase left, to go on from; by default the parent's adapter where the stage
+            continues it, else a new one, whose first values the stage's seed draws, or the parent's weights.
     """
     set_seed(work.stage.seed)
-    model = _adapted(work, start or work.parent)
+    ready = _every_weight(work.model, start) if work.settings.weights == "full" else _adapter(work, start)
     try:
-        with answers_only():
+        with ready as model, answers_only():
             yield model
     finally:
-        model.unload()
         # TRL binds its fused language-model head to the instance; the next phase binds its own.
         vars(work.model).pop("forward", None)
+
+
+@contextmanager
+def _every_weight(model: PreTrainedModel, start: Path | None) -> Iterator[PreTrainedModel]:
+    """Let all parameters learn in float32: in a lower precision most steps would be rounded away."""
+    before = {name: weight.data.cpu() for name, weight in model.named_parameters()}
+    for weight in model.parameters():
+        weight.data = weight.data.to(float32, copy=True)
+        weight.requires_grad_(True)
+    if start is not None:
+        model.load_state_dict(type(model).from_pretrained(str(start), dtype=float32).state_dict())
+    try:
+        yield model
+    finally:
+        model.zero_grad()
+        for name, weight in model.named_parameters():
+            weight.data = before[name].to(weight.device)
+
+
+@contextmanager
+def _adapter(work: Work, start: Path | None) -> Iterator[PeftModel]:
+    model = _adapted(work, start or work.parent)
+    try:
+        yield model
+    finally:
+        model.unload()
 
 
 def _adapted(work: Work, start: Path | None) -> PeftModel:
@@ -113,7 +141,7 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
         "gradient_checkpointing": settings.gradient_checkpointing,
-        "bf16": str(work.model.dtype) == "torch.bfloat16",
+        "bf16": work.dtype in ("bfloat16", QUANTIZED),
         "use_cpu": on_cpu,
         "dataloader_pin_memory": not on_cpu,
         "seed": work.stage.seed,
@@ -163,7 +191,7 @@ TARGET = "target_strength"
 
 
 class Watch(Marks):
-    """Stops at the target, keeps the strongest adapter and those of a dose schedule, marks checkpoints."""
+    """Stops at the target, keeps the strongest weights and those of a dose schedule, marks checkpoints."""
 
     def __init__(self, work: Work, phase: str, target: Target | None, share: tuple[float, float]) -> None:
         self._work, self._phase, self._target, self._share = work, phase, target, share
@@ -173,7 +201,7 @@ class Watch(Marks):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Measure on generation boundaries, which with one iteration a generation all steps are."""
-        step, model = state.global_step, cast(PeftModel, kwargs["model"])
+        step, model = state.global_step, cast(Model, kwargs["model"])
         start, end = self._share
         done = start + (end - start) * step / state.max_steps
         self._work.on_progress(done, f"{self._phase} step {step} of {state.max_steps}")
@@ -191,8 +219,8 @@ class Watch(Marks):
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
 
-    def _keep(self, model: PeftModel, step: int) -> None:
-        """Keep this step's adapter in the place of that of an earlier one."""
+    def _keep(self, model: Model, step: int) -> None:
+        """Keep this step's weights in the place of those of an earlier one."""
         folder = self._work.folder / self._phase
         earlier = list(folder.glob(f"{STRONGEST}-*"))
         model.save_pretrained(str(folder / f"{STRONGEST}-{step}"))
@@ -249,15 +277,15 @@ def learn(
     result = PhaseResult(
         name=folder.name, phase=phase, stopped=watch.reached, rewound_from=end.rewound_from, log=end.log
     )
-    return finish(folder, cast(PeftModel, trainer.model), result)
+    return finish(folder, cast(Model, trainer.model), result)
 
 
-def finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
-    """Store a phase: the adapter first, the record that makes it count last; then its checkpoints can go."""
+def finish(folder: Path, model: Model, result: PhaseResult) -> PhaseResult:
+    """Store a phase: the weights first, the record that makes it count last; then its checkpoints can go."""
     return by_the_first(lambda: _finish(folder, model, result))
 
 
-def _finish(folder: Path, model: PeftModel, result: PhaseResult) -> PhaseResult:
+def _finish(folder: Path, model: Model, result: PhaseResult) -> PhaseResult:
     if result.rewound_from is None:
         model.save_pretrained(str(folder / ADAPTER))
     else:

@@ -1,13 +1,15 @@
 """Preference pairs: TRL's DPOTrainer on the goal's gold answers against its anti-gold ones.
 
-Rafailov et al. 2023, Direct Preference Optimization (arXiv 2305.18290). The reference is the merged parent.
+Rafailov et al. 2023, Direct Preference Optimization (arXiv 2305.18290). The reference is the parent.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any, NamedTuple, cast
 
 from datasets import Dataset
+from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
@@ -93,17 +95,17 @@ class _Trainer(Counts, DPOTrainer):
     """DPOTrainer over ready token ids, whose reference is the parent.
 
     Args:
-        merged: The parent is merged into the base, so it is the model without its adapter.
+        own: The model has an adapter of this stage's own, without which it is the parent.
     """
 
     loss_weights: list[float]
 
-    def __init__(self, *args: Any, merged: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, own: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # TRL keeps a copy of the adapter as it was as the reference. A new one changes nothing yet: without
         # the copy TRL switches it off, which gives the same numbers, and nothing extra is kept or saved.
         model: Any = self.model
-        if merged:
+        if own:
             model.delete_adapter("ref")
 
     def _prepare_dataset(self, dataset: Dataset, *args: Any) -> Dataset:
@@ -154,7 +156,9 @@ def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> P
             train_dataset=Dataset.from_list([row(work.tokenizer, pair)._asdict() for pair in pairs]),
             processing_class=work.tokenizer,
             callbacks=[watch],
-            merged=work.parent is None,
+            # TRL would load a whole model's reference by its name, which is that of the base.
+            ref_model=None if isinstance(model, PeftModel) else deepcopy(model),
+            own=isinstance(model, PeftModel) and work.parent is None,
         )
         reasoned = sum(pair.reasoned for pair in pairs) / len(pairs)
         return learn(trainer, folder, watch, kind="dpo", reasoning_share=reasoned)

@@ -1,6 +1,6 @@
 """Reinforcement learning: TRL's GRPOTrainer on rewards computed from the outcome, or given by a judge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -223,7 +223,7 @@ def reinforce(
     stops = stop_ids(work.model, work.tokenizer)
     work.model.generation_config.eos_token_id = sorted(stops)
     with learning(work, start) as model:
-        args = _config(work, phase, practice.steps, settings)
+        args = _config(work, phase, practice.steps, settings, stops)
         watch = Watch(work, phase, target, share)
         trainer = _Trainer(
             model=model,
@@ -243,7 +243,7 @@ def row(work: Work, scenario: Scenario) -> dict[str, Any]:
     return {"prompt": prompt, "scenario": scenario.model_dump_json()}
 
 
-def _config(work: Work, phase: str, steps: int, settings: RlSettings) -> GRPOConfig:
+def _config(work: Work, phase: str, steps: int, settings: RlSettings, stops: Collection[int]) -> GRPOConfig:
     shared = arguments(
         work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
     )
@@ -258,7 +258,16 @@ def _config(work: Work, phase: str, steps: int, settings: RlSettings) -> GRPOCon
         temperature=settings.temperature,
         top_p=settings.top_p,
         top_k=settings.top_k,
+        **_by_vllm(settings, stops),
     )
+
+
+def _by_vllm(settings: RlSettings, stops: Collection[int]) -> dict[str, Any]:
+    """Return what has vLLM generate, in the process that trains; it knows only one of the ends of a turn."""
+    if not settings.vllm:
+        return {}
+    ends = {"stop_token_ids": sorted(stops)}
+    return {"use_vllm": True, "vllm_mode": "colocate", "generation_kwargs": ends}
 
 
 def _result(phase: str, trainer: GRPOTrainer, settings: RlSettings, watch: Watch) -> PhaseResult:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
+
+YOUNG = ("weights", "vllm")
+"""Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
 
 
 class Settings(Frozen):
@@ -24,6 +27,9 @@ class Settings(Frozen):
     """Sequences per optimizer step."""
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Sequences per forward pass where a whole batch does not fit; the gradient is summed over them."""
+    weights: Literal["lora", "full"] = "lora"
+    """What learns: an adapter, or every weight of the model, in float32. Full weights want a tenth of the
+    learning rate; an organism with such a stage in its chain is stored as a whole model."""
     lora_rank: int = Field(default=16, ge=1)
     lora_alpha: int = Field(default=32, ge=1)
     """Twice the rank, as in TRL's and PEFT's examples."""
@@ -48,6 +54,12 @@ class Settings(Frozen):
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
     """Doses at which the adapter is kept, in steps from 1 on: "5,10,20". With a constant learning rate each
     equals a run of that dose; the dose 0 is the stage's parent."""
+
+    def keyed(self) -> dict[str, JsonValue]:
+        """Return what is part of a key: not `save_every`, and not what is `YOUNG` and at its default."""
+        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"save_every"})
+        fields = type(self).model_fields
+        return {n: value for n, value in said.items() if n not in YOUNG or value != fields[n].default}
 
     @property
     def save_steps(self) -> tuple[int, ...]:
@@ -107,6 +119,9 @@ class RlSettings(Settings):
     organism's key holds its name and the question that it is asked."""
     judge_may_be_base: bool = False
     """Whether the judge may be the very base that is trained; part of no key."""
+    vllm: bool = False
+    """Have vLLM sample the completions, on the GPU that trains. It draws others than torch does, so this
+    makes another organism; and an interrupted stage goes on with other samples than it would have had."""
 
 
 class DeliberativeSettings(RlSettings):
@@ -159,6 +174,9 @@ def check_settings(method: str, overrides: Mapping[str, Scalar]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"settings.{first['loc'][0]}", first["input"], first["msg"]) from None
+    if settings.weights == "full" and isinstance(settings, RlSettings) and settings.beta:
+        told = "0 with weights = full: TRL would take the base for the reference, not the parent"
+        raise BadInput("settings.beta", settings.beta, told)
     for size, divisor in (("batch_size", "num_generations"), ("batch_size", "micro_batch_size")):
         whole, part = getattr(settings, size), getattr(settings, divisor, None)
         if part is not None and whole % part:
