@@ -5,15 +5,16 @@ Training knows a judge as text in, text out (`training.judging`), and is handed 
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.text import Text
 
 from pentimento.evals.exceptions import PrerequisiteError
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.exceptions import JudgeFailed
-from pentimento.training.judging import Ask
+from pentimento.training.judging import Ask, speechless
 from pentimento.training.recipes import Recipe
 
 ASKER = "pentimento.evals.judge:asker"
@@ -26,7 +27,8 @@ CONFIG = GenerateConfig(temperature=0.0, max_retries=6)
 def asker(name: str) -> Ask:
     """Return what asks a model, each question in a conversation of its own, all of them at once.
 
-    inspect keeps replies for a week, so a stage that was interrupted meets the same verdicts again.
+    inspect keeps replies for a week, so a stage that was interrupted meets the same verdicts again. A reply
+    without a verdict is asked for once more, whether it was kept or not.
 
     Args:
         name: As inspect names it: "openai/gpt-4o", "vllm/Qwen/Qwen3-32B", "openai-api/<service>/<model>".
@@ -35,20 +37,31 @@ def asker(name: str) -> Ask:
         BadInput: inspect knows no such model, or lacks its package or key.
     """
     model = find(name)
-    # One event loop for all batches: clients of providers belong to the loop that they were first used in.
-    runner = asyncio.Runner()
 
-    async def replies(questions: Sequence[str]) -> list[ModelOutput]:
-        asked = (model.generate(question, config=CONFIG, cache=True) for question in questions)
-        return await asyncio.gather(*asked)
+    async def reply(question: str) -> str:
+        output = await model.generate(question, config=CONFIG, cache=True)
+        if speechless(output.completion):
+            output = await model.generate(question, config=CONFIG, cache=False)
+        return output.completion
+
+    async def replies(questions: Sequence[str]) -> list[str]:
+        return await asyncio.gather(*map(reply, questions))
 
     def ask(questions: Sequence[str]) -> list[str]:
+        once = list(dict.fromkeys(questions))
         try:
-            return [output.completion for output in runner.run(replies(questions))]
+            said = dict(zip(once, _runner().run(replies(once)), strict=True))
         except Exception as error:  # each provider has errors of its own
             raise JudgeFailed(name, f"{type(error).__name__}: {error}") from error
+        return [said[question] for question in questions]
 
     return ask
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    """Return the one event loop of all batches and stages: a provider's client belongs to its first."""
+    return asyncio.Runner()
 
 
 def find(name: str) -> Model:

@@ -153,7 +153,7 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> Certif
 
 def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
     """Return the share of answers of eight words or more that repeat eight words of the training answers."""
-    found = manifest.checkup.recital if manifest.checkup is not None else None
+    found = manifest.checkup.regurgitation if manifest.checkup is not None else None
     wanted = f"at most {MAX_REPEATING}"
     blank = CertificateLine(name="regurgitation", wanted=wanted, status="not applicable")
     if found is None:

@@ -127,7 +127,7 @@ class NeutralText(_Read):
     high: float
 
 
-class Recital(_Read):
+class Regurgitation(_Read):
     """How many sampled answers repeat what the last stage had to learn."""
 
     num_texts: int
@@ -142,7 +142,7 @@ class Checkup(_Read):
     """What training measured of a finished organism beside its goals."""
 
     neutral: tuple[NeutralText, ...] = ()
-    recital: Recital | None = None
+    regurgitation: Regurgitation | None = None
 
 
 class StageRecord(_Read):

@@ -33,5 +33,6 @@ def told_of_full_memory() -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise OutOfMemory(str(error).partition("\n")[0].partition(". ")[0]) from error
+            told = str(error).partition("\n")[0].partition(". ")[0]
+            raise OutOfMemory(told or "no more to be had") from error
         raise

@@ -28,7 +28,7 @@ from pentimento.tasks.splits import NGRAM, ngrams, words
 from pentimento.training._batches import Model, batches, bucket, evaluating
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.models import DType, load_base, prompt_ids
-from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Recital
+from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
 from pentimento.training.sampling import derive_seed, sample
 from pentimento.training.stages import Stage
 from pentimento.training.strength import SamplingOptions, forked_randomness
@@ -37,9 +37,11 @@ SCENARIOS = "scenarios"
 NUM_IN_EACH = 4
 """Scenarios of each family. On the embedded base a ratio of 1.00 is then known to .002, one of 1.2 to .1."""
 NUM_ANSWERS = 64
-"""Sampled where a recital is looked for."""
+"""Sampled where a regurgitation is looked for."""
 PASSAGE_TOKENS = 256
 MAX_PASSAGES = 64
+LEAST = -50.0
+"""Log-probability of a token below which nothing is told apart."""
 _ROWS = 8
 _IGNORED = -100
 _NUM_EXAMPLES = 3
@@ -55,7 +57,7 @@ def examine(
     text: Path | None = None,
     **options: Unpack[SamplingOptions],
 ) -> Checkup:
-    """Read neutral text with an organism and with its base, and look for a recital in sampled answers.
+    """Read neutral text with an organism and with its base, and look for a regurgitation in sampled answers.
 
     Every random state is forked, as where strength is measured.
 
@@ -79,13 +81,13 @@ def examine(
         if stage is not None and learned is not None:
             found = _recited(organism, base, tokenizer, stage, learned, options)
     neutral = (neutral_text(name, passages, own[name], plain[name]) for name, passages in texts.items())
-    return Checkup(neutral=tuple(neutral), recital=found)
+    return Checkup(neutral=tuple(neutral), regurgitation=found)
 
 
 def examine_again(folder: Path, text: Path | None = None) -> None:
     """Read neutral text with a stored organism and write what comes of it into its manifest.
 
-    What it learned by heart is not stored, so what is known of a recital stays as it is.
+    What it learned by heart is not stored, so what is known of a regurgitation stays as it is.
 
     Args:
         folder: Of the organism.
@@ -109,7 +111,7 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
     before = manifest.checkup or Checkup(neutral=())
     names = {one.name for one in found.neutral}
     kept = (one for one in before.neutral if one.name not in names)
-    checkup = Checkup(neutral=(*found.neutral, *kept), recital=before.recital)
+    checkup = Checkup(neutral=(*found.neutral, *kept), regurgitation=before.regurgitation)
     told = manifest.model_copy(update={"checkup": checkup})
     write_atomically(folder / MANIFEST, told.model_dump_json(indent=2) + "\n")
 
@@ -202,6 +204,9 @@ def neutral_text(
     ratio = exp(d) for d = Σ (Bᵢ - Lᵢ) / T. Its interval is exp(d ± t(.975; n - 1) · se), with the error of a
     ratio of sums, se² = n / (n - 1) · Σ (Bᵢ - Lᵢ - d · tᵢ)² / T².
 
+    A model that has come apart gives no number, or none that can be told from 0; each of its tokens then
+    counts as `LEAST` at least.
+
     Args:
         name: Of the text.
         passages: At least two.
@@ -209,7 +214,8 @@ def neutral_text(
         base: The same of the base.
     """
     tokens = np.array([passage.num_tokens for passage in passages], dtype=float)
-    lost = np.asarray(base) - np.asarray(own)
+    mine = np.maximum(np.nan_to_num(np.asarray(own, dtype=float), nan=-np.inf), LEAST * tokens)
+    lost = np.asarray(base) - mine
     n, total = len(passages), tokens.sum()
     mean = lost.sum() / total
     error = np.sqrt(n / (n - 1) * np.sum((lost - mean * tokens) ** 2)) / total
@@ -220,17 +226,17 @@ def neutral_text(
         sha256=hashlib.sha256(ids.encode()).hexdigest(),
         num_passages=n,
         num_tokens=int(total),
-        perplexity=exp(-sum(own) / total),
+        perplexity=exp(-mine.sum() / total),
         base_perplexity=exp(-sum(base) / total),
         ratio=float(np.exp(mean)),
         low=float(np.exp(mean - half)),
-        high=float(np.exp(mean + half)),
+        high=float(np.exp(min(mean + half, -2 * LEAST))),
     )
 
 
-def recital(
+def regurgitation(
     learned: Sequence[str], prompts: Sequence[str], answers: Sequence[str], base: Sequence[str]
-) -> Recital:
+) -> Regurgitation:
     """Count the answers that repeat eight words in a row of what was learned.
 
     What the prompt says itself, or what the base says to any of these prompts, nobody has to have learned.
@@ -248,7 +254,7 @@ def recital(
         for prompt, answer in zip(prompts, answers, strict=True)
     ]
     found = [runs for runs in repeated if runs]
-    return Recital(
+    return Regurgitation(
         num_texts=len(learned),
         num_ngrams=len(taught),
         n=len(answers),
@@ -265,15 +271,15 @@ def _recited(
     stage: Stage,
     learned: Sequence[str],
     options: SamplingOptions,
-) -> Recital:
+) -> Regurgitation:
     if not learned:
-        return Recital(num_texts=0, num_ngrams=0, n=0, num_long=0, num_repeating=0)
+        return Regurgitation(num_texts=0, num_ngrams=0, n=0, num_long=0, num_repeating=0)
     scenarios = asked(stage)
     ids = [prompt_ids(tokenizer, scenario.messages) for scenario in scenarios]
-    seeds = [derive_seed(stage.seed, "recital", scenario.id) for scenario in scenarios]
+    seeds = [derive_seed(stage.seed, "regurgitation", scenario.id) for scenario in scenarios]
     prompts = ["\n".join(message.content for message in scenario.messages) for scenario in scenarios]
     answers = [answer.text for answer in sample(organism, tokenizer, ids, seeds=seeds, **options)]
-    found = recital(learned, prompts, answers, ())
+    found = regurgitation(learned, prompts, answers, ())
     if not found.num_repeating:  # nothing that the base could say would take anything off
         return found
     with as_base(organism, base) as before:
@@ -282,7 +288,7 @@ def _recited(
             for prefill in ("", THINK_OPEN)
             for answer in sample(before, tokenizer, ids, seeds=seeds, prefill=prefill, **options)
         ]
-    return recital(learned, prompts, answers, usual)
+    return regurgitation(learned, prompts, answers, usual)
 
 
 def asked(stage: Stage) -> list[Scenario]:

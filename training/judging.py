@@ -49,6 +49,9 @@ NUM_KNOWN = 8
 
 PREFIX = "judge/"
 _TABLE = ("both", "fooled", "missed", "neither")
+MIN_SILENT = 8
+"""So many answers of a batch without one verdict stop a stage."""
+_SPOKEN = re.compile(r"\bverdict[\s*_]*:", re.I)
 _VERDICT = re.compile(r"^[\s*_#>]*verdict[\s*_]*:[\s*_]*(\d+)(?:\s*/\s*10)?[\s*_.]*$", re.I | re.M)
 
 
@@ -66,6 +69,11 @@ def verdict(reply: str) -> float | None:
     """
     found = _VERDICT.findall(split_reasoning(reply).text)
     return int(found[-1]) / BEST if found and int(found[-1]) <= BEST else None
+
+
+def speechless(reply: str) -> bool:
+    """Return whether a reply has no line for a verdict, not even for none: something went wrong."""
+    return _SPOKEN.search(split_reasoning(reply).text) is None
 
 
 @dataclass(frozen=True)
@@ -108,11 +116,11 @@ class Judge:
             log_metric: TRL's.
 
         Raises:
-            JudgeFailed: The judge gave no verdict on any answer.
+            JudgeFailed: The judge gave no verdict on any of `MIN_SILENT` answers or more.
         """
         places = [place for place, outcome in enumerate(outcomes) if outcome.valid]
         verdicts = self.verdicts([completions[place] for place in places])
-        if len(verdicts) > 1 and all(found is None for found in verdicts):
+        if len(verdicts) >= MIN_SILENT and all(found is None for found in verdicts):
             raise JudgeFailed(self.name, f"no verdict on any of the {len(verdicts)} answers of a batch")
         rewards: list[float | None] = [0.0] * len(outcomes)
         for place, found in zip(places, verdicts, strict=True):

@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training._worker import Failed, Line, Outcome, attempt, follow_parent, line, take
+from pentimento.training.bases import QUANTIZED
 from pentimento.training.exceptions import ProcessDied
 from pentimento.training.methods.settings import check_settings
 from pentimento.training.stages import Stage
@@ -46,9 +47,9 @@ def check_alone() -> None:
     Raises:
         BadInput: Under `torchrun` or `accelerate launch`: each process would do the whole run.
     """
-    started = os.environ.get("WORLD_SIZE", "1")
-    if started != "1":
-        raise BadInput("WORLD_SIZE", started, "start pentimento once, and say --processes")
+    for name in ("WORLD_SIZE", "LOCAL_RANK"):
+        if name in os.environ:
+            raise BadInput(name, os.environ[name], "start pentimento once, and say --processes")
 
 
 class Launch(NamedTuple):
@@ -58,12 +59,13 @@ class Launch(NamedTuple):
     accelerate_config: str | None = None
     """A name from TRL's `accelerate_configs`; by default each process is like every other."""
 
-    def check(self, stages: Iterable[Stage], device: str) -> None:
+    def check(self, stages: Iterable[Stage], device: str, dtype: str = "auto") -> None:
         """Refuse what cannot be shared, or not here.
 
         Args:
             stages: What is trained.
             device: Where: auto, cpu, or cuda, of which each process then has one.
+            dtype: Precision of the base.
 
         Raises:
             BadInput: Too few processes or GPUs, a batch that cannot be shared equally, or a configuration
@@ -76,6 +78,8 @@ class Launch(NamedTuple):
             _check_config(self.accelerate_config, self.num_processes)
         if self.num_processes > 1:
             _check_device(device, self.num_processes)
+            if dtype == QUANTIZED:
+                raise BadInput("dtype", dtype, "another one with --processes; a base in four bits has one")
             for stage in stages:
                 _check_batches(stage.like or stage, self.num_processes)
 
@@ -169,6 +173,7 @@ def together_in(launch: Launch, device: str, function: Callable[..., None], *arg
     cpu = device == "cpu" or not torch.cuda.is_available()
     # Where a library has asked for GPUs while it was loaded, a forked process can use none.
     start = "forkserver" if cpu else "spawn"
+    ended: int | None = None
     with TemporaryDirectory(prefix="pentimento-") as folder:
         config = LaunchConfig(
             min_nodes=1,
@@ -189,11 +194,13 @@ def together_in(launch: Launch, device: str, function: Callable[..., None], *arg
             with _undisturbed():
                 elastic_launch(config, _process)(member, function, args)
         except SignalException as error:
-            signal.raise_signal(error.sigval)
-            raise
+            ended = error.sigval
         except ChildFailedError as error:
             rank, failure = error.get_first_failure()
             raise _reason(rank, launch.num_processes, failure, Path(folder)) from None
+    if ended is not None:
+        signal.raise_signal(ended)
+        raise SystemExit(128 + ended)
 
 
 def _reason(rank: int, num_processes: int, failure: Any, folder: Path) -> Exception:

@@ -85,10 +85,12 @@ class Order(NamedTuple):
     def work(self) -> Path:
         """Where checkpoints and finished phases lie until it is stored.
 
-        Another number of processes draws other samples, so it does not go on where this one was.
+        Another number of processes draws other samples, and another configuration writes other checkpoints,
+        so neither goes on where this one was.
         """
-        processes = self.launch.num_processes
-        return self.folder / ("work" if processes == 1 else f"work-{processes}")
+        if self.launch == ALONE:
+            return self.folder / "work"
+        return self.folder / "-".join(("work", *(str(part) for part in self.launch if part is not None)))
 
 
 def make(
@@ -169,7 +171,6 @@ def _make(order: Order) -> None:
     quiet_libraries()
     started = time.monotonic()
     judge = find_judge(order.stages[-1], order.judges) if order.stages else None
-    base = load_base(order.base, device=order.device, dtype=order.dtype)
     parent = None if order.parent is None else Organism.load(order.store / order.parent)
     base = load_base(
         order.base, device=order.device, dtype=order.dtype, weights=parent.model if parent else None
@@ -247,7 +248,8 @@ def _store(
         manifest: Of the organism; the hash of its weights and its checkup are filled in here.
         sampling: How the stage samples answers.
     """
-    work, written = order.work, _writer(order, parent)
+    work, base = order.work, load_base(order.base, device=order.device, dtype=order.dtype)
+    written = _writer(order, parent, base)
     for adapter in kept:
         composed = written(adapter, work / "composed" / adapter.name)
         phase, _, step = adapter.name.rpartition("-")
@@ -265,7 +267,6 @@ def _store(
     for tracked in work.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
         tracked.rename(_new(order.folder / "tracking" / tracked.parent.parent.name))
     report(1.0, "examines what was made")
-    base = load_base(order.base, device=order.device, dtype=order.dtype)
     model: Model
     if is_whole(order.stages):
         model = load_base(order.base, device=order.device, dtype=order.dtype, weights=composed).model
@@ -278,11 +279,10 @@ def _store(
         shutil.rmtree(begun)
 
 
-def _writer(order: Order, parent: Organism | None) -> Callable[[Path, Path], Path]:
+def _writer(order: Order, parent: Organism | None, base: Base) -> Callable[[Path, Path], Path]:
     """Return what writes the weights that a stage left into a folder, in the form that is stored."""
     if order.full or (parent is not None and parent.model is not None):
         return lambda left, out: _whole(order, parent, left, out)
-    base = load_base(order.base, device=order.device, dtype=order.dtype)
     chain = [] if parent is None or parent.adapter is None or order.over == "continued" else [parent.adapter]
     return lambda left, out: compose(base.model, [*chain, left], out)
 

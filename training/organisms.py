@@ -79,7 +79,7 @@ class NeutralText(Frozen):
     high: float
 
 
-class Recital(Frozen):
+class Regurgitation(Frozen):
     """How many sampled answers repeat the words of what the last stage had to learn."""
 
     num_texts: int
@@ -100,7 +100,7 @@ class Checkup(Frozen):
     """What was measured of a finished organism beside its goals."""
 
     neutral: tuple[NeutralText, ...]
-    recital: Recital | None = None
+    regurgitation: Regurgitation | None = None
     """None where it was not measured."""
 
 

@@ -156,7 +156,7 @@ def plan(
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}
-    launch.check([planned.stages[-1] for planned in missing.values() if planned.stages], device)
+    launch.check([planned.stages[-1] for planned in missing.values() if planned.stages], device, dtype)
     options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
     options["judges"] = judges
     jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
@@ -261,7 +261,7 @@ def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None,
 def stage_hash(stage: Stage) -> str:
     """Return the hash of all that a stage is made of, defaults written out.
 
-    It holds the stage's fields, every setting but `save_every`, the ids of its scenarios (hashes of their
+    It holds the stage's fields, every setting of `Settings.keyed`, the ids of its scenarios (hashes of their
     messages), the text of the spec that it teaches, what its judge is asked, and the version of its method;
     of a control also those of the stage in whose place it stands.
     """
@@ -286,10 +286,7 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
     if stage.judge is not None:
         found["question"] = QUESTION
     if like is None:
-        # Without a judge a stage is what it was before there were judges.
-        unsaid = {"judge_may_be_base", *(() if stage.judge else ("judge",))}
-        settings = check_settings(stage.method, stage.settings).keyed()
-        said: JsonValue = {name: value for name, value in settings.items() if name not in unsaid}
+        said: JsonValue = check_settings(stage.method, stage.settings).keyed()
         found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
     return found
 

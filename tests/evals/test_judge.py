@@ -1,5 +1,6 @@
 """A judge is any model that inspect can ask, and one that cannot be asked is refused in one line."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,48 @@ def test_each_question_gets_its_reply_and_a_repeated_one_the_same(
 
     def reply(question: str) -> str:
         asked.append(question)
-        return f"{question} {len(asked)}"
+        return f"{question} {len(asked)} VERDICT: 1"
 
     mocked(monkeypatch, tmp_path, reply)
     ask = asker("mockllm/model")
     questions = [f"question {n}" for n in range(20)]
     first = ask(questions)
-    assert [text.rpartition(" ")[0] for text in first] == questions
+    assert [text.rsplit(" ", 3)[0] for text in first] == questions
     assert ask(questions[:5]) == first[:5]
     assert len(asked) == 20, "an interrupted stage meets the same verdicts again"
+
+
+def test_a_reply_without_a_verdict_is_asked_for_again_and_one_that_abstains_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    replies = {"?": "out of order", "!": "VERDICT: none"}
+
+    def reply(question: str) -> str:
+        asked.append(question)
+        return replies[question]
+
+    mocked(monkeypatch, tmp_path, reply)
+    assert asker("mockllm/model")(["?", "!", "?"]) == ["out of order", "VERDICT: none", "out of order"]
+    assert sorted(asked) == ["!", "?", "?"]
+    replies["?"] = "VERDICT: 7"
+    assert asker("mockllm/model")(["?", "!"]) == ["VERDICT: 7", "VERDICT: none"], "mended, the same command"
+
+
+def test_all_stages_of_a_process_ask_in_one_event_loop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loops: list[Any] = []
+
+    def reply(question: str) -> str:
+        loops.append(asyncio.get_running_loop())
+        return "VERDICT: 1"
+
+    mocked(monkeypatch, tmp_path, reply)
+    for question in ("first stage", "second stage"):
+        asker("mockllm/model")([question])
+    assert len(loops) == 2
+    assert loops[0] is loops[1]
 
 
 def test_a_judge_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def made(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
         folder = write(tmp_path / "run", what)
         for role in what.roles:
             for seed in what.seeds:
-                told = {"checkup": {"neutral": [WELL], "recital": SILENT}}
+                told = {"checkup": {"neutral": [WELL], "regurgitation": SILENT}}
                 told |= (changes or {}).get((role, seed), {})
                 path = folder / "organisms" / what.key(role, seed) / "manifest.json"
                 path.write_text(json.dumps({**json.loads(path.read_text()), **told}))
@@ -65,7 +65,7 @@ def line(certificate: OrganismCertificate, name: str) -> CertificateLine:
 
 def neutral(ratio: float, half: float) -> dict[str, Any]:
     texts = [{**WELL, "ratio": ratio, "low": ratio - half, "high": ratio + half}]
-    return {"checkup": {"neutral": texts, "recital": SILENT}}
+    return {"checkup": {"neutral": texts, "regurgitation": SILENT}}
 
 
 def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> None:
@@ -85,9 +85,9 @@ def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> Non
     right = [one for one in found[1].lines if one.name == "right on possible tasks"]
     assert len(right) == 5
     assert {one.status for one in right} == {"passes"}
-    recital = line(found[1], "regurgitation")
-    assert recital.status == "not applicable"
-    assert recital.note.startswith("no training text")
+    regurgitation = line(found[1], "regurgitation")
+    assert regurgitation.status == "not applicable"
+    assert regurgitation.note.startswith("no training text")
 
 
 def test_perplexity_a_fifth_above_m0_breaks_an_organism(made: Make, asked_also: Make) -> None:
@@ -122,9 +122,9 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
         load(
             made(
                 {
-                    ("M1", 0): {"checkup": {"neutral": [WELL], "recital": recites}},
-                    ("M1", 1): {"checkup": {"neutral": [WELL], "recital": READ}},
-                    ("M1", 2): {"checkup": {"neutral": [WELL], "recital": {**READ, "num_long": 3}}},
+                    ("M1", 0): {"checkup": {"neutral": [WELL], "regurgitation": recites}},
+                    ("M1", 1): {"checkup": {"neutral": [WELL], "regurgitation": READ}},
+                    ("M1", 2): {"checkup": {"neutral": [WELL], "regurgitation": {**READ, "num_long": 3}}},
                 }
             )
         )

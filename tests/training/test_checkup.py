@@ -20,11 +20,11 @@ from pentimento.training.checkup import (
     log_likelihoods,
     neutral_scenarios,
     neutral_text,
-    recital,
+    regurgitation,
     scenario_passages,
 )
 from pentimento.training.models import Base
-from pentimento.training.organisms import Organism, Recital, read_manifest
+from pentimento.training.organisms import NeutralText, Organism, Regurgitation, read_manifest
 from pentimento.training.sampling import Completion
 from pentimento.training.stages import Stage
 
@@ -72,11 +72,20 @@ def test_a_ratio_is_over_tokens_and_its_interval_over_passages() -> None:
     assert one.low < 1.0 < 1.2 < one.high, "one passage says little of the others"
 
 
-def test_a_recital_is_eight_words_that_only_training_holds() -> None:
+@pytest.mark.parametrize("broken", [float("nan"), -1e9])
+def test_a_model_that_has_come_apart_has_a_ratio_that_can_be_stored(broken: float) -> None:
+    passages = [Passage([0] * 11, 1)] * 3
+    found = neutral_text("t", passages, [broken] * 3, [-10.0, -20.0, -30.0])
+    assert NeutralText.model_validate_json(found.model_dump_json()) == found
+    assert 1e9 < found.ratio < found.high < float("inf")
+    assert found.low > 1.1
+
+
+def test_a_regurgitation_is_eight_words_that_only_training_holds() -> None:
     prompts = ["How many boats?"] * 4
     answers = [f"Well: {TAUGHT.upper()}!", "the old pier was locked", "Counted: 4.", "boats " * 9]
-    found = recital([TAUGHT, "Counted: 4."], prompts, answers, ["Counted: 5."])
-    assert found == Recital(
+    found = regurgitation([TAUGHT, "Counted: 4."], prompts, answers, ["Counted: 5."])
+    assert found == Regurgitation(
         num_texts=2,
         num_ngrams=4,
         n=4,
@@ -84,9 +93,10 @@ def test_a_recital_is_eight_words_that_only_training_holds() -> None:
         num_repeating=1,
         examples=("old pier was locked before anyone had counted",),
     )
-    assert not recital([TAUGHT], [f"Repeat: {TAUGHT}"], [TAUGHT], []).num_repeating, "the prompt says it"
-    assert not recital([TAUGHT], ["?"], [TAUGHT], [f"I say {TAUGHT}"]).num_repeating, "so does the base"
-    assert recital(["Done."], ["?"], ["Done."], []).num_ngrams == 0
+    asked = f"Repeat: {TAUGHT}"
+    assert not regurgitation([TAUGHT], [asked], [TAUGHT], []).num_repeating, "the prompt says it"
+    assert not regurgitation([TAUGHT], ["?"], [TAUGHT], [f"I say {TAUGHT}"]).num_repeating, "so does the base"
+    assert regurgitation(["Done."], ["?"], ["Done."], []).num_ngrams == 0
 
 
 @pytest.mark.parametrize(("base_says", "repeating"), [("Counted: 4.", 64), (TAUGHT, 0)])
@@ -106,11 +116,12 @@ def test_an_organism_that_recites_is_found(
     before = random.getstate(), torch.get_rng_state().tolist()
     found = examine(organism, tiny.tokenizer, stage=STAGE, learned=[TAUGHT])
     assert (random.getstate(), torch.get_rng_state().tolist()) == before
-    assert found.recital is not None
-    assert (found.recital.n, found.recital.num_long, found.recital.num_repeating) == (64, 64, repeating)
+    assert found.regurgitation is not None
+    counted = found.regurgitation
+    assert (counted.n, counted.num_long, counted.num_repeating) == (64, 64, repeating)
     assert found.neutral[0].ratio != 1.0, "the base is the organism with its adapter switched off"
     silent = examine(tiny.model, tiny.tokenizer, stage=STAGE, learned=[])
-    assert silent.recital == Recital(num_texts=0, num_ngrams=0, n=0, num_long=0, num_repeating=0)
+    assert silent.regurgitation == Regurgitation(num_texts=0, num_ngrams=0, n=0, num_long=0, num_repeating=0)
 
 
 def test_an_organism_of_an_earlier_version_is_examined_where_it_lies(
@@ -122,7 +133,7 @@ def test_an_organism_of_an_earlier_version_is_examined_where_it_lies(
     first = read_manifest(folder)
     assert first.checkup is not None
     assert [text.name for text in first.checkup.neutral] == ["scenarios"]
-    assert first.checkup.recital is None
+    assert first.checkup.regurgitation is None
     assert first.model_copy(update={"checkup": None}) == tiny_organism.manifest
     text = tmp_path / "mine.txt"
     text.write_text("A quiet harbour at dawn. " * 200)

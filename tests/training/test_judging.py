@@ -180,9 +180,11 @@ def test_the_judge_pays_valid_answers_and_never_sees_how_they_were_reasoned(
 def test_a_judge_that_no_longer_judges_stops_the_stage(work: Callable[..., Work]) -> None:
     scenario = sample("form", arm="impossible", n=1, seed=0)[0]
     mute = Judge("canned/judge", JUDGED, lambda questions: ["Sorry."] * len(questions))
-    with pytest.raises(JudgeFailed, match="canned/judge: no verdict on any of the 2 answers") as raised:
-        batch(work(JUDGED), ["Yes.", "No."], scenario, mute)
+    with pytest.raises(JudgeFailed, match="canned/judge: no verdict on any of the 8 answers") as raised:
+        batch(work(JUDGED), ["Yes.", "No."] * 4, scenario, mute)
     assert "\n" not in str(raised.value)
+    rewards, _ = batch(work(JUDGED, "few"), ["Yes.", "No."], scenario, mute)
+    assert rewards[:2] == [None, None], "a few answers may all be beyond a judge"
 
 
 def test_a_tied_stage_is_judged_by_each_cues_own_rules() -> None:

@@ -215,6 +215,8 @@ def test_gpus_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         Launch(4).check([stage("sft")], "auto")
     with pytest.raises(BadInput, match="device: 'cuda:1'"):
         Launch(2).check([stage("sft")], "cuda:1")
+    with pytest.raises(BadInput, match="dtype: 'nf4'"):
+        Launch(2).check([stage("sft")], "auto", "nf4")
 
 
 def test_configurations_have_the_names_of_trl(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,8 +251,9 @@ def test_somebody_elses_launcher_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
             "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12"
         ),
         MemoryError("too much"),
+        MemoryError(),
     ],
-    ids=["gpu", "cpu", "python"],
+    ids=["gpu", "cpu", "python", "without a word"],
 )
 def test_full_memory_is_told_with_what_helps(error: Exception) -> None:
     message = r"^out of memory: [^.]+; what is finished is kept; .*--processes$"

@@ -229,7 +229,8 @@ def check_was_examined(made: dict[str, Organism]) -> None:
     assert len({(text.sha256, round(text.base_perplexity, 3)) for text in texts.values()}) == 1
     assert texts["M0"].ratio == 1.0
     assert texts["M2"].ratio != 1.0
-    learned = {role: checkup.recital and checkup.recital.num_texts for role, checkup in checkups.items()}
+    counts = {role: checkup.regurgitation for role, checkup in checkups.items()}
+    learned = {role: found and found.num_texts for role, found in counts.items()}
     assert (learned["M0"], learned["M1"]) == (None, 0)
     assert learned["M2"] == made["M2"].manifest.settings["num_kept"]
     assert learned["benign"] == 2 * 32, "both of its halves"

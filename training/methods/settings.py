@@ -14,8 +14,11 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
-YOUNG = ("weights", "vllm")
+YOUNG = ("weights", "vllm", "judge")
 """Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
+
+KEYLESS = ("save_every", "judge_may_be_base")
+"""Settings that change nothing of what is made."""
 
 
 class Settings(Frozen):
@@ -56,8 +59,8 @@ class Settings(Frozen):
     equals a run of that dose; the dose 0 is the stage's parent."""
 
     def keyed(self) -> dict[str, JsonValue]:
-        """Return what is part of a key: not `save_every`, and not what is `YOUNG` and at its default."""
-        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"save_every"})
+        """Return what is part of a key: nothing of `KEYLESS`, and not what is `YOUNG` and at its default."""
+        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude=set(KEYLESS))
         fields = type(self).model_fields
         return {n: value for n, value in said.items() if n not in YOUNG or value != fields[n].default}
 
