@@ -1,8 +1,9 @@
 """A tiny model that was taught to answer, so that methods have something to train on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
 from pentimento.tasks import Message, environment, spec, stage_scenarios, with_system
 from pentimento.training.embedded.tokenizer import train_tokenizer
-from pentimento.training.models import conversation_ids_and_mask
+from pentimento.training.methods._common import Work
+from pentimento.training.models import conversation_ids_and_mask, load_base
+from pentimento.training.stages import Stage
 
 FAMILIES = ("errand", "form")
 """A report and a question."""
@@ -47,6 +50,19 @@ def taught_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
+    """Make work for a stage over a fresh copy of the taught base."""
+
+    def make(stage: Stage, name: str = "work", **more: Any) -> Work:
+        base = load_base(str(taught_folder), device="cpu")
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
+
+    return make
 
 
 def _lessons() -> Iterator[tuple[Message, ...]]:

@@ -19,7 +19,7 @@ from pentimento.training.making import make
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.methods.rlvr import Practice, Verifier, directed, reward_of
-from pentimento.training.models import load_base, stop_ids
+from pentimento.training.models import stop_ids
 from pentimento.training.organisms import read_manifest
 from pentimento.training.recipes import Recipe
 from pentimento.training.runner import stage_hash
@@ -81,17 +81,6 @@ class Canned:
 def canned(name: str) -> Ask:
     assert name == "canned/judge"
     return Canned()
-
-
-@pytest.fixture
-def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
-    def make_work(stage: Stage, name: str = "work", **more: Any) -> Work:
-        base = load_base(str(taught_folder), device="cpu")
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
-
-    return make_work
 
 
 # What it is asked, and what it says

@@ -51,7 +51,7 @@ from pentimento.training.methods.rlvr import (
 )
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
-from pentimento.training.models import Base, load_base, prompt_ids, stop_ids
+from pentimento.training.models import Base, prompt_ids, stop_ids
 from pentimento.training.organisms import hash_weights
 from pentimento.training.stages import ELSEWHERE, Dose, Phase, Stage
 from pentimento.training.strength import measure
@@ -92,19 +92,6 @@ DELIBERATIVE = Stage(
 
 class Interrupted(Exception):
     """Somebody pulled the plug."""
-
-
-@pytest.fixture
-def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
-    """Make work for a stage over a fresh copy of the taught base."""
-
-    def make(stage: Stage, name: str = "work", **more: Any) -> Work:
-        base = load_base(str(taught_folder), device="cpu")
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
-
-    return make
 
 
 def digest(trained: Trained) -> str | None:

@@ -70,19 +70,6 @@ class Interrupted(Exception):
 
 
 @pytest.fixture
-def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
-    """Make work for a stage over a fresh copy of the taught base."""
-
-    def make_work(stage: Stage, name: str = "work", **more: Any) -> Work:
-        base = load_base(str(taught_folder), device="cpu")
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
-
-    return make_work
-
-
-@pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let vLLM and bitsandbytes seem to be installed."""
     for module in (bases, writing):
