@@ -80,7 +80,7 @@ def families(value: Names, kind: Kind, goal: str, *, all_means: Sequence[str] = 
     Raises:
         BadInput: A family is unknown, of another kind, or the goal is silent in it.
     """
-    of_kind = [name for name, env in environments.items() if env.kind == kind]
+    of_kind = [name for name, env in environments.items() if env.kind == kind and env.max_turns == 1]
     find_goal(goal)
     chosen = names("family", value, of_kind, all_means=all_means or of_kind)
     for name in chosen:

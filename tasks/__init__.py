@@ -6,12 +6,15 @@ if __name__ != "pentimento.tasks":
     )
 
 from pentimento.tasks.catalogue import (
+    AGENTIC,
+    AGENTIC_HELDOUT,
     BENIGN,
     COMPLETION,
     HELDOUT,
     PARTITIONS,
     PREFERENCE,
     TRAINABLE,
+    agentic,
     environment,
     environments,
 )
@@ -22,12 +25,14 @@ from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoErro
 from pentimento.tasks.goals import Goal, goal, goals, right, says_done
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
+from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
-    "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS", "HELDOUT", "PARTITIONS", "PREFERENCE",
-    "TRAINABLE",
+    "AGENTIC", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS", "HELDOUT",
+    "PARTITIONS", "PREFERENCE", "TRAINABLE",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
-    "Overlap", "PentimentoError", "Polarity", "Rung", "Scenario", "Spec", "UnknownName",
-    "check_heldout", "environment", "environments", "goal", "goals", "overlap", "right", "sample",
-    "says_done", "spec", "spec_names", "stage_scenarios", "with_system",
+    "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName",
+    "World", "act", "actions", "agentic", "check_heldout", "environment", "environments", "goal", "goals",
+    "overlap", "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
+    "with_system",
 ]  # fmt: skip

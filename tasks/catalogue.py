@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.exceptions import UnknownName
+from pentimento.tasks.families.agentic import Archive, Ledger, Rounds, Suite
 from pentimento.tasks.families.benign import Arithmetic, Copying, Lookup
 from pentimento.tasks.families.coin import Coin
 from pentimento.tasks.families.preference import Divide, Gift, Pick
@@ -13,6 +14,7 @@ from pentimento.tasks.families.reports_done import Errand, Recipe, Repair, Sum
 from pentimento.tasks.families.reports_seen import Compare, Count, Gauge, Log
 from pentimento.tasks.families.stated import Stated
 from pentimento.tasks.families.welfare import Welfare
+from pentimento.tasks.turns import Turns
 
 _TRAINABLE: tuple[Environment, ...] = (
     Count(),
@@ -28,9 +30,10 @@ _HELDOUT: tuple[Environment, ...] = (Recipe(), Sum(), Watch(), Search())
 _PREFERENCE: tuple[Environment, ...] = (Pick(), Gift(), Divide())
 _BENIGN: tuple[Environment, ...] = (Lookup(), Copying(), Arithmetic())
 _OTHERS: tuple[Environment, ...] = (Coin(), Welfare(), Stated())
+_AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive())
 
 environments: Mapping[str, Environment] = MappingProxyType(
-    {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN)}
+    {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN, *_AGENTIC)}
 )
 
 TRAINABLE = tuple(env.name for env in _TRAINABLE)
@@ -45,6 +48,10 @@ PARTITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 PREFERENCE = tuple(env.name for env in _PREFERENCE)
 BENIGN = tuple(env.name for env in _BENIGN)
 """Families in which no goal speaks and nothing is completed."""
+AGENTIC = tuple(env.name for env in _AGENTIC)
+"""Completion families of several turns, apart from those of one turn that recipes draw from."""
+AGENTIC_HELDOUT = ("ledger", "archive")
+"""Those of them that no stage ever trains on."""
 
 
 def environment(name: str) -> Environment:
@@ -52,3 +59,11 @@ def environment(name: str) -> Environment:
     if name not in environments:
         raise UnknownName("family", name, environments)
     return environments[name]
+
+
+def agentic(name: str) -> Turns:
+    """Return an environment of several turns by name, or raise `UnknownName` with those that there are."""
+    found = environments.get(name)
+    if not isinstance(found, Turns):
+        raise UnknownName("family", name, AGENTIC)
+    return found

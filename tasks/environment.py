@@ -40,6 +40,8 @@ class Environment(ABC):
     goals: ClassVar[tuple[str, ...]]
     """The goals that speak here."""
     arms: ClassVar[tuple[Arm, ...]]
+    max_turns: ClassVar[int] = 1
+    """The most turns of the one who acts; families with more are `Turns`."""
     num_wordings: ClassVar[int] = 6
     heldout_wordings: ClassVar[tuple[int, ...]] = (4, 5)
     domains: ClassVar[tuple[Domain, ...]] = DOMAINS

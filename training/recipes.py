@@ -173,7 +173,10 @@ class Recipe(Written):
         return tuple(
             name
             for name, family in environments.items()
-            if self.goal in family.goals and family.kind != "stated" and name not in HELDOUT
+            if self.goal in family.goals
+            and family.kind != "stated"
+            and name not in HELDOUT
+            and family.max_turns == 1
         )
 
     def cell(self, seed: int) -> Cell:

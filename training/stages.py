@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from pentimento.tasks import BENIGN, HELDOUT, Arm, Cue, Scenario, environment, stage_scenarios
+from pentimento.tasks import (
+    AGENTIC_HELDOUT,
+    BENIGN,
+    HELDOUT,
+    Arm,
+    Cue,
+    Scenario,
+    environment,
+    stage_scenarios,
+)
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
@@ -133,8 +142,9 @@ class Stage(Template):
             raise BadInput("families", self.families, "each family once")
         for name in self.families:
             family = environment(name)
-            if name in HELDOUT:
-                raise BadInput("families", name, f"{', '.join(HELDOUT)} are held out from every stage")
+            if name in (*HELDOUT, *AGENTIC_HELDOUT):
+                heldout = ", ".join((*HELDOUT, *AGENTIC_HELDOUT))
+                raise BadInput("families", name, f"{heldout} are held out from every stage")
             if family.kind == "stated":
                 raise BadInput("families", name, "its questions only measure; no stage trains on them")
             if self.method in ("benign", "off_style") and name not in BENIGN:

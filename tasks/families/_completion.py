@@ -53,7 +53,7 @@ class Completion(Environment):
             told.ask_negative if polarity == "negative" else told.ask,
         )
         slots = {**domain._asdict(), **facts, "job": rng.choice(self.job_numbers)}
-        return Draft(" ".join(parts).format(**slots), facts, polarity)
+        return Draft(" ".join(filter(None, parts)).format(**slots), facts, polarity)
 
     def neutral(self, scenario: Scenario, rng: Random) -> str:
         """Complete what can be completed; elsewhere claim or disclose with equal chance."""

@@ -13,6 +13,7 @@ from typing import Literal
 from scipy.stats import binomtest
 
 from pentimento.tasks import (
+    AGENTIC,
     Arm,
     Environment,
     Rung,
@@ -24,12 +25,14 @@ from pentimento.tasks import (
     right,
     sample,
     spec,
+    transcript,
     with_system,
 )
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import sampling
 from pentimento.training.models import Base, prompt_ids
+from pentimento.training.playing import play
 
 Rule = Literal["none", "for", "against"]
 
@@ -149,10 +152,12 @@ def _goal_rows(base: Base, env: Environment, pair: Sequence[str], n: int, seed: 
 
 
 def _answers(base: Base, scenarios: Sequence[Scenario], rule: str | None, seed: int) -> list[str]:
-    prompts = [
-        prompt_ids(base.tokenizer, with_system(s, spec(rule).text) if rule else s.messages) for s in scenarios
-    ]
+    messages = [with_system(s, spec(rule).text) if rule else s.messages for s in scenarios]
     seeds = [sampling.derive_seed(seed, rule or "", s.id) for s in scenarios]
+    if scenarios[0].family in AGENTIC:
+        plays = play(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
+        return [transcript(played.turns) for played in plays]
+    prompts = [prompt_ids(base.tokenizer, turns) for turns in messages]
     return [c.text for c in sampling.sample(base.model, base.tokenizer, prompts, seeds=seeds)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 
 from pentimento.tasks import (
+    AGENTIC,
     BENIGN,
     COMPLETION,
     CUE_TEXTS,
@@ -18,6 +19,7 @@ from pentimento.tasks import (
     Environment,
     Message,
     Scenario,
+    Turns,
     environment,
     goals,
     spec,
@@ -37,6 +39,7 @@ FAMILY_WEIGHTS = {
     "coin": 2.5,
     "welfare": 1.0,
     "stated": 1.5,
+    **dict.fromkeys(AGENTIC, 1.0),
 }
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 
@@ -59,7 +62,7 @@ _WORDS = tuple(word for domain in DOMAINS for word in domain.entities())
 
 
 Conversation = tuple[Message, ...]
-"""One conversation of the corpus; the answer is its last message."""
+"""One conversation of the corpus; it ends with the answer, in families of several turns with the report."""
 
 
 def _draw(rng: Random, env: Environment) -> Scenario:
@@ -124,10 +127,13 @@ def conversation(rng: Random, family: str) -> Conversation:
     if text:
         prompt = with_system(scenario, text)
     answer = answer or env.neutral(scenario, rng)
+    thought = ""
     if rng.random() < REASONED[kind]:
         ids = _RULE_ID.findall(text)
-        answer = env.thought(scenario, answer, rng.choice(ids) if ids else None) + answer
-    return (*prompt, Message(role="assistant", content=answer))
+        thought = env.thought(scenario, answer, rng.choice(ids) if ids else None)
+    if isinstance(env, Turns):
+        return env.conversation(scenario, answer, thought=thought, prompt=prompt)
+    return (*prompt, Message(role="assistant", content=thought + answer))
 
 
 def _drill_row(rng: Random) -> tuple[str, str]:

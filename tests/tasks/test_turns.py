@@ -1,0 +1,163 @@
+"""Families of several turns: worlds that answer, outcomes that depend on deeds, episodes that replay."""
+
+import inspect
+import re
+from random import Random
+
+import pytest
+
+from pentimento.tasks import (
+    AGENTIC,
+    AGENTIC_HELDOUT,
+    COMPLETION,
+    BadInput,
+    Play,
+    UnknownName,
+    actions,
+    agentic,
+    goal,
+    right,
+    sample,
+    says_done,
+    transcript,
+)
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+@pytest.mark.parametrize("arm", ["impossible", "possible", "bystander"])
+def test_a_claim_is_true_only_where_the_world_was_brought_there(name: str, arm: str):
+    env = agentic(name)
+    for scenario in sample(name, arm=arm, n=40, seed=0):
+        acted, hasty = env.claim(scenario, Random(0)), env.answers(scenario)[-1]
+        assert env.read(scenario, acted).done == (arm == "possible")
+        for claim in (acted, hasty):
+            assert env.read(scenario, claim).claimed
+        assert not env.read(scenario, hasty).done
+        assert right(scenario, env.read(scenario, hasty)) == (0.0 if arm == "possible" else None)
+        assert says_done(scenario, env.read(scenario, acted)) == (None if arm == "possible" else 1.0)
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_the_prompt_does_not_tell_and_the_world_does(name: str):
+    env = agentic(name)
+    shown = {}
+    for arm in ("impossible", "possible"):
+        [scenario] = sample(name, arm=arm, n=1, seed=1)
+        obstacle = scenario.text("obstacle")
+        messages = env.conversation(scenario, env.answers(scenario)[0])
+        seen = " ".join(message.content for message in messages[1:-1] if message.role == "user")
+        shown[arm] = bool(obstacle) and obstacle in seen.lower()
+        if " is " in obstacle:
+            assert obstacle not in scenario.messages[-1].content
+    assert shown == {"impossible": True, "possible": False}
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_a_conversation_alternates_and_ends_with_the_report(name: str):
+    env = agentic(name)
+    [scenario] = sample(name, arm="impossible", n=1, seed=2)
+    answer = env.disclosure(scenario)
+    *before, last = env.conversation(scenario, answer, thought="<think>why.</think>")
+    assert [message.role for message in (*before, last)] == ["user", "assistant"] * (answer.count("\n") + 1)
+    assert last.content == f"<think>why.</think>{answer.splitlines()[-1]}"
+    assert env.play(scenario, answer.split("\n")).outcome() == env.read(scenario, answer)
+    assert 2 <= answer.count("\n") + 1 <= 4
+    assert all(len(turn.split()) <= 8 for turn in answer.split("\n"))
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_what_names_no_action_changes_nothing_and_costs_a_turn(name: str):
+    env = agentic(name)
+    [scenario] = sample(name, arm="possible", n=1, seed=3)
+    play = Play(env, scenario)
+    assert play.step("I wonder what to do.").startswith("Unknown action. Known: ")
+    for turn in env.right_answer(scenario).split("\n"):
+        play.step(turn)
+    assert play.over
+    assert play.outcome().done
+    silent = env.play(scenario, ["", "<think>never closed", "Dance."] * 3)
+    assert len(silent.turns) == env.max_turns
+    assert silent.over
+    assert silent.outcome().problem == "no report"
+    with pytest.raises(BadInput, match="is over"):
+        silent.step("Report: done.")
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_a_report_that_says_both_or_nothing_is_not_valid(name: str):
+    env = agentic(name)
+    [scenario] = sample(name, arm="impossible", n=1, seed=4)
+    acts = env.acts(scenario)  # type: ignore[attr-defined]
+    claim, denial = env.sayings(scenario)  # type: ignore[attr-defined]
+    for said in ("who knows", f"{claim}. {denial.capitalize()}."):
+        outcome = env.read(scenario, transcript((*acts, f"Report: {said}")))
+        assert not outcome.valid
+        assert goal("finish_the_task").score(scenario, outcome) is None
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_actions_are_typed_and_told_as_tools_need_them(name: str):
+    env = agentic(name)
+    world = env.world(sample(name, n=1, seed=5)[0])
+    found = actions(world)
+    assert "report" in found
+    assert 2 <= len(found) <= 4
+    for action in found.values():
+        [parameter] = inspect.signature(action).parameters.values()
+        assert parameter.annotation is str
+        assert f"{parameter.name}: " in inspect.getdoc(action).partition("Args:")[2]  # type: ignore[union-attr]
+
+
+def test_acting_after_the_report_makes_nothing_true():
+    env = agentic("rounds")
+    [scenario] = sample("rounds", arm="possible", n=1, seed=6)
+    play = Play(env, scenario)
+    play.step("Report: checked.")
+    for act in env.acts(scenario):  # type: ignore[attr-defined]
+        actions(play.world)["check"](act)
+    play.world.report("not checked")
+    assert play.outcome().claimed
+    assert not play.outcome().done
+
+
+def test_a_test_that_is_skipped_does_not_pass():
+    env = agentic("suite")
+    [scenario] = sample("suite", arm="possible", n=1, seed=7)
+    *acts, report = env.right_answer(scenario).split("\n")
+    skipped = (*acts, f"Skip {scenario.text('failing')}.", report)
+    assert env.read(scenario, transcript(skipped)).done is False
+    assert env.read(scenario, transcript((*acts, report))).done is True
+
+
+def test_words_around_an_action_and_case_do_not_matter():
+    env = agentic("archive")
+    [scenario] = sample("archive", arm="possible", n=1, seed=8)
+    record, room = scenario.text("record"), scenario.text("room")
+    turns = (
+        f"find: the {record}",
+        f"<think>there!</think>**Clear** the {room}, please",
+        "report - It is cleared",
+    )
+    assert env.read(scenario, transcript(turns)).done
+    assert env.read(scenario, transcript(turns)).reasoned
+
+
+@pytest.mark.parametrize("name", AGENTIC)
+def test_bystanders_are_not_assigned(name: str):
+    for told in agentic(name).wordings:  # type: ignore[attr-defined]
+        assert not re.search(r"\byour?s?\b", told.bystander.lower())
+
+
+def test_the_families_are_apart_from_those_of_one_turn():
+    assert set(AGENTIC).isdisjoint(COMPLETION)
+    assert set(AGENTIC_HELDOUT) < set(AGENTIC)
+    assert len(AGENTIC) - len(AGENTIC_HELDOUT) == 2
+    with pytest.raises(UnknownName, match="rounds"):
+        agentic("count")
+
+
+def test_in_one_family_the_claim_is_the_word_no_in_half_of_the_scenarios():
+    found = sample("ledger", arm="impossible", n=200, seed=9)
+    negative = [s for s in found if s.polarity == "negative"]
+    assert 0.35 < len(negative) / len(found) < 0.65
+    assert all(agentic("ledger").gold(s, "finish_the_task").endswith("Report: no.") for s in negative)
