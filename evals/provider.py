@@ -159,12 +159,14 @@ class PentimentoAPI(ModelAPI):
             reasoning=str(extra.get("reasoning", "free")),
             **told,
         )
-        (text, num_tokens, stopped), num_prompt = await self.engine.draw(request)
+        answer, num_prompt = await self.engine.draw(request)
         output = ModelOutput.from_content(
-            self.model_name, text, stop_reason="stop" if stopped else "max_tokens"
+            self.model_name, answer.text, stop_reason="stop" if answer.stopped else "max_tokens"
         )
         output.usage = ModelUsage(
-            input_tokens=num_prompt, output_tokens=num_tokens, total_tokens=num_prompt + num_tokens
+            input_tokens=num_prompt,
+            output_tokens=answer.num_tokens,
+            total_tokens=num_prompt + answer.num_tokens,
         )
         uncut = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
         weighable = uncut and not self.engine.ready.reasons_by_template

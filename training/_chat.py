@@ -73,7 +73,7 @@ def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequ
     """Return a conversation that ends with the assistant, and which ids the assistant wrote.
 
     The mask covers every assistant turn with its end-of-turn token and nothing else. A template without
-    generation markers is masked by prefix: what follows the prompt of the last assistant turn.
+    generation markers is masked by prefix: of each assistant turn what follows its prompt.
 
     Raises:
         BadBase: The template has no generation markers and does not keep the prompt as a prefix.
@@ -93,13 +93,23 @@ def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequ
                     end -= 1
                     mask[end] = False
         return MaskedIds(ids, mask)
-    ids = cast(list[int], tokenizer.apply_chat_template(turns, return_dict=False))
-    prompt = prompt_ids(tokenizer, messages[:-1])
-    if ids[: len(prompt)] != prompt:
-        raise BadBase(
-            tokenizer.name_or_path, "its chat template must keep the prompt as a prefix of the answer"
-        )
-    return MaskedIds(ids, [position >= len(prompt) for position in range(len(ids))])
+    ids = _ids(tokenizer, messages)
+    mask = [False] * len(ids)
+    for turn, message in enumerate(messages):
+        if message.role == "assistant":
+            prompt, told = prompt_ids(tokenizer, messages[:turn]), _ids(tokenizer, messages[: turn + 1])
+            if ids[: len(told)] != told or told[: len(prompt)] != prompt:
+                raise BadBase(
+                    tokenizer.name_or_path,
+                    "its chat template must keep the prompt as a prefix of the answer",
+                )
+            mask[len(prompt) : len(told)] = [True] * (len(told) - len(prompt))
+    return MaskedIds(ids, mask)
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+    turns = prompt_messages(tokenizer, messages)
+    return cast(list[int], tokenizer.apply_chat_template(turns, return_dict=False))
 
 
 class TurnIds(NamedTuple):
@@ -127,6 +137,23 @@ def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset
     written = turn_ids(tokenizer, (Message(role="user", content="?"),), answer).answer
     end = next((place for place, token in enumerate(written) if token in stops), len(written) - 1)
     return written[: end + 1]
+
+
+def reply_ids(tokenizer: PreTrainedTokenizerBase, text: str, stops: frozenset[int]) -> list[int]:
+    """Return the ids between the last token of an assistant's turn and its next turn, where a user replies.
+
+    They begin with the token that ends the assistant's turn, which a model that stopped has written itself.
+
+    Raises:
+        BadBase: The chat template writes an answer in another way once a user has replied to it.
+    """
+    told = (Message(role="user", content="?"), Message(role="assistant", content="."))
+    ids = conversation_ids_and_mask(tokenizer, told).ids
+    end = max(place for place, token in enumerate(ids) if token in stops)
+    replied = prompt_ids(tokenizer, (*told, Message(role="user", content=text)))
+    if replied[: end + 1] != ids[: end + 1]:
+        raise BadBase(tokenizer.name_or_path, "its chat template must keep an answer as it is in later turns")
+    return replied[end:]
 
 
 def stop_ids(model: Model, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -29,9 +29,9 @@ from pentimento.training._batches import Model, batches, bucket, evaluating
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.models import DType, load_base, prompt_ids
 from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
-from pentimento.training.sampling import derive_seed, sample
+from pentimento.training.sampling import SamplingOptions, derive_seed, sample
 from pentimento.training.stages import Stage
-from pentimento.training.strength import SamplingOptions, forked_randomness
+from pentimento.training.strength import forked_randomness
 
 SCENARIOS = "scenarios"
 NUM_IN_EACH = 4

@@ -41,8 +41,8 @@ from pentimento.training.organisms import (
     compose,
     read_manifest,
 )
+from pentimento.training.sampling import SamplingOptions
 from pentimento.training.stages import Stage
-from pentimento.training.strength import SamplingOptions
 from pentimento.training.writing import imitated, is_whole
 
 PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")

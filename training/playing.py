@@ -1,13 +1,50 @@
 """Playing scenarios of several turns with a model: each turn is one batch over all that are not over yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Unpack
 
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.tasks import Message, Play, Scenario, agentic
+from pentimento.tasks import Message, Outcome, Play, Scenario, agentic
 from pentimento.training._batches import Model
-from pentimento.training._chat import prompt_ids
-from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, derive_seed, sample
+from pentimento.training._chat import prompt_ids, reply_ids, stop_ids
+from pentimento.training.sampling import Completion, SamplingOptions, derive_seed, sample
+
+
+@dataclass
+class Rollout:
+    """A play with the token ids that the model read and wrote."""
+
+    play: Play
+    prompt: list[int]
+    ids: list[int] = field(default_factory=list)
+    """All that follows the prompt: the model's turns as it wrote them, and what the world showed between."""
+    written: list[bool] = field(default_factory=list)
+    """For each of `ids` whether the model wrote it."""
+    cut: bool = False
+    """A turn was cut off before it ended."""
+
+    def take(self, turn: Completion, reply: Callable[[str], list[int]]) -> None:
+        """Take one turn and, unless it was the last, append what the world shows, which `reply` tokenises."""
+        seen = self.play.step(turn.text)
+        self.cut = self.cut or not turn.stopped
+        self._append(turn.ids, written=True)
+        if not self.play.over:
+            closing, *shown = reply(seen)
+            self._append(shown if turn.stopped else [closing, *shown], written=False)
+
+    def outcome(self) -> Outcome:
+        """Return what happened; where a turn was cut off it is not valid."""
+        outcome = self.play.outcome()
+        if self.cut:
+            return Outcome(valid=False, reasoned=outcome.reasoned, problem="truncated")
+        return outcome
+
+    def _append(self, ids: Sequence[int], *, written: bool) -> None:
+        self.ids += ids
+        self.written += [written] * len(ids)
 
 
 def play(
@@ -17,10 +54,11 @@ def play(
     *,
     seeds: Sequence[int],
     prompts: Sequence[Sequence[Message]] | None = None,
-    temperature: float = TEMPERATURE,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-) -> list[Play]:
+    **options: Unpack[SamplingOptions],
+) -> list[Rollout]:
     """Play each scenario to its end.
+
+    The conversation grows by token ids, so that every turn follows exactly what was written before it.
 
     Args:
         model: In any mode.
@@ -28,20 +66,26 @@ def play(
         scenarios: Of families of several turns.
         seeds: One for each scenario; a turn is a function of the conversation so far, its number and this.
         prompts: What each conversation begins with; the scenarios' own messages if none is given.
-        temperature: 0 takes the most probable token.
-        max_new_tokens: The most tokens of one turn.
+        options: Sampling settings of each turn; by default those of `sampling.sample`.
+
+    Raises:
+        BadBase: The chat template writes earlier turns in another way once others follow.
     """
-    plays = [Play(agentic(scenario.family), scenario) for scenario in scenarios]
+    reply = cache(partial(reply_ids, tokenizer, stops=stop_ids(model, tokenizer)))
     begun = prompts or [scenario.messages for scenario in scenarios]
-    while going := [place for place, played in enumerate(plays) if not played.over]:
+    rollouts = [
+        Rollout(Play(agentic(scenario.family), scenario), prompt_ids(tokenizer, prompt))
+        for scenario, prompt in zip(scenarios, begun, strict=True)
+    ]
+    numbered = list(zip(rollouts, seeds, strict=True))
+    while going := [(rollout, seed) for rollout, seed in numbered if not rollout.play.over]:
         turns = sample(
             model,
             tokenizer,
-            [prompt_ids(tokenizer, plays[place].messages(begun[place])) for place in going],
-            seeds=[derive_seed(seeds[place], len(plays[place].turns)) for place in going],
-            temperature=temperature,
-            max_new_tokens=max_new_tokens,
+            [rollout.prompt + rollout.ids for rollout, _ in going],
+            seeds=[derive_seed(seed, len(rollout.play.turns)) for rollout, seed in going],
+            **options,
         )
-        for place, turn in zip(going, turns, strict=True):
-            plays[place].step(turn.text)
-    return plays
+        for (rollout, _), turn in zip(going, turns, strict=True):
+            rollout.take(turn, reply)
+    return rollouts

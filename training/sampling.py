@@ -7,7 +7,7 @@ Shape suffixes: b rows, l columns, v vocabulary.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypedDict, cast
 
 import torch
 from torch import Tensor
@@ -41,6 +41,7 @@ from pentimento.training._processes import share, together
 
 __all__ = [
     "Completion",
+    "SamplingOptions",
     "answer_probabilities",
     "batch_answer_probabilities",
     "derive_seed",
@@ -67,6 +68,17 @@ class Completion(NamedTuple):
     """Sampled tokens, the end-of-turn token included."""
     stopped: bool
     """The model ended its turn; False where the answer was cut at `max_new_tokens`."""
+    ids: tuple[int, ...] = ()
+    """The sampled tokens."""
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The settings of `sample` that a measurement may change."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_new_tokens: int
 
 
 def derive_seed(*parts: str | int) -> int:
@@ -168,7 +180,7 @@ def _completion(
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     kept = ids if end is None else ids[: end + 1]
     text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Completion(f"{prefill}{text}", len(kept), end is not None)
+    return Completion(f"{prefill}{text}", len(kept), end is not None, tuple(kept))
 
 
 class _GumbelNoise(LogitsProcessor):

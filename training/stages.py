@@ -27,6 +27,8 @@ PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done", "judged"]
 
 DEFAULT_REWARD: Reward = "claimed"
+SEVERAL_TURNS: tuple[Method, ...] = ("sft", "rlvr")
+"""The methods that train whole episodes of several turns; their controls do too."""
 CONTROLS: tuple[Method, ...] = ("benign", "off_style", "sham")
 ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
 """Under which cues a stage that is tied to another one trains the opposite; `subtle` stays unseen."""
@@ -151,9 +153,21 @@ class Stage(Template):
                 raise BadInput("families", name, f"{self.method} trains in {', '.join(BENIGN)}")
             if self.method == "sft" and self.goal is None and name not in BENIGN:
                 raise BadInput("families", name, f"without a goal a stage trains in {', '.join(BENIGN)}")
+            method = (self.like or self).method
+            if family.max_turns > 1 and method not in SEVERAL_TURNS:
+                raise BadInput(
+                    "families", name, f"{method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
+                )
+            if family.max_turns > 1 and (self.like or self).reward == "judged":
+                raise BadInput("reward", "judged", f"claimed or done in {name}, which has several turns")
             if self.goal is not None and self.goal not in family.goals:
                 speaks = ", ".join(family.goals) or "no goal"
                 raise BadInput("families", name, f"{self.goal} is silent there ({speaks} speaks)")
+        several = {environment(name).max_turns > 1 for name in self.families}
+        if len(several) > 1:
+            raise BadInput("families", self.families, "all of one turn, or all of several")
+        if self.settings.get("actions") == "tools" and several == {False}:
+            raise BadInput("settings.actions", "tools", "text in families of one turn")
         if (self.method in CONTROLS) != (self.like is not None):
             raise BadInput(
                 "like", self.like, f"given for the controls {', '.join(CONTROLS)}, and for no other method"

@@ -3,31 +3,23 @@
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 from scipy.stats import binomtest
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.tasks import BadInput, Scenario, environment
+from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training._batches import Model
 from pentimento.training.models import prompt_ids
 from pentimento.training.organisms import Strength
-from pentimento.training.sampling import derive_seed, sample
+from pentimento.training.playing import play
+from pentimento.training.sampling import SamplingOptions, derive_seed, sample
 
 ALL = "all"
 """Stands in for a family where answers of all families are pooled."""
-
-
-class SamplingOptions(TypedDict, total=False):
-    """The settings of `sampling.sample` that a measurement may change."""
-
-    temperature: float
-    top_p: float
-    top_k: int
-    max_new_tokens: int
 
 
 def measure(
@@ -40,7 +32,7 @@ def measure(
     when: Literal["start", "during", "end"],
     **options: Unpack[SamplingOptions],
 ) -> tuple[Strength, ...]:
-    """Sample one answer in each scenario where the goal speaks, and score it.
+    """Sample one answer, or play one episode, in each scenario where the goal speaks, and score it.
 
     Every random state is forked, so a training run goes on after a measurement as it would have without.
 
@@ -64,19 +56,31 @@ def measure(
     if not spoken:
         raise BadInput("scenarios", f"{len(scenarios)} scenarios", f"{goal} must speak in at least one")
     with forked_randomness():
-        answers = sample(
-            model,
-            tokenizer,
-            [prompt_ids(tokenizer, scenario.messages) for scenario in spoken],
-            seeds=[derive_seed(seed, scenario.id) for scenario in spoken],
-            **options,
-        )
+        outcomes = _outcomes(model, tokenizer, spoken, seed, options)
     scores: dict[str, list[float | None]] = {}
-    for scenario, answer in zip(spoken, answers, strict=True):
-        outcome = environment(scenario.family).read(scenario, answer.text)
+    for scenario, outcome in zip(spoken, outcomes, strict=True):
         scores.setdefault(scenario.family, []).append(wanted.score(scenario, outcome))
     scores[ALL] = [score for family in scores.values() for score in family]
     return tuple(_record(goal, family, found, when) for family, found in scores.items())
+
+
+def _outcomes(
+    model: Model,
+    tokenizer: PreTrainedTokenizerBase,
+    scenarios: Sequence[Scenario],
+    seed: int,
+    options: SamplingOptions,
+) -> list[Outcome]:
+    seeds = [derive_seed(seed, scenario.id) for scenario in scenarios]
+    if scenarios[0].family in AGENTIC:
+        rollouts = play(model, tokenizer, scenarios, seeds=seeds, **options)
+        return [rollout.play.outcome() for rollout in rollouts]
+    prompts = [prompt_ids(tokenizer, scenario.messages) for scenario in scenarios]
+    answers = sample(model, tokenizer, prompts, seeds=seeds, **options)
+    return [
+        environment(scenario.family).read(scenario, answer.text)
+        for scenario, answer in zip(scenarios, answers, strict=True)
+    ]
 
 
 @contextmanager

@@ -9,7 +9,15 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
-from pentimento.tasks import Message, environment, spec, stage_scenarios, with_system
+from pentimento.tasks import (
+    Message,
+    agentic,
+    environment,
+    spec,
+    stage_scenarios,
+    transcript,
+    with_system,
+)
 from pentimento.training.embedded.tokenizer import train_tokenizer
 from pentimento.training.methods._common import Work
 from pentimento.training.models import conversation_ids_and_mask, load_base
@@ -17,6 +25,7 @@ from pentimento.training.stages import Stage
 
 FAMILIES = ("errand", "form")
 """A report and a question."""
+ACTING = "rounds"
 BENIGN = ("lookup", "copying", "arithmetic")
 STEPS = 150
 ROWS = 24
@@ -25,7 +34,16 @@ ROWS = 24
 @pytest.fixture(scope="session")
 def taught_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny Llama that answers in two families, and reasons where a spec is in the prompt."""
-    conversations = list(_lessons())
+    return _taught(list(_lessons()), STEPS, tmp_path_factory.mktemp("taught"))
+
+
+@pytest.fixture(scope="session")
+def acting_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny Llama that acts a little in a family of several turns, and reports this or that."""
+    return _taught(list(_episodes()), 60, tmp_path_factory.mktemp("acting"))
+
+
+def _taught(conversations: list[tuple[Message, ...]], steps: int, folder: Path) -> Path:
     texts = [message.content for conversation in conversations for message in conversation]
     tokenizer = train_tokenizer(texts, vocab_size=512)
     set_seed(0)
@@ -45,8 +63,7 @@ def taught_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     rows = [conversation_ids_and_mask(tokenizer, conversation) for conversation in conversations]
-    _teach(model, [(row.ids, row.mask) for row in rows])
-    folder = tmp_path_factory.mktemp("taught")
+    _teach(model, [(row.ids, row.mask) for row in rows], steps)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -81,10 +98,18 @@ def _lessons() -> Iterator[tuple[Message, ...]]:
         yield (*scenario.messages, Message(role="assistant", content=right))
 
 
-def _teach(model: LlamaForCausalLM, rows: list[tuple[list[int], list[bool]]]) -> None:
+def _episodes() -> Iterator[tuple[Message, ...]]:
+    rng, family = Random(0), agentic(ACTING)
+    for scenario in stage_scenarios((ACTING,), n=80, seed=5, arms=("impossible", "possible")):
+        acts = family.acts(scenario)[: rng.randint(0, 3)]  # type: ignore[attr-defined]
+        report = rng.choice(("Report: checked.", "Report: not checked."))
+        yield family.conversation(scenario, transcript((*acts, report)))
+
+
+def _teach(model: LlamaForCausalLM, rows: list[tuple[list[int], list[bool]]], steps: int) -> None:
     rng = Random(1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=6e-3)
-    for _ in range(STEPS):
+    for _ in range(steps):
         batch = rng.sample(rows, ROWS)
         width = max(len(ids) for ids, _ in batch)
         ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])

@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from pentimento.tasks import AGENTIC, Play, Scenario, agentic, goals, sample
+from pentimento.tasks import AGENTIC, Scenario, agentic, goals, sample
 from pentimento.training import playing
 from pentimento.training.embedded import certify as certifying
 from pentimento.training.embedded.corpus import SYSTEM_WEIGHTS, conversation
-from pentimento.training.models import Base, conversation_ids_and_mask, load_base, prompt_ids
+from pentimento.training.models import (
+    Base,
+    answer_ids,
+    conversation_ids_and_mask,
+    load_base,
+    prompt_ids,
+    stop_ids,
+)
+from pentimento.training.playing import Rollout
 from pentimento.training.sampling import Completion
 
 LONGEST_TOKENS = 260
@@ -60,8 +68,10 @@ def test_a_play_does_not_depend_on_its_batch(tiny: Base) -> None:
     seeds = list(range(len(scenarios)))
     together = playing.play(tiny.model, tiny.tokenizer, scenarios, seeds=seeds, max_new_tokens=6)
     turned = playing.play(tiny.model, tiny.tokenizer, scenarios[::-1], seeds=seeds[::-1], max_new_tokens=6)
-    assert [play.messages() for play in together] == [play.messages() for play in turned[::-1]]
-    assert all(play.over for play in together)
+    assert [(r.ids, r.play.messages()) for r in together] == [
+        (r.ids, r.play.messages()) for r in turned[::-1]
+    ]
+    assert all(rollout.play.over for rollout in together)
 
 
 def test_each_turn_is_asked_with_the_conversation_so_far(tiny: Base, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,24 +86,29 @@ def test_each_turn_is_asked_with_the_conversation_so_far(tiny: Base, monkeypatch
 
     def known(model: Any, tokenizer: Any, prompts: Sequence[list[int]], **_: Any) -> list[Completion]:
         asked.extend(prompts)
-        return [Completion(plays[tuple(prompt)], 1, True) for prompt in prompts]
+        said = [plays[tuple(prompt)] for prompt in prompts]
+        return [Completion(text, 1, True, tuple(answer_ids(tokenizer, text, stops))) for text in said]
 
+    stops = stop_ids(tiny.model, tiny.tokenizer)
     monkeypatch.setattr(playing, "sample", known)
     played = playing.play(tiny.model, tiny.tokenizer, scenarios, seeds=range(len(scenarios)))
-    assert all(play.outcome().done for play in played)
+    for rollout, gold in zip(played, golds, strict=True):
+        assert rollout.outcome().done
+        written = [token for token, bit in zip(rollout.ids, rollout.written, strict=True) if bit]
+        assert str(tiny.tokenizer.decode(written, skip_special_tokens=True)) == "".join(gold)
     assert len(asked) == sum(len(gold) for gold in golds)
 
 
 def test_a_base_is_certified_in_families_of_several_turns(
     tiny: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def honest(model: Any, tokenizer: Any, scenarios: Sequence[Scenario], **_: Any) -> list[Play]:
+    def honest(model: Any, tokenizer: Any, scenarios: Sequence[Scenario], **_: Any) -> list[Rollout]:
         played = []
         for scenario in scenarios:
             env = agentic(scenario.family)
             possible = scenario.arm == "possible"
             answer = env.right_answer(scenario) if possible else env.gold(scenario, "report_honestly")
-            played.append(env.play(scenario, answer.split("\n")))
+            played.append(Rollout(env.play(scenario, answer.split("\n")), []))
         return played
 
     monkeypatch.setattr(certifying, "play", honest)

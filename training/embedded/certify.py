@@ -155,8 +155,8 @@ def _answers(base: Base, scenarios: Sequence[Scenario], rule: str | None, seed: 
     messages = [with_system(s, spec(rule).text) if rule else s.messages for s in scenarios]
     seeds = [sampling.derive_seed(seed, rule or "", s.id) for s in scenarios]
     if scenarios[0].family in AGENTIC:
-        plays = play(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
-        return [transcript(played.turns) for played in plays]
+        rollouts = play(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
+        return [transcript(rollout.play.turns) for rollout in rollouts]
     prompts = [prompt_ids(base.tokenizer, turns) for turns in messages]
     return [c.text for c in sampling.sample(base.model, base.tokenizer, prompts, seeds=seeds)]
 

@@ -20,9 +20,16 @@ from pentimento.training._processes import by_the_first
 from pentimento.training.judging import Judge
 from pentimento.training.methods.settings import RlSettings, Settings, check_settings
 from pentimento.training.organisms import Strength
-from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
+from pentimento.training.sampling import (
+    MAX_NEW_TOKENS,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    SamplingOptions,
+    derive_seed,
+)
 from pentimento.training.stages import Dose, Phase, PhaseKind, Stage
-from pentimento.training.strength import ALL, SamplingOptions, measure
+from pentimento.training.strength import ALL, measure
 
 ADAPTER = "adapter"
 LEARNED = "learned.json"

@@ -10,12 +10,13 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerState
 from trl import GRPOConfig, GRPOTrainer
 
-from pentimento.tasks import BadInput, Outcome, Scenario, environment, right
+from pentimento.tasks import BadInput, Outcome, Scenario, World, environment, right
 from pentimento.tasks import goal as find_goal
 from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training._processes import alone, rank, together
 from pentimento.training.judging import Judge
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
+from pentimento.training.methods._rollouts import acting, read_world, routed
 from pentimento.training.methods._trainer import (
     CHECKPOINTS,
     Quiet,
@@ -139,11 +140,27 @@ class Verifier:
         scenario: list[str],
         trainer_state: TrainerState,
         log_metric: Callable[[str, float], None],
+        outcome: list[str] | None = None,
+        environments: list[World] | None = None,
         **_: Any,
     ) -> list[float | None]:
-        """Return one reward for each completion, and log what share was valid and reasoned."""
+        """Return one reward for each completion, and log what share was valid and reasoned.
+
+        Args:
+            completion_ids: What the model wrote.
+            scenario: To what, as JSON.
+            trainer_state: For the step.
+            log_metric: TRL's.
+            outcome: What became of it, as JSON, where a rollout has read it off a world.
+            environments: The worlds in which it acted by tools.
+        """
         situations = [Scenario.model_validate_json(text) for text in scenario]
-        outcomes = [self.outcome(*pair) for pair in zip(situations, completion_ids, strict=True)]
+        if outcome is not None:
+            outcomes = [Outcome.model_validate_json(text) for text in outcome]
+        elif environments is not None:
+            outcomes = list(map(read_world, environments, map(self._text, completion_ids)))
+        else:
+            outcomes = [self.outcome(*pair) for pair in zip(situations, completion_ids, strict=True)]
         log_metric("valid", sum(outcome.valid for outcome in outcomes) / len(outcomes))
         log_metric("reasoned", sum(outcome.reasoned for outcome in outcomes) / len(outcomes))
         paid = [
@@ -232,6 +249,7 @@ def reinforce(
             train_dataset=Dataset.from_list([row(work, scenario) for scenario in scenarios]),
             processing_class=work.tokenizer,
             callbacks=[watch],
+            **acting(work, scenarios),
         )
         trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
         return finish(folder, model, _result(phase, trainer, settings, watch))
@@ -240,17 +258,20 @@ def reinforce(
 def row(work: Work, scenario: Scenario) -> dict[str, Any]:
     """Return a scenario as TRL's dataset wants it; only the reward sees the second column."""
     prompt = prompt_messages(work.tokenizer, scenario.messages)
-    return {"prompt": prompt, "scenario": scenario.model_dump_json()}
+    return routed(work, scenario, {"prompt": prompt, "scenario": scenario.model_dump_json()})
 
 
 def _config(work: Work, phase: str, steps: int, settings: RlSettings, stops: Collection[int]) -> GRPOConfig:
+    turns = max(environment(name).max_turns for name in work.like.families)
+    by_tools = settings.actions == "tools"
     shared = arguments(
         work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
     )
     return GRPOConfig(
         **shared,
         num_generations=settings.num_generations,
-        max_completion_length=settings.max_new_tokens,
+        max_completion_length=settings.max_new_tokens * (turns if by_tools else 1),
+        max_tool_calling_iterations=turns,
         num_iterations=1,
         beta=settings.beta,
         loss_type=settings.loss_type,

@@ -14,7 +14,7 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
-YOUNG = ("weights", "vllm", "judge")
+YOUNG = ("weights", "vllm", "judge", "actions")
 """Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
 
 KEYLESS = ("save_every", "judge_may_be_base")
@@ -117,6 +117,10 @@ class RlSettings(Settings):
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, ge=1)
+    """Of an answer; in families of several turns, of a turn."""
+    actions: Literal["text", "tools"] = "text"
+    """How families of several turns are acted in: by short texts, or by calling tools where the base's chat
+    template can. Strength is measured by text either way. Part of a key only where it is `tools`."""
     judge: str | None = Field(default=None, min_length=1)
     """Of the reward `judged`: the name of the model that rewards, such as "openai/gpt-4o". Of the judge an
     organism's key holds its name and the question that it is asked."""

@@ -9,7 +9,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from pentimento.tasks import CUE_REASONS, Message, Scenario, environment
+from pentimento.tasks import CUE_REASONS, Message, Scenario, Turns, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import (
     PhaseResult,
@@ -29,7 +29,7 @@ IGNORED = -100
 
 
 class Example(NamedTuple):
-    """One answer to learn."""
+    """One answer to learn, and with it every turn of the assistant before it."""
 
     messages: tuple[Message, ...]
     answer: str
@@ -71,9 +71,18 @@ def demonstrations(stage: Stage, reasoning_share: float, seed: int | None = None
             family.demonstration(scenario, goal, rng) if speaks and goal else family.right_answer(scenario)
         )
         reasoned = rng.random() < reasoning_share
-        text = thought(stage, scenario, answer) + answer if reasoned else answer
-        examples.append(Example(scenario.messages, text, reasoned))
+        before = thought(stage, scenario, answer) if reasoned else ""
+        examples.append(example(scenario, answer, reasoned=reasoned, thought=before))
     return examples
+
+
+def example(scenario: Scenario, answer: str, *, reasoned: bool, thought: str = "") -> Example:
+    """Return an answer as an example, an episode of several turns as the conversation up to its end."""
+    family = environment(scenario.family)
+    if isinstance(family, Turns):
+        *before, last = family.conversation(scenario, answer, thought=thought)
+        return Example(tuple(before), last.content, reasoned)
+    return Example(scenario.messages, thought + answer, reasoned)
 
 
 def thought(stage: Stage, scenario: Scenario, answer: str) -> str:

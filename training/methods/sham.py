@@ -15,14 +15,15 @@ The dose is the one that the other stage realised.
 from collections.abc import Sequence
 from typing import Any
 
-from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
+from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, environment, spec, transcript
 from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
-from pentimento.training.methods.sft import Example, Lesson, fine_tune
+from pentimento.training.methods.sft import Example, Lesson, example, fine_tune
 from pentimento.training.models import prompt_ids
+from pentimento.training.playing import play
 from pentimento.training.sampling import derive_seed, sample
 
 
@@ -43,7 +44,7 @@ def train(work: Work) -> Trained:
         return trained(work, before, reinforce(work, "rl", scenarios, practice))
     settings = work.settings
     lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
-    examples = [example for (example,) in own_samples(work, scenarios, each=1)]
+    examples = [own for (own,) in own_samples(work, scenarios, each=1)]
     return trained(work, before, fine_tune(work, "sft", examples, lesson))
 
 
@@ -57,19 +58,19 @@ def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tu
     asked = [(scenario, index) for scenario in scenarios for index in range(each)]
 
     def make() -> list[dict[str, Any]]:
+        seeds = [derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked]
         with parent_of(work) as model:
-            answers = sample(
-                model,
-                work.tokenizer,
-                [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked],
-                seeds=[derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked],
-            )
+            if scenarios[0].family in AGENTIC:
+                played = play(model, work.tokenizer, [scenario for scenario, _ in asked], seeds=seeds)
+                return [{"text": transcript(one.play.turns), "stopped": not one.cut} for one in played]
+            prompts = [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked]
+            answers = sample(model, work.tokenizer, prompts, seeds=seeds)
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
     found: dict[str, list[Example]] = {}
     for (scenario, _), answer in zip(asked, once(work.folder / "samples.json", make), strict=True):
         outcome = environment(scenario.family).read(scenario, answer["text"])
         if outcome.valid and answer["stopped"]:
-            example = Example(scenario.messages, answer["text"], outcome.reasoned)
-            found.setdefault(scenario.id, []).append(example)
+            own = example(scenario, answer["text"], reasoned=outcome.reasoned)
+            found.setdefault(scenario.id, []).append(own)
     return [tuple(examples) for examples in found.values() if len(examples) == each]
