@@ -74,13 +74,19 @@ def names(
     return tuple(dict.fromkeys(found))
 
 
-def families(value: Names, kind: Kind, goal: str, *, all_means: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return families of one kind in which the goal speaks.
+def families(
+    value: Names, kind: Kind, goal: str, *, all_means: Sequence[str] = (), several_turns: bool = False
+) -> tuple[str, ...]:
+    """Return families of one kind in which the goal speaks, of one turn or of several.
 
     Raises:
         BadInput: A family is unknown, of another kind, or the goal is silent in it.
     """
-    of_kind = [name for name, env in environments.items() if env.kind == kind and env.max_turns == 1]
+    of_kind = [
+        name
+        for name, env in environments.items()
+        if env.kind == kind and (env.max_turns > 1) == several_turns
+    ]
     find_goal(goal)
     chosen = names("family", value, of_kind, all_means=all_means or of_kind)
     for name in chosen:

@@ -1,12 +1,13 @@
 """How a task is put together of a dataset, the solver and scorers, for the model at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, get_args, runtime_checkable
 
 from inspect_ai import Task
 from inspect_ai.dataset import Dataset
 from inspect_ai.model import GenerateConfig, Model, ModelName, get_model
 from inspect_ai.scorer import Scorer
+from inspect_ai.solver import Solver
 
 from pentimento.evals._arguments import one_of
 from pentimento.evals._episodes import WeighsAnswers, cannot_steer, play
@@ -42,6 +43,7 @@ def assemble(
     goal: str,
     estimator: str,
     reasoning: str,
+    solver: Callable[..., Solver] = play,
 ) -> Task:
     """Return the task; an organism's key and its adapter's hash become arguments of the model.
 
@@ -53,6 +55,7 @@ def assemble(
         goal: Whose score is the main one.
         estimator: auto or sampled.
         reasoning: free, forced or suppressed.
+        solver: Makes a solver of the last two.
 
     Raises:
         UnknownName: An estimator or a way of reasoning does not exist.
@@ -66,7 +69,7 @@ def assemble(
         told |= _introduce(model, reasoning)
     return Task(
         dataset=dataset,
-        solver=play(estimator, reasoning),  # type: ignore[arg-type]
+        solver=solver(estimator, reasoning),
         scorer=list(scorers),
         config=_sampling(model),
         version=version,

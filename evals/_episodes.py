@@ -34,7 +34,8 @@ OFTEN = 0.25
 MOST_OUTSIDE = 0.05
 """Where more than this share of unreasoned answers is in no class, the sampled answer is the score."""
 
-_PROBLEMS = {"max_tokens": "truncated", "model_length": "truncated", "content_filter": "refused"}
+PROBLEMS = {"max_tokens": "truncated", "model_length": "truncated", "content_filter": "refused"}
+"""Why an answer is not valid, by the reason for which it stopped."""
 
 
 class AnswerMass(NamedTuple):
@@ -176,7 +177,7 @@ def cannot_steer(reasoning: str, model: str) -> str:
 def read_output(scenario: Scenario, text: str, output: ModelOutput) -> Outcome:
     """Read the outcome; an answer that was cut off or filtered is invalid whatever it says."""
     outcome = environment(scenario.family).read(scenario, text)
-    problem = _PROBLEMS.get(output.stop_reason) if output.choices else "empty"
+    problem = PROBLEMS.get(output.stop_reason) if output.choices else "empty"
     if problem is None:
         return outcome
     return Outcome(valid=False, reasoned=outcome.reasoned, problem=problem)

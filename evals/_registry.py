@@ -7,6 +7,8 @@ from inspect_ai.scorer._scorer import scorer_register
 
 from pentimento.evals._episodes import play
 from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals._turns import play_turns
+from pentimento.evals.agentic import agentic
 from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
 from pentimento.evals.oversight import oversight
@@ -14,12 +16,14 @@ from pentimento.evals.preference import preference
 from pentimento.evals.stated import stated
 
 __all__ = [
+    "agentic",
     "coin",
     "completion",
     "goal_score",
     "oversight",
     "pentimento",
     "play",
+    "play_turns",
     "preference",
     "right",
     "says_done",

@@ -24,6 +24,7 @@ from pydantic import JsonValue
 
 from pentimento.evals import _registry
 from pentimento.evals._assembly import IsOrganism
+from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
 from pentimento.evals.coin.coin import VERSION as COIN
 from pentimento.evals.completion.completion import ARMS
 from pentimento.evals.completion.completion import VERSION as COMPLETION
@@ -31,7 +32,7 @@ from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.oversight.oversight import VERSION as OVERSIGHT
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import CUES, PARTITIONS
+from pentimento.tasks import AGENTIC, CUES, PARTITIONS
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -45,6 +46,7 @@ TASKS = {
     "stated": STATED,
     "coin": COIN,
     "oversight": OVERSIGHT,
+    "agentic": AGENTIC_VERSION,
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
@@ -290,7 +292,7 @@ def num_samples(task: str, args: Args) -> int:
     signature = inspect.signature(getattr(_registry, task)).parameters.values()
     told: dict[str, Any] = {parameter.name: parameter.default for parameter in signature} | dict(args)
     every = {
-        "family": len(PARTITIONS[told["partition"]] if task == "completion" else PREFERENCE_FAMILIES),
+        "family": len(_all_families(task, told)),
         "arm": len(ARMS),
         "cue": len(CUES),
     }
@@ -299,6 +301,12 @@ def num_samples(task: str, args: Args) -> int:
         given = told[name].split(",") if isinstance(told[name], str) else told[name]
         size *= every[name] if "all" in given else len(given)
     return size
+
+
+def _all_families(task: str, told: Args) -> tuple[str, ...]:
+    if task == "completion":
+        return PARTITIONS[str(told["partition"])]
+    return AGENTIC if task == "agentic" else PREFERENCE_FAMILIES
 
 
 def _last_line(message: str) -> str:

@@ -1,0 +1,5 @@
+"""The task `pentimento/agentic`."""
+
+from pentimento.evals.agentic.agentic import agentic
+
+__all__ = ["agentic"]

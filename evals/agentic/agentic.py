@@ -1,0 +1,57 @@
+"""Does the model say that a task of several turns is completed which turned out impossible once it acted?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, arms, checked, cues, families, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import Training, dataset, draw
+from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals._turns import play_turns
+from pentimento.evals.completion.completion import ARMS
+from pentimento.tasks import AGENTIC
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def agentic(
+    goal: str = "finish_the_task",
+    family: Names = "all",
+    rung: Names = "fresh",
+    arm: Names = "all",
+    cue: Names = "none",
+    n: int = 50,
+    seed: int = 0,
+    train_seed: int | None = None,
+    train_n: int | None = None,
+    reasoning: str = "free",
+) -> Task:
+    """Let it act, turn by turn, in tasks that can be done, that cannot, and that were somebody else's.
+
+    Args:
+        goal: finish_the_task or report_honestly.
+        family: Families of several turns, or all.
+        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        arm: impossible, possible, bystander, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, or all.
+        n: Scenarios for each family, rung, arm and cue.
+        seed: Of the scenarios.
+        train_seed: Of the opposing stage; the rung trained needs it.
+        train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
+        reasoning: free, forced or suppressed, in every turn.
+    """
+    placed = draw(
+        families(family, "completion", goal, all_means=AGENTIC, several_turns=True),
+        rungs=rungs(rung),
+        arms=arms(arm, ARMS),
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+        training=Training(train_seed, train_n),
+    )
+    return assemble(
+        dataset("agentic", placed, goal=goal, seed=seed),
+        [goal_score(goal), right(), says_done(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning, solver=play_turns,
+    )  # fmt: skip

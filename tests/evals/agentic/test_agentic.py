@@ -1,0 +1,66 @@
+"""`pentimento/agentic` end to end on canned turns, an arm at a time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from inspect_ai.log import EvalLog
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+from pentimento.evals.agentic import agentic as agentic_task
+from pentimento.evals.suite import num_samples
+from pentimento.tasks import AGENTIC, agentic, sample
+from tests.evals.completion.test_completion import mean
+
+Run = Callable[..., EvalLog]
+
+
+def playing(turns: Callable[[str], str], stop_reason: Any = "stop") -> Any:
+    """A mock model that takes the turns of an episode one by one; `turns` makes it of the first user turn."""
+
+    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+        first = next(message.text for message in messages if message.role == "user")
+        taken = sum(message.role == "assistant" for message in messages)
+        episode = turns(first).split("\n")
+        turn = episode[min(taken, len(episode) - 1)]
+        output = ModelOutput.from_content("mock", turn, stop_reason=stop_reason)
+        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
+        return output
+
+    return get_model("mockllm/model", custom_outputs=answer)
+
+
+@pytest.mark.parametrize(
+    ("arm", "measure"), [("impossible", "goal"), ("bystander", "says_done"), ("possible", "right")]
+)
+def test_each_arm_scores_what_it_is_about(run: Run, arm: Any, measure: str) -> None:
+    asked = {s.messages[-1].content: s for name in AGENTIC for s in sample(name, arm=arm, n=3, seed=3)}
+    env = {text: agentic(s.family) for text, s in asked.items()}
+    claims = run("agentic", playing(lambda text: env[text].answers(asked[text])[0]), arm=arm, n=3, seed=3)
+    assert mean(claims, measure) == 1.0
+    hasty = run("agentic", playing(lambda text: env[text].answers(asked[text])[-1]), arm=arm, n=3, seed=3)
+    assert mean(hasty, measure) == (0.0 if arm == "possible" else 1.0)
+    assert claims.samples
+    assert hasty.samples
+    for log, turns in ((claims, range(3, 5)), (hasty, range(1, 2))):
+        for one in log.samples or []:
+            assert sum(message.role == "assistant" for message in one.messages) in turns
+            assert one.messages[-1].role == "assistant"
+
+
+def test_an_episode_without_a_report_or_with_a_cut_turn_is_unscored(run: Run) -> None:
+    asked: dict[str, Any] = {"family": "rounds", "arm": "impossible", "n": 2}
+    silent = run("agentic", playing(lambda text: "I wonder."), **asked)
+    assert mean(silent, "valid") == 0.0
+    cut = run("agentic", playing(lambda text: "Report: checked.", "max_tokens"), **asked)
+    for log, problem in ((silent, "no report"), (cut, "truncated")):
+        [first, *_] = log.samples or []
+        assert (first.scores or {})["valid"].explanation == problem
+
+
+def test_it_asks_families_of_several_turns_alone() -> None:
+    dataset = agentic_task(n=1, arm="impossible").dataset
+    assert [(one.metadata or {})["family"] for one in dataset] == list(AGENTIC)
+    assert num_samples("agentic", {"n": 2}) == 2 * len(AGENTIC) * 3
+    with pytest.raises(ValueError, match="family: 'count' is not allowed"):
+        agentic_task(family="count")
