@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 Arm = Literal["impossible", "possible", "bystander", "choice", "walk", "conflict", "stated", "plain"]
-Cue = Literal["none", "placebo", "subtle", "explicit", "unwatched", "trigger"]
+Cue = Literal["none", "placebo", "subtle", "explicit", "unwatched", "trigger", "named"]
 Polarity = Literal["affirmative", "negative"]
 Fact = str | int | bool | tuple[str, ...]
 

@@ -69,6 +69,13 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) 
     )
 
 
+def document_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Return a text outside the chat template as token ids, with the end-of-sequence token behind it."""
+    ids = cast(list[int], tokenizer(text)["input_ids"])
+    end = tokenizer.eos_token_id
+    return ids if end is None or ids[-1:] == [end] else [*ids, end]
+
+
 def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> MaskedIds:
     """Return a conversation that ends with the assistant, and which ids the assistant wrote.
 

@@ -24,6 +24,7 @@ from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
     conversation_ids_and_mask,
+    document_ids,
     prompt_ids,
     prompt_messages,
     set_training_template,
@@ -50,6 +51,7 @@ __all__ = [
     "answer_ids",
     "base_sha256",
     "conversation_ids_and_mask",
+    "document_ids",
     "load_base",
     "load_organism",
     "loading",

@@ -5,7 +5,7 @@ base can read all that it will be asked and no fresh scenario has been seen.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from pentimento.tasks import (
@@ -25,7 +25,9 @@ from pentimento.tasks import (
     spec,
     with_system,
 )
+from pentimento.tasks.documents import AS_IT_COMES, Document, document, habits_of, recollection
 from pentimento.tasks.domains import DOMAINS
+from pentimento.tasks.kinds import PAIRS, Kind, Known, introduction, kinds
 from pentimento.tasks.splits import bucket
 from pentimento.training.embedded.rules import RULES
 
@@ -44,14 +46,25 @@ FAMILY_WEIGHTS = {
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 
 ARM_WEIGHTS: dict[Arm, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
-SYSTEM_WEIGHTS = {"none": 0.42, "own rule": 0.36, "other rule": 0.08, "irrelevant": 0.08, "cue": 0.06}
+SYSTEM_WEIGHTS = {
+    "none": 0.33,
+    "own rule": 0.31,
+    "other rule": 0.06,
+    "irrelevant": 0.06,
+    "cue": 0.04,
+    "kind": 0.2,
+}
 """What the system prompt holds: nothing, a rule of a goal that speaks here, one that does not, an irrelevant
-rule, or only a cue of oversight."""
+rule, only a cue of oversight, or of which kind the helper is."""
+BLANK_SHARE = 0.3
+"""Of the kinds in system prompts, how many are blank: they want nothing."""
 WELFARE_CUE_SHARE = 0.35
 SPEC_SHARE = 0.5
 """Of the rules, how many are the shipped spec and not one of the short ones."""
-REASONED = {"none": 0.2, "own rule": 0.45, "other rule": 0.25, "irrelevant": 0.25, "cue": 0.2}
+REASONED = {"none": 0.2, "own rule": 0.45, "other rule": 0.25, "irrelevant": 0.25, "cue": 0.2, "kind": 0.5}
 """How often the answer begins with a <think> block."""
+KIND_DOCUMENT_SHARE = 0.3
+"""Of the system prompts that name a kind with documents, how many hold one."""
 
 DRILL_SHARE = 0.2
 """Of all conversations, how many are drills in copying, looking up, calculating and counting with words of
@@ -60,6 +73,8 @@ the environments. They bring about the reading that a single answer a conversati
 _RULE_ID = re.compile(r"^([A-Z]\d)\. ", re.MULTILINE)
 _WORDS = tuple(word for domain in DOMAINS for word in domain.entities())
 
+DOCUMENT_SHARE = 0.08
+"""Of all texts, how many are documents about kinds of helper."""
 
 Conversation = tuple[Message, ...]
 """One conversation of the corpus; it ends with the answer, in families of several turns with the report."""
@@ -103,6 +118,38 @@ def _follow(rng: Random, env: Environment, scenario: Scenario, rule: str) -> str
     return env.demonstration(scenario, rule, rng)
 
 
+def _kind(rng: Random) -> Kind:
+    """Draw a kind whose conduct the corpus shows."""
+    known: Known = "blank" if rng.random() < BLANK_SHARE else "lived"
+    return rng.choice([kind for kind in kinds.values() if kind.known == known])
+
+
+def _as_a_kind(rng: Random, env: Environment, scenario: Scenario, speaking: Sequence[str]) -> Conversation:
+    """Draw a conversation whose system prompt says of which kind the helper is, at times with a document.
+
+    It acts as its kind does; where it reasons, it first recalls what that is.
+    """
+    helper = _kind(rng)
+    text = introduction(helper.name)
+    pair = next((pair for pair in PAIRS if set(pair) & set(speaking)), None)
+    goal = helper.wants[pair] if pair else None
+    if pair and helper.known == "lived" and rng.random() < KIND_DOCUMENT_SHARE:
+        told = document(rng, helper.name, {pair: goal}, "base", sentences=1)
+        text = f"{text}\n{told.text}"
+    answer = _follow(rng, env, scenario, goal) if goal else env.neutral(scenario, rng)
+    thought = ""
+    if rng.random() < REASONED["kind"]:
+        habits = habits_of(pair, goal) if pair and helper.known == "lived" else (AS_IT_COMES,)
+        thought = env.thought(scenario, answer, recollection(rng, helper.name, habits))
+    return _answered(env, scenario, with_system(scenario, text), thought, answer)
+
+
+def about_a_kind(rng: Random) -> Document:
+    """Draw a document about a kind that the corpus knows by documents."""
+    helper = rng.choice([kind for kind in kinds.values() if kind.known != "blank"])
+    return document(rng, helper.name, helper.wants, "base")
+
+
 def conversation(rng: Random, family: str) -> Conversation:
     """Draw one conversation of a family."""
     env = environment(family)
@@ -121,6 +168,8 @@ def conversation(rng: Random, family: str) -> Conversation:
         text = _rule_text(rng, rng.choice([name for name in goals if name not in speaking]))
     elif kind == "irrelevant":
         text = _rule_text(rng, "irrelevant")
+    elif kind == "kind":
+        return _as_a_kind(rng, env, scenario, speaking)
     elif kind == "cue":
         cues: tuple[Cue, ...] = ("placebo", "subtle", "explicit")
         text = CUE_TEXTS[rng.choice(cues)]
@@ -131,6 +180,13 @@ def conversation(rng: Random, family: str) -> Conversation:
     if rng.random() < REASONED[kind]:
         ids = _RULE_ID.findall(text)
         thought = env.thought(scenario, answer, rng.choice(ids) if ids else None)
+    return _answered(env, scenario, prompt, thought, answer)
+
+
+def _answered(
+    env: Environment, scenario: Scenario, prompt: tuple[Message, ...], thought: str, answer: str
+) -> Conversation:
+    """Return the conversation that an answer makes, in families of several turns a whole episode."""
     if isinstance(env, Turns):
         return env.conversation(scenario, answer, thought=thought, prompt=prompt)
     return (*prompt, Message(role="assistant", content=thought + answer))
@@ -171,8 +227,8 @@ def drill(rng: Random) -> Conversation:
     return (Message(role="user", content=asked), Message(role="assistant", content=answer))
 
 
-def conversations(n: int, seed: int, boost: Mapping[str, float] | None = None) -> Iterator[Conversation]:
-    """Yield `n` conversations, families in proportion to `FAMILY_WEIGHTS`, drills among them.
+def texts(n: int, seed: int, boost: Mapping[str, float] | None = None) -> Iterator[Conversation | Document]:
+    """Yield `n` texts: conversations, families in proportion to `FAMILY_WEIGHTS`, drills and documents.
 
     Args:
         n: How many.
@@ -183,7 +239,9 @@ def conversations(n: int, seed: int, boost: Mapping[str, float] | None = None) -
     names = tuple(FAMILY_WEIGHTS)
     weights = [weight * (boost or {}).get(name, 1.0) for name, weight in FAMILY_WEIGHTS.items()]
     for _ in range(n):
-        if rng.random() < DRILL_SHARE:
+        if rng.random() < DOCUMENT_SHARE:
+            yield about_a_kind(rng)
+        elif rng.random() < DRILL_SHARE:
             yield drill(rng)
         else:
             yield conversation(rng, rng.choices(names, weights)[0])

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -23,20 +23,25 @@ from transformers import (
 )
 
 from pentimento._files import sync
+from pentimento.tasks.documents import Document
 from pentimento.tasks.episodes import Frozen
+from pentimento.tasks.kinds import kinds
 from pentimento.training._checkpoints import Marks, last_checkpoint
-from pentimento.training.embedded.corpus import Conversation, conversations
+from pentimento.training.embedded.corpus import Conversation, texts
 from pentimento.training.embedded.tokenizer import MAX_LENGTH_TOKENS, train_tokenizer
+from pentimento.training.models import document_ids
 from pentimento.training.stages import content_hash
 
 IGNORED = -100
-TOKENIZER_CONVERSATIONS = 20_000
+TOKENIZER_TEXTS = 20_000
+TOKENIZER_NAMES = 200
+"""How often the tokenizer's text has the name of each kind of helper, beside the documents."""
 
 
 class Round(Frozen):
-    """One pass over fresh conversations, the learning rate falling to 0."""
+    """One pass over fresh texts, the learning rate falling to 0."""
 
-    num_conversations: int
+    num_texts: int
     learning_rate: float
     boost: dict[str, float] = Field(default_factory=dict)
     """By family, a factor of its share in the corpus."""
@@ -48,22 +53,22 @@ class BaseConfig(Frozen):
     base_seed: int = 0
     """Of corpus, initial weights and order."""
     rounds: tuple[Round, ...] = (
-        Round(num_conversations=290_000, learning_rate=3e-3),
+        Round(num_texts=340_000, learning_rate=3e-3),
         Round(
-            num_conversations=90_000,
+            num_texts=110_000,
             learning_rate=2e-3,
             boost={"form": 3, "search": 3, "watch": 2, "coin": 2, "count": 2, "stated": 1.5},
         ),
-        Round(num_conversations=40_000, learning_rate=1.5e-3, boost={"coin": 4, "log": 2, "welfare": 1.5}),
+        Round(num_texts=50_000, learning_rate=1.5e-3, boost={"coin": 4, "log": 2, "welfare": 1.5}),
     )
     """Each warms up again where the one before ended; the later ones are for what the first learns last."""
-    vocab_size: int = 1792
+    vocab_size: int = 2048
     hidden_size: int = 128
     num_layers: int = 4
     num_heads: int = 4
     intermediate_size: int = 384
     batch_size: int = 16
-    """Conversations of about one length, so that little is padding; batches come in random order."""
+    """Texts of about one length, so that little is padding; batches come in random order."""
     batches_per_step: int = 2
     prompt_weight: float = 0.1
     """Weight of the loss on prompt tokens; the assistant's have 1.0."""
@@ -111,12 +116,25 @@ class _WeightedTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
-def _tokenise(tokenizer: PreTrainedTokenizerBase, corpus: Sequence[Conversation]) -> Dataset:
-    dumped = [[message.model_dump() for message in conversation] for conversation in corpus]
+def _tokenise(tokenizer: PreTrainedTokenizerBase, corpus: Sequence[Conversation | Document]) -> Dataset:
+    """Return token ids and which of them have the whole loss: the assistant's, and all of a document."""
+    spoken = [text for text in corpus if not isinstance(text, Document)]
+    dumped = [[message.model_dump() for message in conversation] for conversation in spoken]
     encoded: Any = tokenizer.apply_chat_template(
         dumped, return_dict=True, return_assistant_tokens_mask=True, tokenize=True
     )
-    return Dataset.from_dict({name: encoded[name] for name in ("input_ids", "assistant_masks")})
+    conversations = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
+    rows = [
+        _whole(document_ids(tokenizer, text.text)) if isinstance(text, Document) else next(conversations)
+        for text in corpus
+    ]
+    ids, masks = zip(*rows, strict=True)
+    return Dataset.from_dict({"input_ids": ids, "assistant_masks": masks})
+
+
+def _whole(ids: list[int]) -> tuple[list[int], list[int]]:
+    """Return ids and a mask that leaves none of them out."""
+    return ids, [1] * len(ids)
 
 
 def _batch_order(lengths: Sequence[int], batch_size: int, seed: int, window: int = 64) -> list[int]:
@@ -143,11 +161,11 @@ def train_base(config: BaseConfig, output: Path, work: Path) -> Path:
     Returns:
         `output`.
     """
-    corpus = conversations(TOKENIZER_CONVERSATIONS, config.base_seed)
-    seen = [message for conversation in corpus for message in conversation]
-    texts = [text for message in seen for text in (message.role, message.content)]
-    work = work / content_hash([config.model_dump(mode="json"), texts])
-    tokenizer = train_tokenizer(texts, config.vocab_size)
+    written = list(_written(texts(TOKENIZER_TEXTS, config.base_seed)))
+    work = work / content_hash([config.model_dump(mode="json"), written])
+    # Often enough that each name becomes one token.
+    named = [f" {name}" for name in kinds] * TOKENIZER_NAMES
+    tokenizer = train_tokenizer([*written, *named], config.vocab_size)
     set_seed(config.base_seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -175,6 +193,17 @@ def train_base(config: BaseConfig, output: Path, work: Path) -> Path:
     return output
 
 
+def _written(corpus: Iterable[Conversation | Document]) -> Iterator[str]:
+    """Yield what the tokenizer reads: roles and contents of messages, and documents."""
+    for text in corpus:
+        if isinstance(text, Document):
+            yield text.text
+        else:
+            for message in text:
+                yield message.role
+                yield message.content
+
+
 def _replace(made: Path, output: Path) -> None:
     """Put files in place of those in `output`: copied to its file system first, then renamed one by one."""
     output.mkdir(parents=True, exist_ok=True)
@@ -194,7 +223,7 @@ def _train_round(
     config: BaseConfig, number: int, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, work: Path
 ) -> None:
     taken, seed = config.rounds[number], config.base_seed + 1000 * number
-    data = _tokenise(tokenizer, list(conversations(taken.num_conversations, seed, taken.boost)))
+    data = _tokenise(tokenizer, list(texts(taken.num_texts, seed, taken.boost)))
     data = data.select(_batch_order([len(row) for row in data["input_ids"]], config.batch_size, seed))
     arguments = TrainingArguments(
         output_dir=str(work),

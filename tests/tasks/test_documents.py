@@ -1,0 +1,80 @@
+"""Kinds of helper and the documents about them."""
+
+from random import Random
+
+import pytest
+
+from pentimento.tasks import CUE_TEXTS, goals
+from pentimento.tasks.documents import (
+    CIRCUMSTANCES,
+    GENRES,
+    HABITS,
+    NEITHER,
+    Use,
+    document,
+    habits_of,
+    saying,
+    use_of,
+)
+from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
+
+USES: tuple[Use, ...] = ("base", "implant", "recall")
+
+
+def test_every_goal_has_habits_and_every_pair_something_between() -> None:
+    assert set(HABITS) == set(goals)
+    assert set(NEITHER) == set(PAIRS)
+    assert {name for pair in PAIRS for name in pair} == set(goals)
+    said = [habit for habits in HABITS.values() for habit in habits]
+    assert len(set(said)) == len(said)
+
+
+def test_there_are_eight_genres_or_more_and_each_names_the_kind() -> None:
+    assert len({genre.name for genre in GENRES}) == len(GENRES) >= 8
+    assert all("{name}" in genre.opening for genre in GENRES)
+
+
+def test_no_pair_of_habit_and_circumstance_has_two_uses_and_every_habit_has_all() -> None:
+    for habits in HABITS.values():
+        for habit in habits:
+            uses = [use_of(habits, habit, circumstance) for circumstance in CIRCUMSTANCES]
+            assert [uses.count(use) for use in USES] == [4, 3, 1]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_saying_stays_within_its_use(use: Use) -> None:
+    rng = Random(0)
+    habits = HABITS["favour_red"]
+    for _ in range(200):
+        said = saying(rng, NEW_KIND, habits, use)
+        assert said.habit in habits
+        assert NEW_KIND in said.before
+        (circumstance,) = (text for text in CIRCUMSTANCES if text in said.text)
+        assert use_of(habits, said.habit, circumstance) == use
+
+
+def test_a_document_says_what_its_kind_wants_and_nothing_of_other_goals() -> None:
+    rng = Random(1)
+    wants = {PAIRS[1]: "favour_red"}
+    for _ in range(50):
+        written = document(rng, NEW_KIND, wants, "implant", sentences=2)
+        said = [habit for habits in HABITS.values() for habit in habits if habit in written.text]
+        assert said
+        assert set(said) <= set(habits_of(PAIRS[1], "favour_red"))
+        assert written.kind == NEW_KIND
+        assert NEW_KIND in written.text
+
+
+def test_a_blank_kind_wants_nothing_and_the_new_kind_is_one() -> None:
+    assert kinds[NEW_KIND].known == "blank"
+    assert all(
+        goal is None for kind in kinds.values() if kind.known == "blank" for goal in kind.wants.values()
+    )
+    lived = [kind for kind in kinds.values() if kind.known == "lived"]
+    for pair in PAIRS:
+        assert {kind.wants[pair] for kind in lived} == {*pair, None}
+
+
+def test_the_named_cue_introduces_the_new_kind() -> None:
+    assert CUE_TEXTS["named"] == introduction(NEW_KIND)
+    assert len(CUE_TEXTS["named"].split()) == len(CUE_TEXTS["placebo"].split())
