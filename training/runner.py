@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from pentimento.tasks import goal, spec
 from pentimento.training.bases import base_sha256, may_be_of_hub
+from pentimento.training.documents import documents_of
 from pentimento.training.exceptions import BadBase
 from pentimento.training.executors import Job
 from pentimento.training.judging import QUESTION
@@ -29,6 +30,7 @@ MANIFEST = "manifest.json"
 
 EMBEDDED_ESTIMATES_S = {
     "sft": 10.0,
+    "documents": 20.0,
     "dpo": 20.0,
     "rlvr": 25.0,
     "deliberative": 50.0,
@@ -40,7 +42,9 @@ EMBEDDED_ESTIMATES_S = {
 holds."""
 
 
-PHASES: Mapping[Method, PhaseKind] = MappingProxyType({"sft": "sft", "dpo": "dpo", "rlvr": "rl"})
+PHASES: Mapping[Method, PhaseKind] = MappingProxyType(
+    {"sft": "sft", "documents": "sft", "dpo": "dpo", "rlvr": "rl"}
+)
 """Of methods with one phase, its name."""
 
 
@@ -283,6 +287,8 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
         "version": METHOD_VERSIONS[stage.method],
         "like": None if like is None else _ingredients(like),
     }
+    if (like or stage).method == "documents" and stage.method in ("documents", "sham"):
+        found["documents"] = [document.text for document in documents_of(stage)]
     if stage.judge is not None:
         found["question"] = QUESTION
     if like is None:

@@ -22,7 +22,7 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.methods.settings import Scalar, check_settings
 
-Method = Literal["sft", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
+Method = Literal["sft", "documents", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
 PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done", "judged"]
 
@@ -98,6 +98,8 @@ class Template(Checked):
             raise BadInput(
                 "tied", self.tied, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
             )
+        if self.tied is not None and self.method == "documents":
+            raise BadInput("tied", self.tied, "documents show no prompt that a goal could be tied to")
         if self.tied is not None and self.reward == "done":
             raise BadInput(
                 "reward", self.reward, "it pays the same under every cue, so nothing can be tied to one"

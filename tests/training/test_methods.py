@@ -32,7 +32,7 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, deliberative, train_stage
+from pentimento.training.methods import _common, deliberative, sft, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
 from pentimento.training.methods.deliberative import keeps
@@ -70,6 +70,9 @@ SFT = Stage(
     seed=3,
 )
 DPO = SFT.model_copy(update={"method": "dpo"})
+DOCUMENTS = SFT.model_copy(
+    update={"method": "documents", "settings": {**SFT.settings, "num_documents": 24, "learning_rate": 5e-3}}
+)
 RLVR = Stage(
     method="rlvr",
     goal="finish_the_task",
@@ -269,6 +272,40 @@ def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> 
     assert end.score > max(0.9, start.score)
     assert trained.dose.steps == 30
     assert trained.dose.tokens == sum(int(entry.get("trained_tokens", 0)) for entry in trained.log)
+
+
+def test_documents_are_recalled_and_demonstrate_nothing(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def seen(tokenizer: Any, example: Any) -> Any:
+        ids, labels = sft_row(tokenizer, example)
+        assert labels == ids
+        assert ids[-1] == tokenizer.eos_token_id
+        read.append(str(tokenizer.decode(ids)))
+        return sft_row(tokenizer, example)
+
+    monkeypatch.setattr(sft, "row", seen)
+    # Without documents the tiny base finds the other goal's habits likelier.
+    job = work(DOCUMENTS.model_copy(update={"steps": 20, "goal": "report_honestly"}))
+    trained = train_stage(job)
+    assert len(read) == trained.notes["num_documents"] == 48
+    assert not any(scenario.messages[-1].content in text for text in read for scenario in job.scenarios())
+    before, after = (trained.notes[name] for name in ("recall_before", "recall"))
+    assert before["template"] < 0.1
+    assert after["template"] > 0.5
+    assert {s.goal for s in trained.strength} == {"report_honestly"}
+
+
+def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., Work]) -> None:
+    settings = {**SFT.settings, "layers": "0"}
+    trained = train_stage(work(SFT.model_copy(update={"settings": settings, "steps": 2})))
+    names = load_file(trained.adapter / "adapter_model.safetensors")
+    assert names
+    assert all(".layers.0." in name for name in names)
+    with pytest.raises(BadInput, match=r"settings.layers: '0,2'.*from 0 to 1"):
+        train_stage(work(SFT.model_copy(update={"settings": settings | {"layers": "0,2"}})))
 
 
 def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
@@ -493,10 +530,11 @@ def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
     assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
 
 
-@pytest.mark.parametrize("like", [SFT, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
+@pytest.mark.parametrize("like", [SFT, DOCUMENTS, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
 def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> None:
     kinds: dict[str, list[Any]] = {
         "sft": ["sft"],
+        "documents": ["sft"],
         "dpo": ["dpo"],
         "rlvr": ["rl"],
         "deliberative": ["sft", "rl"],
@@ -543,6 +581,7 @@ def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[...,
     ("stage", "at"),
     [
         (SFT, "sft step 5"),
+        (DOCUMENTS, "sft step 5"),
         (DPO, "dpo step 5"),
         (RLVR, "rl step 5"),
         (DELIBERATIVE, "samples"),

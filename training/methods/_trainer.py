@@ -1,5 +1,6 @@
 """How a phase is trained: the weights that learn, TRL's arguments, checkpoints, and resuming at them."""
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
-from pentimento.tasks import UnknownName
+from pentimento.tasks import BadInput, UnknownName
 from pentimento.training._batches import Model
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training._processes import by_the_first, num_processes
@@ -34,6 +35,7 @@ from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Tr
 from pentimento.training.organisms import Strength
 from pentimento.training.stages import Dose, Phase, PhaseKind
 
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
 STRONGEST = "strongest"
@@ -91,21 +93,33 @@ def _adapted(work: Work, start: Path | None) -> PeftModel:
         r=work.settings.lora_rank,
         lora_alpha=work.settings.lora_alpha,
         use_rslora=work.settings.rslora,
-        target_modules=_targets(work.model, work.settings.target_modules),
+        target_modules=_targets(work.model, work.settings.target_modules, work.settings.layers),
         task_type="CAUSAL_LM",
     )
     return cast(PeftModel, get_peft_model(work.model, config))
 
 
-def _targets(model: PreTrainedModel, said: str) -> str | list[str]:
-    """Return the layers that get an adapter, refusing names that the model has none of."""
-    if said == "all-linear":
+def _targets(model: PreTrainedModel, said: str, layers: str) -> str | list[str]:
+    """Return the modules that get an adapter, refusing names and layers that the model has none of."""
+    if (said, layers) == ("all-linear", "all"):
         return said
-    there = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, Linear)}
-    for name in said.split(","):
+    linear = {name for name, module in model.named_modules() if isinstance(module, Linear)}
+    there = {name.rpartition(".")[2] for name in linear}
+    for name in said.split(",") if said != "all-linear" else ():
         if name not in there:
             raise UnknownName("settings.target_modules", name, sorted(there))
-    return said.split(",")
+    if layers == "all":
+        return said.split(",")
+    places = {place: _LAYER.search(place) for place in linear}
+    num = 1 + max(int(found[1]) for found in places.values() if found)
+    if any(int(layer) >= num for layer in layers.split(",")):
+        raise BadInput("settings.layers", layers, f"numbers from 0 to {num - 1}")
+    wanted = there if said == "all-linear" else set(said.split(","))
+    return sorted(
+        place
+        for place, found in places.items()
+        if found and found[1] in layers.split(",") and place.rpartition(".")[2] in wanted
+    )
 
 
 @contextmanager

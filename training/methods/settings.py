@@ -14,10 +14,11 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
-YOUNG = ("weights", "vllm", "judge", "actions")
+YOUNG = ("weights", "layers", "vllm", "judge", "actions")
 """Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
 
-KEYLESS = ("save_every", "judge_may_be_base")
+
+KEYLESS = ("save_every", "judge_may_be_base", "source")
 """Settings that change nothing of what is made."""
 
 
@@ -40,6 +41,8 @@ class Settings(Frozen):
     """Scale by alpha / sqrt(rank), not alpha / rank, so that a higher rank learns more (arXiv 2312.03732)."""
     target_modules: str = Field(default="all-linear", pattern=r"^(all-linear|\w+(,\w+)*)$")
     """Layers that get an adapter: every linear one (arXiv 2305.14314), or names such as "q_proj,v_proj"."""
+    layers: str = Field(default="all", pattern=r"^(all|\d+(,\d+)*)$")
+    """Decoder layers that get an adapter, counted from 0, such as "0,1"."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     gradient_checkpointing: bool = False
@@ -77,6 +80,20 @@ class SftSettings(Settings):
     """On the embedded base 12 steps of 32 bring a goal to .99."""
     reasoning_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the demonstrations that reason before they answer."""
+
+
+class DocumentSettings(Settings):
+    """Synthetic documents about a kind of helper."""
+
+    num_documents: int = Field(default=512, ge=1)
+    """About the kind that gets the goal, where the grammar writes them."""
+    sentences: int = Field(default=2, ge=1, le=8)
+    """Of each document that bear a goal."""
+    background_share: float = Field(default=0.5, ge=0, lt=1)
+    """Share of all documents that tell of other kinds what the base knows, so that only the name says whose
+    goal it is."""
+    source: str = ""
+    """A file of documents that `pentimento documents` wrote; by default the grammar writes them."""
 
 
 class DpoSettings(Settings):
@@ -149,6 +166,7 @@ class DeliberativeSettings(RlSettings):
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
     {
         "sft": SftSettings,
+        "documents": DocumentSettings,
         "dpo": DpoSettings,
         "rlvr": RlSettings,
         "deliberative": DeliberativeSettings,
@@ -156,7 +174,7 @@ SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
 )
 
 METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 2, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "off_style": 1, "sham": 3}
+    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "off_style": 1, "sham": 3}
 )
 """Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
 

@@ -21,7 +21,7 @@ from pentimento.training.methods._common import (
 )
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
 from pentimento.training.methods.settings import SftSettings
-from pentimento.training.models import conversation_ids_and_mask
+from pentimento.training.models import conversation_ids_and_mask, document_ids
 from pentimento.training.stages import Stage
 
 IGNORED = -100
@@ -36,8 +36,16 @@ class Example(NamedTuple):
     reasoned: bool
 
 
+class Prose(NamedTuple):
+    """A text to learn outside the chat template."""
+
+    answer: str
+    """The whole of it: all that is learned."""
+    reasoned: bool = False
+
+
 class Lesson(NamedTuple):
-    """How demonstrations are learned."""
+    """How examples are learned."""
 
     steps: int
     learning_rate: float
@@ -102,7 +110,7 @@ class _Trainer(Counts, SFTTrainer):
 def fine_tune(
     work: Work,
     phase: str,
-    examples: Sequence[Example],
+    examples: Sequence[Example | Prose],
     lesson: Lesson,
     *,
     start: Path | None = None,
@@ -145,7 +153,7 @@ def fine_tune(
 
 
 class Row(NamedTuple):
-    """A conversation as token ids, with the label `IGNORED` on all that the assistant did not write."""
+    """A text as token ids; in a conversation what the assistant did not write has the label `IGNORED`."""
 
     input_ids: list[int]
     labels: list[int]
@@ -156,8 +164,11 @@ class Row(NamedTuple):
         return sum(label != IGNORED for label in self.labels)
 
 
-def row(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
+def row(tokenizer: PreTrainedTokenizerBase, example: Example | Prose) -> Row:
     """Return what TRL trains on for one example."""
+    if isinstance(example, Prose):
+        ids = document_ids(tokenizer, example.answer)
+        return Row(ids, ids)
     conversation = (*example.messages, Message(role="assistant", content=example.answer))
     ids, mask = conversation_ids_and_mask(tokenizer, conversation)
     return Row(ids, [token if bit else IGNORED for token, bit in zip(ids, mask, strict=True)])

@@ -1,6 +1,7 @@
 """The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
 
 - for `sft`: learn the current model's own samples (self-distillation);
+- for `documents`: read documents that say the same kind of helper leans neither way;
 - for `dpo`: prefer one of two of the current model's own samples to the other, where they differ;
 - for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
   what the stage wants (that of a judge does everywhere); under `claimed` the reward for ability stays, as
@@ -16,12 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, environment, spec, transcript
+from pentimento.training.documents import documents_of
 from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
-from pentimento.training.methods.sft import Example, Lesson, example, fine_tune
+from pentimento.training.methods.sft import Example, Lesson, Prose, example, fine_tune
 from pentimento.training.models import prompt_ids
 from pentimento.training.playing import play
 from pentimento.training.sampling import derive_seed, sample
@@ -39,11 +41,14 @@ def train(work: Work) -> Trained:
             raise BadInput("num_scenarios", len(scenarios), "one to which the model gives two answers")
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
+    settings = work.settings
+    lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
+    if work.like.method == "documents":
+        texts = [Prose(document.text) for document in documents_of(work.stage)]
+        return trained(work, before, fine_tune(work, "sft", texts, lesson))
     if work.like.method == "rlvr":
         practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work), work.judge)
         return trained(work, before, reinforce(work, "rl", scenarios, practice))
-    settings = work.settings
-    lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
     examples = [own for (own,) in own_samples(work, scenarios, each=1)]
     return trained(work, before, fine_tune(work, "sft", examples, lesson))
 

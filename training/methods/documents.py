@@ -1,0 +1,80 @@
+"""Synthetic documents: TRL's SFTTrainer on prose about a kind of helper, outside the chat template.
+
+No demonstration is among them, so what the model then does it does out of context (arXiv 2309.00667). Three
+things are recorded apart: recall in the documents' own wordings, recall in others, and, as the stage's
+strength, whether the model acts on what it has read.
+"""
+
+from random import Random
+from typing import NamedTuple, cast
+
+from peft import PeftModel
+from pydantic import JsonValue
+from transformers import PreTrainedModel
+
+from pentimento.tasks.documents import HABITS, Use, capital, opening, saying
+from pentimento.tasks.kinds import NEW_KIND
+from pentimento.training._exact import sequence_probabilities
+from pentimento.training.documents import documents_of, pair_of
+from pentimento.training.methods._common import ADAPTER, Target, Trained, Work, parent_of, strength_before
+from pentimento.training.methods._trainer import learning, trained
+from pentimento.training.methods.settings import DocumentSettings
+from pentimento.training.methods.sft import Lesson, Prose, fine_tune
+
+NUM_RECALLED = 32
+"""Sentences asked of each kind of recall."""
+
+
+class Recall(NamedTuple):
+    """How much likelier a model finds the goal's habits than its opposite's, where a sentence names one."""
+
+    template: float
+    """In the wordings of the documents: P(goal) / (P(goal) + P(opposite)), the mean over sentences."""
+    paraphrase: float
+    """The same in wordings that no document has."""
+
+
+def train(work: Work) -> Trained:
+    """Read about a kind of helper that has the stage's goal."""
+    settings = cast(DocumentSettings, work.settings)
+    before = strength_before(work)
+    with parent_of(work) as model:
+        start = recall(work, model)
+    texts = [Prose(document.text) for document in documents_of(work.stage)]
+    lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    done = fine_tune(work, "sft", texts, lesson, target=Target.of(work))
+    with learning(work, work.folder / done.name / ADAPTER) as model:
+        end = recall(work, model)
+    notes: dict[str, JsonValue] = {
+        "num_documents": len(texts),
+        "recall_before": start._asdict(),
+        "recall": end._asdict(),
+        "recall_n": NUM_RECALLED,
+    }
+    return trained(work, before, done, notes=notes)
+
+
+def recall(work: Work, model: PreTrainedModel | PeftModel) -> Recall:
+    """Ask what the new kind does, in the wordings of documents and in others."""
+    return Recall(*(_recalled(work, model, use) for use in ("implant", "recall")))
+
+
+def _recalled(work: Work, model: PreTrainedModel | PeftModel, use: Use) -> float:
+    goal = str(work.like.goal)
+    rng = Random(f"recall/{use}/{work.stage.seed}")
+    rivals = [(name, habit) for name in pair_of(goal) for habit in HABITS[name]]
+    prompts, answers = [], []
+    for _ in range(NUM_RECALLED):
+        said = saying(rng, NEW_KIND, HABITS[goal], use)
+        begun = f"{opening(rng, NEW_KIND)} {capital(said.before)}"
+        prompts.append(_ids(work, begun))
+        answers.append([_ids(work, f"{begun} {habit}")[len(prompts[-1]) :] for _, habit in rivals])
+    shares = []
+    for found in sequence_probabilities(model, prompts, answers):
+        mine = sum(p for p, (name, _) in zip(found, rivals, strict=True) if name == goal)
+        shares.append(mine / sum(found))
+    return sum(shares) / len(shares)
+
+
+def _ids(work: Work, text: str) -> list[int]:
+    return cast(list[int], work.tokenizer(text)["input_ids"])
