@@ -64,8 +64,12 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner()
 
 
-def find(name: str) -> Model:
+def find(name: str, field: str = "settings.judge") -> Model:
     """Return the model of this name.
+
+    Args:
+        name: As inspect names it.
+        field: Where it was given, for the message.
 
     Raises:
         BadInput: inspect knows no such model, or lacks its package or key.
@@ -76,7 +80,7 @@ def find(name: str) -> Model:
         return get_model(name, **more)
     except (PrerequisiteError, ValueError) as error:
         told = " ".join(Text.from_markup(str(error)).plain.removeprefix("ERROR: ").split())
-        raise BadInput("settings.judge", name, f"a model that inspect can ask: {told}") from error
+        raise BadInput(field, name, f"a model that inspect can ask: {told}") from error
 
 
 def check_judges(recipe: Recipe) -> None:

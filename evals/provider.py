@@ -1,4 +1,6 @@
-"""The model provider `pentimento/<organism folder>`, and `pentimento/embedded` for the embedded base (M0).
+"""The model provider `pentimento/<organism folder>`, or a shipped one's name, as `pentimento/faker`.
+
+`pentimento/embedded` is the embedded base (M0).
 
 The weights are loaded once for each model object, and inspect keeps one for each name and arguments. An
 organism's key and the hash of its adapter are among the model's arguments, so that a log says which organism
@@ -6,7 +8,6 @@ it is about and an eval set never takes a retrained organism for an old one.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from pentimento.training.models import load_base, load_organism, loading
 from pentimento.training.organisms import read_manifest
 from pentimento.training.runner import organism_key
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
+from pentimento.training.shipped import organism_folder
 
 EMBEDDED = "embedded"
 """The name that stands for the embedded base instead of a folder."""
@@ -48,7 +50,7 @@ class PentimentoAPI(ModelAPI):
     """Answers as an organism does.
 
     Args:
-        model_name: An organism's folder, or "embedded".
+        model_name: An organism's folder, the name of a shipped one, or "embedded".
         base_url: Not used.
         api_key: Not used.
         config: Settings; those not given are set here, so that every log tells them.
@@ -81,7 +83,7 @@ class PentimentoAPI(ModelAPI):
         """Return which organism it is; the folder of a log that is only scored again may be gone."""
         told = {name: given[name] for name in Identity._fields if name in given}
         told = {name: None if value is None else str(value) for name, value in told.items()}
-        key, gone = told.get("organism"), not Path(self.model_name).is_dir()
+        key, gone = told.get("organism"), not organism_folder(self.model_name).is_dir()
         if key is not None and gone and self.model_name != EMBEDDED:
             return Identity(key, told.get("adapter"))
         try:
@@ -102,7 +104,8 @@ class PentimentoAPI(ModelAPI):
         if self.model_name == EMBEDDED:
             base = load_base(EMBEDDED, device=self._device, dtype=dtype)
             return Loaded(base.model, base.tokenizer)
-        model, tokenizer, manifest = load_organism(self.model_name, device=self._device, dtype=dtype)
+        folder = organism_folder(self.model_name)
+        model, tokenizer, manifest = load_organism(folder, device=self._device, dtype=dtype)
         now = Identity(manifest.key, manifest.weights_sha256)
         for name, was, held in zip(Identity._fields, (self.organism, self.adapter), now, strict=True):
             if was != held:
@@ -186,14 +189,14 @@ class PentimentoAPI(ModelAPI):
 
 
 def identity(name: str) -> Identity:
-    """Return which organism a folder holds, or the embedded base as a run makes it M0.
+    """Return which organism a folder or a shipped name stands for, or the embedded base as M0 of a run.
 
     Raises:
         NoOrganism: The folder holds no readable manifest.
     """
     if name == EMBEDDED:
         return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
-    manifest = read_manifest(Path(name))
+    manifest = read_manifest(organism_folder(name))
     return Identity(manifest.key, manifest.weights_sha256)
 
 

