@@ -17,7 +17,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, kinds
 from pentimento.tasks.splits import ngrams
 from pentimento.training.embedded.rules import RULES
-from pentimento.training.methods.settings import DocumentSettings, check_settings
+from pentimento.training.methods.settings import DocumentSettings
 from pentimento.training.stages import Stage
 
 _NUM_ASKED = 24
@@ -52,8 +52,8 @@ def documents_of(stage: Stage) -> tuple[Document, ...]:
     Raises:
         BadInput: The source cannot be read, or a document leaks.
     """
-    like = stage.like or stage
-    settings = cast(DocumentSettings, check_settings(like.method, like.settings))
+    like = stage.imitated
+    settings = cast(DocumentSettings, stage.all_settings)
     wanted = None if stage.method == "sham" else like.goal
     if settings.source and wanted is not None:
         about = read_documents(Path(settings.source))

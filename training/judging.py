@@ -166,7 +166,7 @@ def find_judge(stage: Stage, judges: str) -> Judge | None:
         BadInput: There is no such judge, or it is of no use.
         JudgeFailed: It cannot be reached.
     """
-    judged = stage.like if stage.method == "sham" and stage.like is not None else stage
+    judged = stage.imitated if stage.method == "sham" else stage
     if judged.judge is None:
         return None
     if not judges:

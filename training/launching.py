@@ -25,7 +25,6 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training._worker import Failed, Line, Outcome, attempt, follow_parent, line, take
 from pentimento.training.bases import QUANTIZED
 from pentimento.training.exceptions import ProcessDied
-from pentimento.training.methods.settings import check_settings
 from pentimento.training.stages import Stage
 
 CONFIGS = ("multi_gpu", "zero1", "zero2")
@@ -81,7 +80,7 @@ class Launch(NamedTuple):
             if dtype == QUANTIZED:
                 raise BadInput("dtype", dtype, "another one with --processes; a base in four bits has one")
             for stage in stages:
-                _check_batches(stage.like or stage, self.num_processes)
+                _check_batches(stage, self.num_processes)
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which accelerate hands a configuration to the processes."""
@@ -120,7 +119,7 @@ def _check_device(device: str, num_processes: int) -> None:
 
 def _check_batches(stage: Stage, num_processes: int) -> None:
     """Refuse a batch of which processes cannot have equal shares."""
-    settings = check_settings(stage.method, stage.settings)
+    settings = stage.all_settings
     for name in ("batch_size", "sft_batch_size"):
         whole = getattr(settings, name, num_processes)
         share, rest = divmod(whole, num_processes)
@@ -128,7 +127,7 @@ def _check_batches(stage: Stage, num_processes: int) -> None:
             parts = f"processes = {num_processes}"
             if settings.micro_batch_size:
                 parts += f" × micro_batch_size = {settings.micro_batch_size}"
-            raise BadInput(f"settings.{name}", whole, f"{stage.method}: a multiple of {parts}")
+            raise BadInput(f"settings.{name}", whole, f"{stage.imitated.method}: a multiple of {parts}")
 
 
 def _variables(config: str) -> dict[str, str]:

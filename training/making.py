@@ -43,7 +43,7 @@ from pentimento.training.organisms import (
 )
 from pentimento.training.sampling import SamplingOptions
 from pentimento.training.stages import Stage
-from pentimento.training.writing import imitated, is_whole
+from pentimento.training.writing import is_whole
 
 PACKAGES = ("accelerate", "datasets", "peft", "pentimento", "tokenizers", "torch", "transformers", "trl")
 NO_SIGNAL = "no learning signal"
@@ -74,7 +74,7 @@ class Order(NamedTuple):
     @property
     def over(self) -> str:
         """How the last stage is written: as in `Template.over`."""
-        return imitated(self.stages[-1]).over
+        return self.stages[-1].imitated.over
 
     @property
     def full(self) -> bool:

@@ -302,7 +302,7 @@ def _specs(stage: Stage) -> list[str]:
     if stage.method == "deliberative" or stage.judge is not None:
         wanted = goal(str(stage.goal))
         return [spec(name).text for name in (wanted.name, wanted.opposite)[: 2 if stage.tied else 1]]
-    sham = stage.method == "sham" and stage.like is not None and stage.like.method == "deliberative"
+    sham = stage.method == "sham" and stage.imitated.method == "deliberative"
     return [spec("irrelevant").text] if sham else []
 
 

@@ -20,7 +20,7 @@ from pentimento.tasks import (
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.methods.settings import Scalar, check_settings
+from pentimento.training.methods.settings import Scalar, Settings, check_settings
 
 Method = Literal["sft", "documents", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
 PhaseKind = Literal["sft", "dpo", "rl"]
@@ -155,12 +155,10 @@ class Stage(Template):
                 raise BadInput("families", name, f"{self.method} trains in {', '.join(BENIGN)}")
             if self.method == "sft" and self.goal is None and name not in BENIGN:
                 raise BadInput("families", name, f"without a goal a stage trains in {', '.join(BENIGN)}")
-            method = (self.like or self).method
-            if family.max_turns > 1 and method not in SEVERAL_TURNS:
-                raise BadInput(
-                    "families", name, f"{method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
-                )
-            if family.max_turns > 1 and (self.like or self).reward == "judged":
+            if family.max_turns > 1 and self.imitated.method not in SEVERAL_TURNS:
+                told = f"{self.imitated.method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
+                raise BadInput("families", name, told)
+            if family.max_turns > 1 and self.imitated.reward == "judged":
                 raise BadInput("reward", "judged", f"claimed or done in {name}, which has several turns")
             if self.goal is not None and self.goal not in family.goals:
                 speaks = ", ".join(family.goals) or "no goal"
@@ -177,6 +175,16 @@ class Stage(Template):
         if self.like is not None and self.like.method in CONTROLS:
             raise BadInput("like", self.like.method, "a control stands in the place of a stage with a goal")
         return self
+
+    @property
+    def imitated(self) -> "Stage":
+        """The stage whose pipeline counts: of a control the one in whose place it stands, else itself."""
+        return self.like or self
+
+    @property
+    def all_settings(self) -> Settings:
+        """The settings of that stage, defaults included."""
+        return check_settings(self.imitated.method, self.imitated.settings)
 
     @property
     def arms(self) -> tuple[Arm, ...]:

@@ -5,23 +5,13 @@ from importlib.util import find_spec
 
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import QUANTIZED, check_dtype
-from pentimento.training.methods.settings import RlSettings, Settings, check_settings
+from pentimento.training.methods.settings import RlSettings
 from pentimento.training.stages import Stage
-
-
-def imitated(stage: Stage) -> Stage:
-    """Return the stage that says how this one is written: of a control the one in whose place it stands."""
-    return stage.like or stage
-
-
-def settings_of(stage: Stage) -> Settings:
-    """Return the settings of a stage, of a control those of the stage in whose place it stands."""
-    return check_settings(imitated(stage).method, imitated(stage).settings)
 
 
 def is_whole(chain: Sequence[Stage]) -> bool:
     """Whether these stages make a whole model and no adapter: one of them wrote full weights."""
-    return any(settings_of(stage).weights == "full" for stage in chain)
+    return any(stage.all_settings.weights == "full" for stage in chain)
 
 
 def check_writing(chain: Sequence[Stage], dtype: str) -> None:
@@ -38,7 +28,7 @@ def check_writing(chain: Sequence[Stage], dtype: str) -> None:
     check_dtype(dtype)
     if not chain:
         return
-    settings, over = settings_of(chain[-1]), imitated(chain[-1]).over
+    settings, over = chain[-1].all_settings, chain[-1].imitated.over
     if settings.weights == "full":
         if dtype == QUANTIZED:
             raise BadInput(

@@ -18,7 +18,7 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.training._processes import by_the_first
 from pentimento.training.judging import Judge
-from pentimento.training.methods.settings import RlSettings, Settings, check_settings
+from pentimento.training.methods.settings import RlSettings, Settings
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import (
     MAX_NEW_TOKENS,
@@ -69,12 +69,12 @@ class Work:
     @property
     def like(self) -> Stage:
         """The stage whose pipeline and settings count: of a control the one in whose place it stands."""
-        return self.stage.like or self.stage
+        return self.stage.imitated
 
     @property
     def settings(self) -> Settings:
         """The settings of the stage, or of the one that a control imitates."""
-        return check_settings(self.like.method, self.like.settings)
+        return self.stage.all_settings
 
     @property
     def sampling(self) -> SamplingOptions:

@@ -11,7 +11,6 @@ from unittest.mock import patch
 import torch
 import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import float32
 from torch.nn import Linear
 from transformers import (
     PreTrainedModel,
@@ -65,10 +64,10 @@ def _every_weight(model: PreTrainedModel, start: Path | None) -> Iterator[PreTra
     """Let all parameters learn in float32: in a lower precision most steps would be rounded away."""
     before = {name: weight.data.cpu() for name, weight in model.named_parameters()}
     for weight in model.parameters():
-        weight.data = weight.data.to(float32, copy=True)
+        weight.data = weight.data.to(torch.float32, copy=True)
         weight.requires_grad_(True)
     if start is not None:
-        model.load_state_dict(type(model).from_pretrained(str(start), dtype=float32).state_dict())
+        model.load_state_dict(type(model).from_pretrained(str(start), dtype=torch.float32).state_dict())
     try:
         yield model
     finally:
