@@ -25,7 +25,7 @@ from pentimento.training.methods._common import (
     strength_before,
 )
 from pentimento.training.methods._trainer import learning, trained
-from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
+from pentimento.training.methods.rlvr import practice, reinforce
 from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
 from pentimento.training.models import prompt_ids
@@ -100,18 +100,13 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
         if not alone:
             middle, enough = _between(work, done[0], target)
             measured = (*measured, *middle)
-    practice = Practice(
-        reward_of(work),
-        0 if settings.halves == "sft" else work.steps("rl", work.like.steps),
-        directed(work) if curriculum.sham else None,
-        work.judge,
-    )
+    second = practice(work, sham=curriculum.sham)
     if enough:
         done[0] = done[0].model_copy(update={"stopped": True})
-    elif practice.steps:
+    elif settings.halves != "sft" and second.steps:
         start = work.folder / "sft" / ADAPTER if done else None
         share = (0.4 if done else 0.0, 1.0)
-        done.append(reinforce(work, "rl", scenarios, practice, start=start, target=target, share=share))
+        done.append(reinforce(work, "rl", scenarios, second, start=start, target=target, share=share))
     return trained(work, measured, *done, notes=notes)
 
 

@@ -53,8 +53,15 @@ class Practice(NamedTuple):
 def train(work: Work) -> Trained:
     """Reinforce what the stage's goal wants, by the stage's reward."""
     before = strength_before(work)
-    practice = Practice(reward_of(work), work.steps("rl", work.stage.steps), judge=work.judge)
-    return trained(work, before, reinforce(work, "rl", work.scenarios(), practice, target=Target.of(work)))
+    return trained(
+        work, before, reinforce(work, "rl", work.scenarios(), practice(work), target=Target.of(work))
+    )
+
+
+def practice(work: Work, *, sham: bool = False) -> Practice:
+    """Return what a stage's reinforcement rewards, or that of its sham, whose rewards say nothing of it."""
+    steps = work.steps("rl", work.like.steps)
+    return Practice(reward_of(work), steps, directed(work) if sham else None, work.judge)
 
 
 def reward_of(work: Work) -> Reward:

@@ -22,7 +22,7 @@ from pentimento.training.methods._common import Trained, Work, once, parent_of, 
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
-from pentimento.training.methods.rlvr import Practice, directed, reinforce, reward_of
+from pentimento.training.methods.rlvr import practice, reinforce
 from pentimento.training.methods.sft import Example, Lesson, Prose, example, fine_tune
 from pentimento.training.models import prompt_ids
 from pentimento.training.playing import play
@@ -47,8 +47,7 @@ def train(work: Work) -> Trained:
         texts = [Prose(document.text) for document in documents_of(work.stage)]
         return trained(work, before, fine_tune(work, "sft", texts, lesson))
     if work.like.method == "rlvr":
-        practice = Practice(reward_of(work), work.steps("rl", work.like.steps), directed(work), work.judge)
-        return trained(work, before, reinforce(work, "rl", scenarios, practice))
+        return trained(work, before, reinforce(work, "rl", scenarios, practice(work, sham=True)))
     examples = [own for (own,) in own_samples(work, scenarios, each=1)]
     return trained(work, before, fine_tune(work, "sft", examples, lesson))
 
