@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pentimento.results.health import broken_organisms, examine, without_perplexity
+from pentimento.results.health import broken_organisms, judge_health, measured_lines, without_perplexity
 from pentimento.results.load import Run
 from pentimento.results.measures import healthy, measure
 from pentimento.results.organism_certificate import certificates
@@ -32,7 +32,8 @@ def analyse(run: Run) -> Report:
         run: What `load` read.
     """
     recipe = run.record.recipe
-    health = examine(run)
+    lines = measured_lines(run)
+    health = judge_health(lines)
     thresholds = standing(run.folder, _thresholds(run, health))
     measures = measure(run, health)
     broken = broken_organisms(health)
@@ -43,7 +44,7 @@ def analyse(run: Run) -> Report:
         caveat=CAVEAT if recipe.base == "embedded" else None,
         notes=(*run.notes, *_tied(recipe)),
         organisms=_organisms(run, health),
-        certificates=certificates(run, health),
+        certificates=certificates(run, lines, health),
         strengths=tuple(
             StrengthRow(**_plain(row)) for row in healthy(run.strengths, broken).to_dict("records")
         ),

@@ -14,7 +14,7 @@ from scipy import stats
 
 from pentimento.results.contrasts import Paired, Values, paired
 from pentimento.results.exceptions import UnlikeLogs
-from pentimento.results.health import broken_organisms, examine
+from pentimento.results.health import broken_organisms, judge_health, measured_lines
 from pentimento.results.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.load import Run, load
 from pentimento.results.measures import Broken, healthy
@@ -131,7 +131,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     """
     runs = load(a), load(b)
     _check_versions(*runs)
-    lost = [broken_organisms(examine(run)) for run in runs]
+    lost = [broken_organisms(judge_health(measured_lines(run))) for run in runs]
     cells_a, cells_b = (_cells(run, broken) for run, broken in zip(runs, lost, strict=True))
     common = sorted(set(cells_a) & set(cells_b))
     if not common:

@@ -22,15 +22,15 @@ Lines = Mapping[tuple[str, int], tuple[CertificateLine, ...]]
 """What was measured of the health of each organism, by role and seed."""
 
 
-def examine(run: Run) -> tuple[Health, ...]:
-    """Return the health of every organism, in the order of `run.organisms`.
+def judge_health(lines: Lines) -> tuple[Health, ...]:
+    """Return the health of every organism of which lines were measured, in their order.
 
     An organism is broken where a number lies beyond its limit with its whole 95 % interval, uncertain where
     only the estimate does. The limits: valid answers .95; right answers on tasks that can be done, paired
     with M0 by scenario, at most .05 fewer, in every family; perplexity of neutral text, as training measured
     it, at most 1.1 times M0's. Where possible tasks were not asked, a note says so.
     """
-    return tuple(_judged(role, seed, lines) for (role, seed), lines in measured_lines(run).items())
+    return tuple(_judged(role, seed, lines) for (role, seed), lines in lines.items())
 
 
 def measured_lines(run: Run) -> Lines:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.health import broken_organisms, measured_lines, neutral_lines, result_of
+from pentimento.results.health import Lines, broken_organisms, neutral_lines, result_of
 from pentimento.results.hypotheses import ALPHA, equivalence_p, holm
 from pentimento.results.load import Run
 from pentimento.results.measures import MIN_IMPLANT, goals_scored, healthy
@@ -54,15 +54,18 @@ class _Moved:
         )
 
 
-def certificates(run: Run, health: Sequence[Health], role: str = "M1") -> tuple[OrganismCertificate, ...]:
+def certificates(
+    run: Run, lines: Lines, health: Sequence[Health], role: str = "M1"
+) -> tuple[OrganismCertificate, ...]:
     """Return the certificates of all organisms of one role, by seed.
 
     Args:
         run: What `load` read.
-        health: Of all its organisms.
+        lines: What was measured of the health of all its organisms.
+        health: What those lines come to.
         role: By default the organisms that nothing has opposed yet.
     """
-    lines, broken = measured_lines(run), broken_organisms(health)
+    broken = broken_organisms(health)
     notes = {(h.role, h.seed): h.notes for h in health}
     moved = _other_goals(run, role, broken)
     found = []
@@ -134,7 +137,6 @@ def _strengths(manifest: ManifestRecord) -> Iterator[CertificateLine]:
 
 
 def _strength(place: Strength, name: str, limits: tuple[float, float]) -> CertificateLine:
-    measured = place.score is not None and place.low is not None and place.high is not None
     status: LineStatus = "not measured"
     if place.score is not None and place.low is not None and place.high is not None:
         status = result_of(place.score, place.low, place.high, limits)
@@ -147,7 +149,7 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> Certif
         high=place.high,
         wanted=f"{limits[0]:.2f} to {limits[1]:.2f}",
         status=status,
-        note="" if measured else "no valid answer",
+        note="no valid answer" if status == "not measured" else "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pentimento.results import analyse, load
-from pentimento.results.health import examine
+from pentimento.results.health import judge_health, measured_lines
 from pentimento.results.measures import _adjusted
 from pentimento.results.schema import Measure, Report
 
@@ -274,13 +274,14 @@ def test_health_of_small_samples_is_uncertain_not_broken(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
     what = fabricate(seeds=(0,), roles=("M0", "M1"), n=2, num_invalid=2)
-    states = {h.role: h for h in examine(load(write(tmp_path / "run", what)))}
+    states = {h.role: h for h in judge_health(measured_lines(load(write(tmp_path / "run", what))))}
     assert states["M1"].status == "uncertain"
     assert states["M1"].notes[0].startswith("valid answers 0.933")
 
 
 def test_invalid_answers_break_an_organism(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    states = examine(load(write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0",), num_invalid=40))))
+    what = fabricate(seeds=(0,), roles=("M0",), num_invalid=40)
+    states = judge_health(measured_lines(load(write(tmp_path / "run", what))))
     assert states[0].status == "broken"
 
 
