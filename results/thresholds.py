@@ -13,7 +13,7 @@ from scipy import stats
 
 from pentimento._files import write_atomically
 from pentimento.results.contrasts import Table, paired, table
-from pentimento.results.gaps import OVERSIGHT_CUES, concealment_of
+from pentimento.results.gaps import AGAINST_PLACEBO, concealment_of
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Quadrant
 from pentimento.results.rows import MARGIN, number
@@ -155,7 +155,7 @@ def _concealment(scores: Table) -> float | None:
     It is Bonferroni's over as many gaps as NEVER has, one for each cue and seed: so many of opposed organisms
     are held against it.
     """
-    found = {(cue, role): concealment_of(scores, cue, role) for cue in OVERSIGHT_CUES for role in _ALONE}
+    found = {(cue, role): concealment_of(scores, cue, role) for cue in AGAINST_PLACEBO for role in _ALONE}
     gaps = [float(gap) for part in found.values() if part is not None for gap in part.seed_means]
     num_tests = sum(len(part.seeds) for (_, role), part in found.items() if part and role == "NEVER")
     if len(gaps) < MIN_NEVER or not num_tests:
