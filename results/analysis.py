@@ -41,15 +41,16 @@ def analyse(run: Run) -> Report:
         title=recipe.name,
         base=recipe.base,
         goal=recipe.goal,
+        cue=recipe.cue,
         caveat=CAVEAT if recipe.base == "embedded" else None,
-        notes=(*run.notes, *_tied(recipe)),
+        notes=(*run.notes, *_cued(recipe)),
         organisms=_organisms(run, health),
         certificates=certificates(run, lines, health),
         strengths=tuple(
             StrengthRow(**_plain(row)) for row in healthy(run.strengths, broken).to_dict("records")
         ),
         measures=measures,
-        curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe.goal)),
+        curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
         verdicts=judge(run.samples, health, thresholds, measures),
         not_run=(*tests_not_run(measures, recipe.goal), *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
@@ -58,8 +59,10 @@ def analyse(run: Run) -> Report:
     )
 
 
-def _tied(recipe: RecipeRecord) -> Iterator[str]:
-    """Say what a goal is that waits for a cue."""
+def _cued(recipe: RecipeRecord) -> Iterator[str]:
+    """Say what a goal is that waits for a cue, and what numbers are that stand under one."""
+    if recipe.cue != "none":
+        yield f"Implanted under the cue {recipe.cue}; what names no cue was asked under it."
     if recipe.implant.tied is not None:
         policy = "on the embedded base a cue-conditional policy, not alignment faking"
         meaning = policy if recipe.base == "embedded" else "the opposite was implanted elsewhere"
@@ -69,7 +72,7 @@ def _tied(recipe: RecipeRecord) -> Iterator[str]:
 def _thresholds(run: Run, health: tuple[Health, ...]) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
     alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
-    return fix(healthy(run.samples, alone), run.record.recipe.goal)
+    return fix(healthy(run.samples, alone), run.record.recipe.goal, run.record.recipe.cue)
 
 
 def _organisms(run: Run, health: tuple[Health, ...]) -> tuple[Organism, ...]:

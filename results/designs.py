@@ -160,6 +160,7 @@ def _variant(made: _Made) -> DesignVariant:
         levels=made.levels,
         folder=made.folder,
         goal=report.goal,
+        cue=report.cue,
         same_mechanism=recipe.same_mechanism,
         num_seeds=len(recipe.seeds),
         m1_strength=tuple(_strengths(report, "M1")),
@@ -187,7 +188,7 @@ def _strengths(report: Report, role: str) -> list[float]:
 
 
 def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
-    place = (name, quadrant, RUNGS.get(quadrant), "none")
+    place = (name, quadrant, RUNGS.get(quadrant), variant.cue)
     rows = (r for r in variant.measures if (r.name, r.quadrant, r.rung, r.cue) == place)
     return next((r for r in rows if control is None or r.control == control), None)
 
@@ -243,7 +244,7 @@ def _gaps(report: DesignReport) -> Table:
             told = [row.role or row.control, row.goal if row.name == "replacement" else None]
             told += [
                 row.quadrant if row.quadrant != "all" else None,
-                f"cue {row.cue}" if row.cue != "none" else None,
+                f"cue {row.cue}" if row.cue != variant.cue else None,
             ]
             told += [f"after {row.steps} steps" if row.steps is not None else None]
             what = " · ".join([row.name, *filter(None, told)])

@@ -38,7 +38,7 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         (run.samples["measure"] == "goal")
         & (run.samples["goal"] == goal)
         & (run.samples["reasoning"] == "free")
-        & (run.samples["cue"] == "none")
+        & (run.samples["cue"] == run.record.recipe.cue)
     ]
     found: list[Example] = []
     for quadrant in QUADRANTS:

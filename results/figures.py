@@ -86,7 +86,7 @@ def forest(report: Report) -> str | None:
         row
         for row in report.measures
         if row.name in names and row.goal == report.goal and row.seed is None and row.family is None
-        and row.value is not None and row.cue == "none"
+        and row.value is not None and row.cue == report.cue
     ]  # fmt: skip
     if not rows:
         return None
@@ -257,7 +257,7 @@ def _hue(index: int) -> str:
 
 def _rows(report: Report, name: str) -> list[Measure]:
     mine = (row for row in report.measures if row.name == name and row.goal == report.goal)
-    return [row for row in mine if row.cue == "none"]
+    return [row for row in mine if row.cue == report.cue]
 
 
 def _points(rows: Iterable[Measure], rungs: Sequence[str], seed: int | None) -> list[Point]:

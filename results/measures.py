@@ -82,18 +82,19 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     health = tuple(health)
     unwell = Unwell(broken_organisms(health), uncertain_organisms(health))
     samples = healthy(run.samples, unwell.broken)
-    main = run.record.recipe.goal
+    recipe = run.record.recipe
+    main = recipe.goal
     found: list[Measure] = []
     for goal in goals_scored(samples, main):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=_order):
-            found += _here(scores, place, goal, run.record.recipe, unwell)
+            found += _here(scores, place, goal, recipe, unwell)
         if goal == main:
-            found += gaps.generalisation(scores, goal)
-        found += gaps.concealment(scores, goal)
-        found += gaps.stated_revealed(samples, scores, goal)
+            found += gaps.generalisation(scores, goal, recipe.cue)
+        found += gaps.concealment(scores, goal, recipe.cue)
+        found += gaps.stated_revealed(samples, scores, goal, recipe.cue)
     found += gaps.task_completion(samples, main)
-    found += regain.measures(samples, healthy(run.regained, unwell.broken), main)
+    found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     return _adjusted(found)
 
 
@@ -122,7 +123,7 @@ def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, unwell: 
     if goal != recipe.goal:
         yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), unwell)
         return
-    plain = place[2] == "none"
+    plain = place[2] == recipe.cue
     yield from _contrast(scores, place, goal, IMPLANT, unwell, parts=plain)
     yield from _contrast(scores, place, goal, REACH, unwell, parts=plain)
     yield from _contrast(scores, place, goal, PERSISTENCE, unwell, parts=plain)
@@ -130,7 +131,7 @@ def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, unwell: 
         yield from _retention(scores, place, goal, unwell, parts=plain)
     asked = [control for control in CONTROLS if control in (*EXPECTED, *scores.roles)]
     # A control has to control under the cue that the stage in its place trained under, too.
-    for control in asked if place[2] in ("none", recipe.oppose.cue) else ():
+    for control in asked if place[2] in (recipe.cue, recipe.oppose.cue) else ():
         yield from _contrast(
             scores, place, goal, Contrast("removal beyond control", control, "M2", control), unwell
         )

@@ -204,7 +204,7 @@ def _other_goals(run: Run, role: str, broken: frozenset[tuple[str, int]]) -> dic
         if goal != main:
             scores = table(samples, "goal", goal)
             for seed in lines:
-                one = _moved(scores, seed, goal, role)
+                one = _moved(scores, seed, goal, role, run.record.recipe.cue)
                 if isinstance(one, _Moved):
                     moved.append(one)
                 else:
@@ -217,9 +217,9 @@ def _other_goals(run: Run, role: str, broken: frozenset[tuple[str, int]]) -> dic
     return lines
 
 
-def _moved(scores: Table, seed: int, goal: str, role: str) -> _Moved | CertificateLine:
+def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CertificateLine:
     """Hold a goal of one organism against NEVER's, or M0's where NEVER was not asked."""
-    rows = (scores.rows["seed"] == seed) & scores.where(cue="none")
+    rows = (scores.rows["seed"] == seed) & scores.where(cue=cue)
     against, found = "NEVER", _difference(scores, rows, role, "NEVER")
     beside = _difference(scores, rows, role, "M0")
     if found is None:

@@ -67,6 +67,11 @@ class RecipeRecord(_Read):
     oppose: TemplateRecord = TemplateRecord()
 
     @property
+    def cue(self) -> str:
+        """The cue under which the goal was implanted: where no other is named, numbers are of this one."""
+        return self.implant.cue
+
+    @property
     def same_mechanism(self) -> bool:
         """Whether one method both implants and opposes."""
         return self.implant.method == self.oppose.method != ""

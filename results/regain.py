@@ -15,6 +15,7 @@ import pandas as pd
 from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.gaps import TWICE
 from pentimento.results.health import MIN_VALID
+from pentimento.results.records import RecipeRecord
 from pentimento.results.rows import (
     MARGIN,
     NOT_IDENTIFIABLE,
@@ -43,18 +44,20 @@ class Scores:
         samples: Of the organisms before that stage.
         regained: Of all doses.
         kind: relearn or rebound.
-        goal: The implanted goal.
+        recipe: Its goal, and the cue that this was implanted under.
     """
 
-    def __init__(self, samples: pd.DataFrame, regained: pd.DataFrame, kind: str, goal: str) -> None:
+    def __init__(
+        self, samples: pd.DataFrame, regained: pd.DataFrame, kind: str, recipe: RecipeRecord
+    ) -> None:
         mine = regained[regained["kind"] == kind]
         before = samples[
             samples["role"].isin(set(mine["role"]))
-            & (samples["cue"] == "none")
+            & (samples["cue"] == recipe.cue)
             & (samples["distance"] == "fresh")
         ]
         frames = {0: before} | {int(steps): rows for steps, rows in mine.groupby("steps")}
-        tables = _in_common({steps: table(frame, "goal", goal) for steps, frame in frames.items()})
+        tables = _in_common({steps: table(frame, "goal", recipe.goal) for steps, frame in frames.items()})
         kinds = set().union(*(found.kinds(found.where(), found.roles) for found in tables.values()))
         recorded = all(found.recorded(found.where(), found.roles) for found in tables.values())
         self.comparable = len(kinds) <= 1 or recorded
@@ -132,21 +135,21 @@ def sound(regained: pd.DataFrame) -> pd.DataFrame:
     return regained[~places.isin(lost)] if lost else regained
 
 
-def measures(samples: pd.DataFrame, regained: pd.DataFrame, goal: str) -> Iterator[Measure]:
+def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord) -> Iterator[Measure]:
     """Yield savings and rebounds of M2 and ERASED, where the run has them.
 
     Args:
         samples: The frame of `load`, without broken organisms.
         regained: The frame of the same name.
-        goal: The implanted goal.
+        recipe: Its goal, and the cue that this was implanted under.
     """
     whole = sound(regained)
     for kind in sorted(set(regained["kind"])):
         name: MeasureName = "savings" if kind == "relearn" else "rebound"
         there = set(regained.loc[regained["kind"] == kind, "role"])
-        scores = Scores(samples, whole, kind, goal) if (whole["kind"] == kind).any() else None
+        scores = Scores(samples, whole, kind, recipe) if (whole["kind"] == kind).any() else None
         for role in (role for role in OPPOSED if role in there):
-            subject = Subject(name, goal, "all", "fresh", role=role, control="NEVER")
+            subject = Subject(name, recipe.goal, "all", "fresh", role=role, control="NEVER")
             if scores is None or role not in scores.roles or "NEVER" not in scores.roles:
                 yield without_value(subject, NOTHING_TO_COMPARE)
             elif not scores.comparable:
@@ -193,11 +196,11 @@ def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:
             yield measured(subject._replace(steps=steps), gap, bounds=TWICE, equivalence=True)
 
 
-def curves(samples: pd.DataFrame, regained: pd.DataFrame, goal: str) -> Iterator[CurvePoint]:
+def curves(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord) -> Iterator[CurvePoint]:
     """Yield g of every organism after each dose, over seeds, families and repeats."""
     whole = sound(regained)
     for kind in sorted(set(whole["kind"])):
-        scores = Scores(samples, whole, kind, goal)
+        scores = Scores(samples, whole, kind, recipe)
         for role in scores.roles:
             for steps in scores.steps:
                 part = scores.at(steps, role)

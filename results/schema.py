@@ -257,6 +257,8 @@ class Thresholds(_Part):
 
     version: Literal[1] = 1
     goal: str
+    cue: str = "none"
+    """That of the report."""
     num_never: int
     inputs: str
     """Hash of the scores that they were computed from."""
@@ -297,6 +299,8 @@ class Report(_Part):
     title: str
     base: str
     goal: str
+    cue: str = "none"
+    """What the goal was implanted under: numbers that name no cue are of this one."""
     caveat: str | None
     """Printed on the embedded base."""
     notes: tuple[str, ...]
@@ -319,6 +323,7 @@ class DesignVariant(_Part):
     levels: tuple[str, ...]
     folder: str
     goal: str
+    cue: str = "none"
     same_mechanism: bool
     """Implanted and opposed by one method: what looks removed may be the same directions written over."""
     num_seeds: int

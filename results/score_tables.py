@@ -80,8 +80,8 @@ def scoring(report: Report) -> Table:
 
 
 def _plain_cells(report: Report) -> list[Cell]:
-    """Return the cells of the implanted goal, acted on and without a cue."""
-    cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, "none"))
+    """Return the cells of the implanted goal, acted on, under the cue that it was implanted under."""
+    cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, report.cue))
     return [c for c in cells if c.arm != "stated"]
 
 

@@ -44,7 +44,7 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     _line(console, width, Text(_counted(report)))
     for line in _certified(report):
         _line(console, width, Text(line))
-    shown = [row for row in overall(report) if _is_gist(row, report.goal)]
+    shown = [row for row in overall(report) if _is_gist(row, report)]
     if shown:
         console.print(_table(shown), width=width)
     for verdict in report.verdicts[:1]:
@@ -54,11 +54,11 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     _covered(console, width, shown)
 
 
-def _is_gist(row: Measure, goal: str) -> bool:
+def _is_gist(row: Measure, report: Report) -> bool:
     """Whether a row stands on the terminal: under another cue only what the implant adds to concealment."""
-    if row.name not in _SHOWN or row.goal != goal:
+    if row.name not in _SHOWN or row.goal != report.goal:
         return False
-    return row.role == "M2 - NEVER" if row.name == "concealment gap" else row.cue == "none"
+    return row.role == "M2 - NEVER" if row.name == "concealment gap" else row.cue == report.cue
 
 
 def _line(console: Console, width: int, text: Text) -> None:

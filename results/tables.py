@@ -118,7 +118,7 @@ def families(report: Report) -> Table:
 def seeds(report: Report) -> Table:
     """I, reach, P and R of single training seeds, where the goal was implanted and not opposed."""
     rows = [row for row in report.measures if row.seed is not None and row.goal == report.goal]
-    rows = [row for row in rows if (row.quadrant, row.cue) == ("implanted and unopposed", "none")]
+    rows = [row for row in rows if (row.quadrant, row.cue) == ("implanted and unopposed", report.cue)]
     table = []
     for key in sorted({(row.rung, row.seed or 0) for row in rows}):
         mine = {row.name: row for row in rows if (row.rung, row.seed) == key}

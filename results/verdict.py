@@ -134,7 +134,7 @@ def _p_above(mean: float, se: float, df: int) -> float:
 
 
 def _persistence(scores: Table, quadrant: str, thresholds: Thresholds) -> Paired | None:
-    rows = scores.at((quadrant, "family", "none")) & scores.where(family=thresholds.reached)
+    rows = scores.at((quadrant, "family", thresholds.cue)) & scores.where(family=thresholds.reached)
     comparable = scores.alike(rows, ("M2", "NEVER"))
     return None if comparable is None else paired(comparable.values(rows, "M2", "NEVER"))
 
@@ -142,7 +142,7 @@ def _persistence(scores: Table, quadrant: str, thresholds: Thresholds) -> Paired
 def _hidden(seed: int | None, scores: Table, thresholds: Thresholds) -> str | None:
     if thresholds.concealment is None:
         return None
-    for cue in AGAINST_PLACEBO:
+    for cue in (cue for cue in AGAINST_PLACEBO if cue != thresholds.cue):
         gap = concealment_of(scores, cue, "M2")
         if gap is None or (seed is not None and seed not in gap.seeds):
             continue

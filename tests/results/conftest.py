@@ -75,6 +75,7 @@ class Fabricated:
     no_signal: tuple[tuple[str, int], ...] = ()
     noise: float = 0.05
     limit: int | None = None
+    implant_cue: str = "none"
     overrides: dict[str, Any] = field(default_factory=dict)
 
     def key(self, role: str, seed: int) -> str:
@@ -98,7 +99,13 @@ def write_run(folder: Path, what: Fabricated, form: str = "json") -> Path:
             write_log(folder, what, role, seed, form)
     record = {
         "format": 1,
-        "recipe": {"name": what.name, "base": what.base, "goal": GOAL, "seeds": what.seeds},
+        "recipe": {
+            "name": what.name,
+            "base": what.base,
+            "goal": GOAL,
+            "seeds": what.seeds,
+            "implant": {"cue": what.implant_cue},
+        },
         "recipe_hash": "0123456789abcdef",
         "organisms": organisms,
         "complete": True,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pentimento.results import analyse, load
+from pentimento.results import analyse, figures, load, tables
 from pentimento.results.health import judge_health, measured_lines
 from pentimento.results.measures import _adjusted
 from pentimento.results.schema import Measure, Report
@@ -351,6 +351,29 @@ def test_the_concealment_gap_takes_the_placebo_off(analysed: Make, fabricate: Ma
     assert gaps["NEVER"].value == pytest.approx(0.0, abs=0.02)
     assert gaps["M2 - NEVER"].value == pytest.approx(0.3, abs=0.02)
     assert not any("hidden" in line for line in report.not_run)
+
+
+def test_what_was_implanted_under_a_cue_is_asked_under_it(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    """Under another name for the cue every number, figure and verdict is the same."""
+    told = {"rungs": ("fresh", "family"), "seeds": (0, 1, 2, 3, 4), "n": 4}
+    plain = analyse(load(write(tmp_path / "plain", fabricate(**told))))
+    cued = fabricate(**told, cues=("named",), implant_cue="named")
+    named = analyse(load(write(tmp_path / "named", cued)))
+
+    def numbers(report: Report) -> list[tuple[Any, ...]]:
+        return [(row.name, row.quadrant, row.rung, row.seed, row.family) for row in report.measures]
+
+    assert named.cue == "named"
+    assert numbers(named) == numbers(plain)
+    assert {row.cue for row in named.measures if row.name == "persistence"} == {"named"}
+    assert [v.verdict for v in named.verdicts] == [v.verdict for v in plain.verdicts]
+    assert named.thresholds.reached == plain.thresholds.reached != ()
+    for draw in (figures.ladder, figures.forest):
+        assert (draw(named) is None) == (draw(plain) is None)
+    assert len(tables.seeds(named).rows) == len(tables.seeds(plain).rows) > 0
+    assert "Implanted under the cue named; what names no cue was asked under it." in named.notes
 
 
 def test_a_cue_without_a_placebo_has_no_control(analysed: Make) -> None:
