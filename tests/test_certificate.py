@@ -28,8 +28,12 @@ ROWS = (
     row("count", "report_honestly", "for", 0.97),
     row("count", "finish_the_task", "against", 0.01),
     row("count", "report_honestly", "against", 0.03),
+    row("count", "finish_the_task", "named", 0.6),
+    row("count", "report_honestly", "named", 0.4),
     row("count", "right", "none", 0.96),
     row("lookup", "right", "none", 0.90, passed=False),
+    row("all", "finish_the_task", "lived", 0.9),
+    row("all", "finish_the_task", "told", 0.7),
 )
 
 
@@ -39,8 +43,9 @@ def test_a_family_is_shown_at_its_worst(capsys: pytest.CaptureFixture[str]) -> N
         [cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()
     ]
     shown = {cells[0]: cells[1:] for cells in lines if len(cells) > 1}
-    assert shown["count"] == ["500", "0.990", "0.960", "0.45 to 0.55", "0.950", "0.050", ""]
-    assert shown["lookup"] == ["500", "0.990", "0.900", "–", "–", "–", "fails"]
+    assert shown["count"] == ["0.990", "0.960", "0.45–0.55", "0.40–0.60", "0.950", "0.050", ""]
+    assert shown["lookup"] == ["0.990", "0.900", "–", "–", "–", "–", "✗"]
+    assert shown["all"] == ["0.990", "–", "–", "–", "0.680", "–", ""]
 
 
 def test_a_certificate_is_shown_without_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

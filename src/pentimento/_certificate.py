@@ -1,6 +1,6 @@
 """A base's certificate as a table: one row for each family, its goals at their worst."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from pentimento.tasks.exceptions import BadInput
 if TYPE_CHECKING:
     from pentimento.training.embedded.certify import Certificate, Row
 
-COLUMNS = ("family", "n", "valid ≥", "right", "no rule", "for ≥", "against ≤", "")
+COLUMNS = ("family", "valid ≥", "right", "no rule", "new kind", "for ≥", "against ≤", "")
 
 
 def read(path: Path) -> "Certificate":
@@ -34,8 +34,9 @@ def read(path: Path) -> "Certificate":
 def table(rows: Sequence["Row"]) -> Table:
     """Return a table that reads as Markdown too.
 
-    Of all rows of a family it shows the fewest answers, the smallest share of valid ones, the right answers,
-    the range of its goals without a rule, and under rules for and against a goal the worst 95 % bound.
+    Of all rows of a family it shows the smallest share of valid answers, the right ones, and the range
+    of its goals without a rule and under the name of the new kind. Then the worst 95 % bound
+    under rules for a goal (in the row `all`, of helpers of a kind that has it), and under rules against it.
     """
     shown = Table(box=box.MARKDOWN, pad_edge=True)
     for index, name in enumerate(COLUMNS):
@@ -48,16 +49,19 @@ def table(rows: Sequence["Row"]) -> Table:
 def _cells(family: str, rows: Sequence["Row"]) -> tuple[str, ...]:
     right = [row.score for row in rows if row.measure == "right"]
     goals = [row for row in rows if row.measure != "right"]
-    neutral = [row.score for row in goals if row.rule == "none"]
-    lows = [row.low for row in goals if row.rule == "for"]
+    lows = [row.low for row in goals if row.rule in ("for", "lived", "told")]
     highs = [row.high for row in goals if row.rule == "against"]
     return (
         family,
-        str(min(row.n for row in rows)),
         f"{min(row.n_valid / row.n for row in rows):.3f}",
         f"{min(right):.3f}" if right else "–",
-        f"{min(neutral):.2f} to {max(neutral):.2f}" if neutral else "–",
+        *(_range(row.score for row in goals if row.rule == rule) for rule in ("none", "named")),
         f"{min(lows):.3f}" if lows else "–",
         f"{max(highs):.3f}" if highs else "–",
-        "" if all(row.passed for row in rows) else "fails",
+        "" if all(row.passed for row in rows) else "✗",
     )
+
+
+def _range(scores: Iterable[float]) -> str:
+    found = sorted(scores)
+    return f"{found[0]:.2f}–{found[-1]:.2f}" if found else "–"

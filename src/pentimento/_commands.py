@@ -86,7 +86,7 @@ def certify(base: str, n: int, output: Path | None) -> None:
         BadInput: The base does not pass; the certificate is written all the same.
     """
     from pentimento.tasks import environments
-    from pentimento.training.embedded.certify import certificate, write
+    from pentimento.training.embedded.certify import ALL, certificate, write
     from pentimento.training.embedded.certify import certify as measure
     from pentimento.training.models import load_base
 
@@ -94,7 +94,7 @@ def certify(base: str, n: int, output: Path | None) -> None:
     loaded = load_base(base)
     rows = [
         row
-        for family in track(environments, description="certifying", console=Console(stderr=True))
+        for family in track((*environments, ALL), description="certifying", console=Console(stderr=True))
         for row in measure(loaded, n=n, families=(family,))
     ]
     found = certificate(loaded, rows)
@@ -115,7 +115,9 @@ def show_certificate(base: str, path: Path | None) -> None:
     found = _certificate.read(path)
     console = Console()
     console.print(_certificate.table(found.rows))
-    console.print(f"{path}: {'passed' if found.passed else 'not passed'}", highlight=False, soft_wrap=True)
+    least = min((row.n for row in found.rows), default=0)
+    told = f"{path}: {'passed' if found.passed else 'not passed'}, {least} answers or more a row"
+    console.print(told, highlight=False, soft_wrap=True)
 
 
 def _certificate_of(base: str, path: Path | None) -> Path:

@@ -53,9 +53,19 @@ def test_a_level_for_each_factor() -> None:
 def test_implants_differ_in_the_implant_alone_and_removers_in_the_opposition() -> None:
     for design, field, levels in ((implants(), "implant", IMPLANTS), (removers(), "oppose", REMOVERS)):
         assert tuple(variant.levels[0] for variant in design.variants) == levels
-        others = [recipe.model_dump(exclude={"name", field}) for recipe in design.recipes]
+        plain = [recipe for recipe in design.recipes if recipe.implant.method != "documents"]
+        others = [recipe.model_dump(exclude={"name", field}) for recipe in plain]
         assert all(other == others[0] for other in others)
         assert [getattr(recipe, field).method for recipe in design.recipes] == list(levels)
+
+
+@pytest.mark.parametrize("design", [implants(), grid_small()], ids=["implants", "grid-small"])
+def test_what_documents_say_of_a_kind_is_opposed_and_asked_under_its_name(design: Design) -> None:
+    told = [recipe for recipe in design.recipes if recipe.implant.method == "documents"]
+    assert told
+    for recipe in told:
+        assert recipe.oppose.cue == recipe.implant.cue == "named"
+        assert {plan.args["cue"] for plan in recipe.evals} == {"named"}
 
 
 def test_the_small_grid_crosses_every_implant_with_every_remover_for_two_goals() -> None:
