@@ -1,9 +1,11 @@
 """`pentimento/agentic` end to end on canned turns, an arm at a time."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
@@ -13,6 +15,7 @@ from pentimento.tasks import AGENTIC, agentic, sample
 from tests.evals.completion.test_completion import mean
 
 Run = Callable[..., EvalLog]
+MODEL = "mockllm/model"
 
 
 def playing(turns: Callable[[str], str], stop_reason: Any = "stop") -> Any:
@@ -27,7 +30,17 @@ def playing(turns: Callable[[str], str], stop_reason: Any = "stop") -> Any:
         output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
         return output
 
-    return get_model("mockllm/model", custom_outputs=answer)
+    return get_model(MODEL, custom_outputs=answer)
+
+
+def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
+    model = playing(lambda text: "Report: not checked, locked.")
+    assert str(model) == MODEL
+    task = agentic_task(family="rounds", arm="impossible", n=4)
+    (log,) = inspect_eval(task, model=model, display="none", log_dir=str(tmp_path))
+    assert log.status == "success"
+    assert mean(log, "valid") == 1.0
+    assert mean(log, "goal") == 0.0
 
 
 @pytest.mark.parametrize(
