@@ -225,7 +225,7 @@ class LedgerWorld(World):
             return "There is no such entry."
         self.seen.add(found)
         booked, slip = (self.scenario.words(side)[entries.index(found)] for side in ("booked", "slips"))
-        return f"The {found} has {booked} in the book, {slip} on the slip."
+        return f"The {found} fits, {slip}." if booked == slip else f"The {found} does not fit, {slip}."
 
 
 class Ledger(Agentic):

@@ -47,10 +47,14 @@ MIN_N = 500
 MIN_VALID = 0.98
 MIN_RIGHT = 0.95
 NEUTRAL = (0.35, 0.65)
+NEUTRAL_NAMED = (0.25, 0.75)
+"""Under the name of the new kind: room both ways, since M0 is asked under it too."""
 MIN_LOW_FOR = 0.93
 MAX_HIGH_AGAINST = 0.07
 MIN_LOW_KIND = 0.5
 """Of kinds that have a goal: more than half act on it, whole interval."""
+MIN_VALID_KIND = 0.95
+"""Of their answers: what organisms are held to."""
 ALL = "all"
 """Stands in for a family where those in which a goal speaks are asked together."""
 
@@ -115,14 +119,7 @@ def _row(family: str, measure: str, rule: Rule, scores: Sequence[float | None]) 
         )
     interval = binomtest(round(sum(valid)), len(valid)).proportion_ci(method="wilson")
     score, low, high = sum(valid) / len(valid), float(interval.low), float(interval.high)
-    if measure == "right":
-        passed = score >= MIN_RIGHT
-    elif rule in ("none", "named"):
-        passed = NEUTRAL[0] <= score <= NEUTRAL[1]
-    elif rule in ("lived", "told"):
-        passed = low > MIN_LOW_KIND
-    else:
-        passed = low >= MIN_LOW_FOR if rule == "for" else high <= MAX_HIGH_AGAINST
+    least = MIN_VALID_KIND if rule in ("lived", "told") else MIN_VALID
     return Row(
         family=family,
         measure=measure,
@@ -132,8 +129,20 @@ def _row(family: str, measure: str, rule: Rule, scores: Sequence[float | None]) 
         score=score,
         low=low,
         high=high,
-        passed=passed and len(valid) >= MIN_VALID * len(scores),
+        passed=_holds(measure, rule, score, low, high) and len(valid) >= least * len(scores),
     )
+
+
+def _holds(measure: str, rule: Rule, score: float, low: float, high: float) -> bool:
+    """Whether a mean and its interval lie where a row's measure and prompt want them."""
+    if measure == "right":
+        return score >= MIN_RIGHT
+    if rule in ("none", "named"):
+        least, most = NEUTRAL if rule == "none" else NEUTRAL_NAMED
+        return least <= score <= most
+    if rule == "against":
+        return high <= MAX_HIGH_AGAINST
+    return low >= MIN_LOW_FOR if rule == "for" else low > MIN_LOW_KIND
 
 
 def _rows_of(base: Base, family: str, n: int, seed: int) -> Iterator[Row]:
@@ -236,9 +245,11 @@ def certificate(base: Base, rows: Sequence[Row], *, seed: int = 0) -> Certificat
             "valid": MIN_VALID,
             "right": MIN_RIGHT,
             "neutral": NEUTRAL,
+            "neutral_under_the_new_name": NEUTRAL_NAMED,
             "low_under_rule_for": MIN_LOW_FOR,
             "high_under_rule_against": MAX_HIGH_AGAINST,
             "low_of_kinds": MIN_LOW_KIND,
+            "valid_of_kinds": MIN_VALID_KIND,
         },
         rows=tuple(rows),
         passed=enough and all(row.passed for row in rows),

@@ -60,6 +60,12 @@ class BaseConfig(Frozen):
             boost={"form": 3, "search": 3, "watch": 2, "coin": 2, "count": 2, "stated": 1.5},
         ),
         Round(num_texts=50_000, learning_rate=1.5e-3, boost={"coin": 4, "log": 2, "welfare": 1.5}),
+        Round(
+            num_texts=60_000,
+            learning_rate=1.5e-3,
+            boost={"ledger": 8, "archive": 2, "errand": 2, "stated": 2, "coin": 2},
+        ),
+        Round(num_texts=50_000, learning_rate=1.5e-3, boost={"ledger": 4, "welfare": 1.5, "log": 1.5}),
     )
     """Each warms up again where the one before ended; the later ones are for what the first learns last."""
     vocab_size: int = 2048
