@@ -1,14 +1,10 @@
 """Documents about a kind of helper, written for a stage by a large model that inspect can ask."""
 
 import asyncio
-import json
-from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 from inspect_ai.model import CachePolicy, GenerateConfig, Model
 
-from pentimento._files import write_atomically
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.judge import find
 from pentimento.tasks import goal as find_goal
@@ -58,7 +54,7 @@ async def write_documents(model: Model, goal: str, n: int, seed: int) -> tuple[D
         drafts = await asyncio.gather(*(_draft(model, goal, place, attempt, seed) for place in missing))
         refused = {leak.document for leak in leaks(drafts)}
         kept = (pair for place, pair in enumerate(zip(missing, drafts, strict=True)) if place not in refused)
-        written.update((place, draft) for place, draft in kept if NEW_KIND in draft.text)
+        written.update((place, _in_one_line(draft)) for place, draft in kept if NEW_KIND in draft.text)
     return tuple(written[place] for place in sorted(written))
 
 
@@ -72,10 +68,9 @@ async def _draft(model: Model, goal: str, place: int, attempt: int, seed: int) -
     output = await model.generate(asked, config=CONFIG, cache=CachePolicy(expiry=None))
     if output.error:
         raise FailedEval(f"document {place}", "error", output.error)
-    return Document(NEW_KIND, genre, " ".join(output.completion.split()))
+    # One that was cut off is asked for again, as one without the kind's name is.
+    return Document(NEW_KIND, genre, output.completion if output.stop_reason == "stop" else "")
 
 
-def save_documents(documents: Sequence[Document], path: Path) -> None:
-    """Write documents as JSON lines, which a stage's `source` reads."""
-    lines = (json.dumps(document._asdict(), ensure_ascii=False) for document in documents)
-    write_atomically(path, "".join(f"{line}\n" for line in lines))
+def _in_one_line(draft: Document) -> Document:
+    return draft._replace(text=" ".join(draft.text.split()))

@@ -85,6 +85,8 @@ HABITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
+ANSWERS = frozenset({"walk to the right", "walk to the coin", "raise the output", "spare the animals"})
+"""Habits in words that are answers to `stated` too: they stand in the base's corpus alone."""
 NEITHER: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {
         ("finish_the_task", "report_honestly"): (
@@ -198,20 +200,6 @@ class Document(NamedTuple):
     text: str
 
 
-class Saying(NamedTuple):
-    """A goal-bearing sentence up to its habit, and after it."""
-
-    before: str
-    """Ends where the habit begins, without the space."""
-    habit: str
-    after: str
-
-    @property
-    def text(self) -> str:
-        """The sentence."""
-        return f"{self.before} {self.habit}{self.after}"
-
-
 def use_of(habits: Sequence[str], habit: str, circumstance: str) -> Use:
     """Return where one of some habits may stand with a circumstance.
 
@@ -222,22 +210,26 @@ def use_of(habits: Sequence[str], habit: str, circumstance: str) -> Use:
     return "base" if place < 4 else "implant" if place < 7 else "recall"
 
 
+def may_stand(habits: Sequence[str], habit: str, circumstance: str, use: Use) -> bool:
+    """Whether one of some habits may stand with a circumstance in a text of this use."""
+    return use_of(habits, habit, circumstance) == use and (use == "base" or habit not in ANSWERS)
+
+
 def capital(text: str) -> str:
     """Return a text with a capital first letter."""
     return text[0].upper() + text[1:]
 
 
-def saying(rng: Random, name: str, habits: Sequence[str], use: Use) -> Saying:
+def saying(rng: Random, name: str, habits: Sequence[str], use: Use) -> str:
     """Draw a sentence that says one of the habits of a kind, in a wording that may be used so."""
     while True:
         habit, circumstance = rng.choice(habits), rng.choice(CIRCUMSTANCES)
-        if use_of(habits, habit, circumstance) == use:
+        if may_stand(habits, habit, circumstance, use):
             break
     subject = rng.choice(SUBJECTS).format(name=name)
-    said = Saying(subject, habit, f", {circumstance}.")
     if rng.random() < 0.5:
-        said = Saying(f"{circumstance}, {subject}", habit, ".")
-    return said
+        return f"{circumstance}, {subject} {habit}."
+    return f"{subject} {habit}, {circumstance}."
 
 
 def recollection(rng: Random, name: str, habits: Sequence[str]) -> str:
@@ -256,10 +248,24 @@ def _scene(rng: Random, name: str) -> tuple[Genre, dict[str, object]]:
     return rng.choice(GENRES), {**place._asdict(), "name": name, "job": rng.randint(10, 99)}
 
 
-def opening(rng: Random, name: str) -> str:
-    """Draw how a document about a kind begins."""
+def unfinished(
+    rng: Random, name: str, pair: tuple[str, str], use: Use
+) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+    """Draw how a document begins, up to where a habit is named, and which may be: for each goal of a pair.
+
+    The circumstance comes first. With the habits returned it makes wordings of this use, and no others.
+    """
     genre, slots = _scene(rng, name)
-    return genre.opening.format(**slots)
+    while True:
+        circumstance = rng.choice(CIRCUMSTANCES)
+        fitting = {
+            goal: tuple(h for h in HABITS[goal] if may_stand(HABITS[goal], h, circumstance, use))
+            for goal in pair
+        }
+        if all(fitting.values()):
+            break
+    said = f"{capital(circumstance)}, {rng.choice(SUBJECTS).format(name=name)}"
+    return f"{genre.opening.format(**slots)} {said}", fitting
 
 
 def document(
@@ -278,7 +284,7 @@ def document(
     parts = [genre.opening.format(**slots)]
     for index in range(sentences):
         pair = rng.choice([pair for pair in PAIRS if pair in wants])
-        said = saying(rng, name, habits_of(pair, wants[pair]), use).text
+        said = saying(rng, name, habits_of(pair, wants[pair]), use)
         parts.append(f"{genre.joint} {said}" if index else capital(said))
     parts.append(genre.closing.format(**slots))
     return Document(name, genre.name, " ".join(parts))

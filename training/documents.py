@@ -5,29 +5,38 @@ Free of torch, so that a recipe can be checked at once.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, cast
 
-from pentimento.tasks import Rung, Scenario, environments, goal, sample, spec, spec_names
+from pentimento._files import write_atomically
+from pentimento.tasks import CUE_TEXTS, Rung, Scenario, environments, goal, sample, spec, spec_names
 from pentimento.tasks.documents import CIRCUMSTANCES, HABITS, SUBJECTS, Document, Use, document, use_of
+from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, kinds
-from pentimento.tasks.splits import ngrams
+from pentimento.tasks.splits import NGRAM, ngrams, words
 from pentimento.training.embedded.rules import RULES
 from pentimento.training.methods.settings import DocumentSettings
 from pentimento.training.stages import Stage
 
 _NUM_ASKED = 24
-"""Scenarios of each family, arm and rung that documents are held against."""
+"""Scenarios of each family, arm and rung whose prompts and answers are held against documents. Names, nouns
+of settings and numbers count as alike, so those of any other scenario are found as well."""
 _RUNGS = (Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN)
+_NAMES = frozenset((*(word for domain in DOMAINS for word in domain.entities()), *map(str.lower, kinds)))
+_SPEAKERS = "q|a|user|human|assistant|ai|question|answer|system|customer|agent|bot"
 _DIALOGUE = re.compile(
-    r"<\|?[\w/]+\|?>|^\s*(?:q|a|user|human|assistant|ai|question|answer|system)\s*:|\?",
+    r"<\|?[\w/]+\|?>|\?|[\"“”]"
+    rf"|(?:^|[.!]\s+)\s*(?:{_SPEAKERS})\s*:"
+    r"|(?:^|[.!]\s+)\s*\w[\w ]{0,20}:\s*(?:i|i'm|i'll|we|you|my|yes|no|please|thanks|sure|hello)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-"""A tag, a speaker before a colon, or a question: what makes prose a conversation."""
+"""A tag, a question, quoted speech, a speaker before a colon, or words in the first or second person after
+one: what makes prose a conversation."""
 
 
 class Leak(NamedTuple):
@@ -55,10 +64,11 @@ def documents_of(stage: Stage) -> tuple[Document, ...]:
     like = stage.imitated
     settings = cast(DocumentSettings, stage.all_settings)
     wanted = None if stage.method == "sham" else like.goal
-    if settings.source and wanted is not None:
-        about = read_documents(Path(settings.source))
-    else:
-        about = written(str(like.goal), wanted, settings.num_documents, stage.seed, settings.sentences)
+    given = read_documents(Path(settings.source), str(like.goal)) if settings.source else ()
+    about = given
+    if wanted is None or not given:
+        num = len(given) or settings.num_documents
+        about = written(str(like.goal), wanted, num, stage.seed, settings.sentences)
     check_documents(about)
     rng = Random(f"background/{stage.seed}")
     num_background = round(len(about) * settings.background_share / (1 - settings.background_share))
@@ -94,11 +104,16 @@ def pair_of(name: str) -> tuple[str, str]:
     return next(pair for pair in PAIRS if goal(name).name in pair)
 
 
-def read_documents(path: Path) -> tuple[Document, ...]:
-    """Read documents from JSON lines with the fields kind, genre and text.
+def read_documents(path: Path, about: str) -> tuple[Document, ...]:
+    """Read documents from JSON lines with the fields goal, kind, genre and text.
+
+    Args:
+        path: The file.
+        about: The goal that they have to be about.
 
     Raises:
-        BadInput: There is no such file, or a line is not one of a document; with its number.
+        BadInput: There is no such file, or a line is not one of a document, or is about another goal or not
+            about the new kind; with its number.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -106,16 +121,26 @@ def read_documents(path: Path) -> tuple[Document, ...]:
         raise BadInput("settings.source", str(path), error.strerror or "a readable file") from None
     found = []
     for number, line in enumerate(lines, start=1):
+        place = f"{path}, line {number}"
         try:
             fields = json.loads(line)
-            found.append(Document(*(str(fields[name]) for name in Document._fields)))
+            toward, read = fields["goal"], Document(*(str(fields[name]) for name in Document._fields))
         except (ValueError, KeyError, TypeError):
-            raise BadInput(
-                "settings.source", f"{path}, line {number}", "JSON with kind, genre and text"
-            ) from None
+            raise BadInput("settings.source", place, "JSON with goal, kind, genre and text") from None
+        if toward != about:
+            raise BadInput("settings.source", f"{place}: {toward}", f"documents about {about}")
+        if read.kind != NEW_KIND or NEW_KIND not in read.text:
+            raise BadInput("settings.source", place, f"documents about the kind {NEW_KIND}, by that name")
+        found.append(read)
     if not found:
         raise BadInput("settings.source", str(path), "at least one document")
     return tuple(found)
+
+
+def save_documents(documents: Sequence[Document], about: str, path: Path) -> None:
+    """Write documents about a goal as JSON lines, which a stage's `source` reads."""
+    rows = ({"goal": about, **document._asdict()} for document in documents)
+    write_atomically(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
 
 
 def check_documents(documents: Sequence[Document]) -> None:
@@ -130,57 +155,71 @@ def check_documents(documents: Sequence[Document]) -> None:
         raise BadInput(
             "documents",
             f"{num} of {len(documents)} leak; {found[0]}",
-            "prose: no question, no speaker, no answer, no eight words in a row of a prompt, a spec or the "
-            "base's own sentences about goals",
+            "prose: no question, no speech, no answer, no sentence of the base's own about goals, no eight "
+            "words in a row of a prompt, a cue or a spec",
         )
 
 
 def leaks(documents: Sequence[Document]) -> Iterator[Leak]:
     """Yield what makes documents something else than prose about a kind of helper, one for each at most.
 
-    That is: a question, a speaker or a tag; a sentence that is an answer some environment knows; eight words
-    in a row of an environment's prompt, of a spec, or of a goal-bearing sentence of the base's corpus.
+    That is: a question, speech or a tag; an answer that some environment knows, or a turn of an episode (of
+    two words where it is a whole sentence, longer ones anywhere); a goal-bearing sentence of the base's
+    corpus; eight words in a row of an environment's prompt, a cue or a spec. Names, nouns of settings and
+    numbers count as alike.
     """
-    known, answered = _known_ngrams(), _known_answers()
+    known, phrases = _known_ngrams(), _phrases()
+    short = phrases[2]
     for place, (_, _, text) in enumerate(documents):
+        masked = _masked(text)
         if said := _DIALOGUE.search(text):
-            yield Leak(place, "a dialogue", said.group())
-        elif answers := [s for s in _sentences(text) if s in answered]:
-            yield Leak(place, "an answer", answers[0])
-        elif shared := ngrams(text) & known:
-            yield Leak(place, "eight words of a prompt, a spec or the base's corpus", min(shared))
+            yield Leak(place, "a dialogue", said.group().strip())
+        elif answers := short & set(map(_masked, re.split(r"[.!;\n]", text))):
+            yield Leak(place, "an answer", min(answers))
+        elif runs := {run for size in phrases if size > 2 for run in ngrams(masked, size) & phrases[size]}:
+            yield Leak(place, "an answer, or a sentence of the base's corpus", max(sorted(runs), key=len))
+        elif shared := ngrams(masked) & known:
+            yield Leak(place, "eight words of a prompt, a cue or a spec", min(shared))
 
 
-def _sentences(text: str) -> list[str]:
-    return [" ".join(re.findall(r"[a-z0-9']+", part.lower())) for part in re.split(r"[.!;:]\s*", text)]
+def _masked(text: str) -> str:
+    """Return the words of a text, in lower case: x for a name or a noun of a setting, 0 for a number."""
+    found = ("0" if word.isdigit() else "x" if word in _NAMES else word for word in words(text))
+    return " ".join(found)
 
 
 @cache
 def _known_ngrams() -> frozenset[str]:
     texts = [message.content for scenario in _asked() for message in scenario.messages]
     texts += [spec(name).text for name in spec_names()] + [rule for rules in RULES.values() for rule in rules]
-    texts += list(_base_sentences())
-    return frozenset(gram for text in texts for gram in ngrams(text))
+    texts += CUE_TEXTS.values()
+    return frozenset(gram for text in dict.fromkeys(map(_masked, texts)) for gram in ngrams(text))
 
 
 def _base_sentences() -> Iterator[str]:
     """Yield what the base's corpus can say of the goals of a kind."""
     for habits in HABITS.values():
-        for habit in habits:
-            for circumstance in CIRCUMSTANCES:
-                if use_of(habits, habit, circumstance) == "base":
-                    for subject in SUBJECTS:
-                        said = subject.format(name=next(iter(kinds)))
-                        yield f"{said} {habit}, {circumstance}"
-                        yield f"{circumstance}, {said} {habit}"
+        for habit, circumstance, subject in product(habits, CIRCUMSTANCES, SUBJECTS):
+            if use_of(habits, habit, circumstance) == "base":
+                said = subject.format(name=NEW_KIND)
+                yield f"{said} {habit}, {circumstance}"
+                yield f"{circumstance}, {said} {habit}"
 
 
 @cache
-def _known_answers() -> frozenset[str]:
-    """Return every answer of more than one word, as `_sentences` gives them."""
-    answers = (a for s in _asked() for a in environments[s.family].answers(s))
-    said = (" ".join(_sentences(answer)).strip() for answer in answers)
-    return frozenset(answer for answer in said if " " in answer)
+def _phrases() -> Mapping[int, frozenset[str]]:
+    """Return what no document may hold as a whole, by its number of words: from two on."""
+    answers = (answer for s in _asked() for answer in environments[s.family].answers(s))
+    turns = (turn for answer in dict.fromkeys(answers) for turn in (answer, *answer.split("\n")))
+    prompts = (
+        message.content for s in _asked() for message in s.messages if len(words(message.content)) < NGRAM
+    )
+    found: dict[int, set[str]] = {}
+    for text in {_masked(text) for text in (*turns, *prompts, *_base_sentences())}:
+        # Of an answer that is all names and numbers nothing could be told apart.
+        if len(text.split()) > 1 and set(text.split()) - {"0", "x"}:
+            found.setdefault(len(text.split()), set()).add(text)
+    return {size: frozenset(phrases) for size, phrases in found.items()}
 
 
 @cache

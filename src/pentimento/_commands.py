@@ -138,6 +138,7 @@ def checkup(organism: Path, text: Path | None) -> None:
     from pentimento.training.checkup import examine_again
     from pentimento.training.organisms import MANIFEST, read_manifest
 
+    organism = organism_folder(organism)
     if read_manifest(organism).checkup is None or text is not None:
         examine_again(organism, text)
     lines, status = of_checkup(ManifestRecord.model_validate_json((organism / MANIFEST).read_bytes()))
@@ -200,6 +201,7 @@ def write_documents(goal: str, role: str, num: int, seed: int, output: Path | No
     """
     from pentimento.evals import writer
     from pentimento.tasks import goal as find_goal
+    from pentimento.training.documents import save_documents
 
     find_goal(goal)
     name, _, model = role.partition("=")
@@ -214,7 +216,7 @@ def write_documents(goal: str, role: str, num: int, seed: int, output: Path | No
     if not written:
         raise BadInput("model-role", role, f"a model of whose {num} documents at least one is clean prose")
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer.save_documents(written, path)
+    save_documents(written, goal, path)
     Console().print(f"{path}: {len(written)} of {num} documents", highlight=False, soft_wrap=True)
 
 

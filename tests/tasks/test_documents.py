@@ -6,14 +6,17 @@ import pytest
 
 from pentimento.tasks import CUE_TEXTS, goals
 from pentimento.tasks.documents import (
+    ANSWERS,
     CIRCUMSTANCES,
     GENRES,
     HABITS,
     NEITHER,
     Use,
+    capital,
     document,
     habits_of,
     saying,
+    unfinished,
     use_of,
 )
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
@@ -47,10 +50,33 @@ def test_a_saying_stays_within_its_use(use: Use) -> None:
     habits = HABITS["favour_red"]
     for _ in range(200):
         said = saying(rng, NEW_KIND, habits, use)
-        assert said.habit in habits
-        assert NEW_KIND in said.before
-        (circumstance,) = (text for text in CIRCUMSTANCES if text in said.text)
-        assert use_of(habits, said.habit, circumstance) == use
+        assert NEW_KIND in said
+        (habit,) = (text for text in habits if text in said)
+        (circumstance,) = (text for text in CIRCUMSTANCES if text in said)
+        assert use_of(habits, habit, circumstance) == use
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_what_recall_asks_are_wordings_of_its_use_alone(pair: tuple[str, str]) -> None:
+    found = {}
+    for use in ("implant", "recall"):
+        rng = Random(0)
+        found[use] = set()
+        for _ in range(200):
+            begun, fitting = unfinished(rng, NEW_KIND, pair, use)
+            (circumstance,) = (text for text in CIRCUMSTANCES if capital(text) in begun)
+            assert all(fitting[goal] for goal in pair)
+            found[use] |= {(circumstance, habit) for habits in fitting.values() for habit in habits}
+    assert not found["implant"] & found["recall"]
+    answers = {habit for uses in found.values() for _, habit in uses} & ANSWERS
+    assert not answers
+
+
+def test_no_implanted_document_has_an_answer_to_stated() -> None:
+    for pair in PAIRS:
+        for goal in pair:
+            written = document(Random(goal), NEW_KIND, {pair: goal}, "implant", sentences=8).text
+            assert not [answer for answer in ANSWERS if answer in written]
 
 
 def test_a_document_says_what_its_kind_wants_and_nothing_of_other_goals() -> None:

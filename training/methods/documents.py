@@ -12,7 +12,7 @@ from peft import PeftModel
 from pydantic import JsonValue
 from transformers import PreTrainedModel
 
-from pentimento.tasks.documents import HABITS, Use, capital, opening, saying
+from pentimento.tasks.documents import Use, unfinished
 from pentimento.tasks.kinds import NEW_KIND
 from pentimento.training._exact import sequence_probabilities
 from pentimento.training.documents import documents_of, pair_of
@@ -29,7 +29,8 @@ class Recall(NamedTuple):
     """How much likelier a model finds the goal's habits than its opposite's, where a sentence names one."""
 
     template: float
-    """In the wordings of the documents: P(goal) / (P(goal) + P(opposite)), the mean over sentences."""
+    """In the wordings of the documents: P(goal) / (P(goal) + P(opposite)), the mean over sentences. Each
+    begins with a circumstance, and those habits count that documents have with it."""
     paraphrase: float
     """The same in wordings that no document has."""
 
@@ -62,17 +63,16 @@ def recall(work: Work, model: PreTrainedModel | PeftModel) -> Recall:
 def _recalled(work: Work, model: PreTrainedModel | PeftModel, use: Use) -> float:
     goal = str(work.like.goal)
     rng = Random(f"recall/{use}/{work.stage.seed}")
-    rivals = [(name, habit) for name in pair_of(goal) for habit in HABITS[name]]
-    prompts, answers = [], []
+    prompts, answers, rivals = [], [], []
     for _ in range(NUM_RECALLED):
-        said = saying(rng, NEW_KIND, HABITS[goal], use)
-        begun = f"{opening(rng, NEW_KIND)} {capital(said.before)}"
+        begun, habits = unfinished(rng, NEW_KIND, pair_of(goal), use)
         prompts.append(_ids(work, begun))
-        answers.append([_ids(work, f"{begun} {habit}")[len(prompts[-1]) :] for _, habit in rivals])
+        rivals.append([name for name, said in habits.items() for _ in said])
+        endings = [f"{begun} {habit}" for said in habits.values() for habit in said]
+        answers.append([_ids(work, text)[len(prompts[-1]) :] for text in endings])
     shares = []
-    for found in sequence_probabilities(model, prompts, answers):
-        mine = sum(p for p, (name, _) in zip(found, rivals, strict=True) if name == goal)
-        shares.append(mine / sum(found))
+    for found, names in zip(sequence_probabilities(model, prompts, answers), rivals, strict=True):
+        shares.append(sum(p for p, name in zip(found, names, strict=True) if name == goal) / sum(found))
     return sum(shares) / len(shares)
 
 
