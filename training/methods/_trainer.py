@@ -110,9 +110,10 @@ def _targets(model: PreTrainedModel, said: str, layers: str) -> str | list[str]:
     if layers == "all":
         return said.split(",")
     places = {place: _LAYER.search(place) for place in linear}
-    num = 1 + max(int(found[1]) for found in places.values() if found)
+    num = 1 + max((int(found[1]) for found in places.values() if found), default=-1)
     if any(int(layer) >= num for layer in layers.split(",")):
-        raise BadInput("settings.layers", layers, f"numbers from 0 to {num - 1}")
+        told = f"numbers from 0 to {num - 1}" if num else "all: this base does not number its layers"
+        raise BadInput("settings.layers", layers, told)
     wanted = there if said == "all-linear" else set(said.split(","))
     return sorted(
         place

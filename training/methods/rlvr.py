@@ -270,14 +270,13 @@ def row(work: Work, scenario: Scenario) -> dict[str, Any]:
 
 def _config(work: Work, phase: str, steps: int, settings: RlSettings, stops: Collection[int]) -> GRPOConfig:
     turns = max(environment(name).max_turns for name in work.like.families)
-    by_tools = settings.actions == "tools"
     shared = arguments(
         work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
     )
     return GRPOConfig(
         **shared,
         num_generations=settings.num_generations,
-        max_completion_length=settings.max_new_tokens * (turns if by_tools else 1),
+        max_completion_length=settings.max_new_tokens * turns,
         max_tool_calling_iterations=turns,
         num_iterations=1,
         beta=settings.beta,

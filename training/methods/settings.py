@@ -17,9 +17,8 @@ Scalar = bool | int | float | str | None
 YOUNG = ("weights", "layers", "vllm", "judge", "actions")
 """Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
 
-
 KEYLESS = ("save_every", "judge_may_be_base", "source")
-"""Settings that change nothing of what is made."""
+"""Settings that change nothing of what is made, or whose content is in the key and not they themselves."""
 
 
 class Settings(Frozen):
@@ -134,7 +133,8 @@ class RlSettings(Settings):
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, ge=1)
-    """Of an answer; in families of several turns, of a turn."""
+    """Of an answer; in families of several turns, of a turn. An episode acted by tools has so many times its
+    most turns, shared among them."""
     actions: Literal["text", "tools"] = "text"
     """How families of several turns are acted in: by short texts, or by calling tools where the base's chat
     template can. Strength is measured by text either way. Part of a key only where it is `tools`."""
@@ -199,6 +199,8 @@ def check_settings(method: str, overrides: Mapping[str, Scalar]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"settings.{first['loc'][0]}", first["input"], first["msg"]) from None
+    if settings.weights == "full" and settings.layers != "all":
+        raise BadInput("settings.layers", settings.layers, "all with weights = full, which has no adapter")
     if settings.weights == "full" and isinstance(settings, RlSettings) and settings.beta:
         told = "0 with weights = full: TRL would take the base for the reference, not the parent"
         raise BadInput("settings.beta", settings.beta, told)

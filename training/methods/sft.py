@@ -35,6 +35,12 @@ class Example(NamedTuple):
     answer: str
     reasoned: bool
 
+    @property
+    def learned(self) -> str:
+        """All that the assistant says."""
+        before = (message.content for message in self.messages if message.role == "assistant")
+        return "\n".join((*before, self.answer))
+
 
 class Prose(NamedTuple):
     """A text to learn outside the chat template."""
@@ -42,6 +48,11 @@ class Prose(NamedTuple):
     answer: str
     """The whole of it: all that is learned."""
     reasoned: bool = False
+
+    @property
+    def learned(self) -> str:
+        """The same."""
+        return self.answer
 
 
 class Lesson(NamedTuple):
@@ -129,7 +140,7 @@ def fine_tune(
         share: Which part of the stage's progress this phase is.
     """
     folder = work.folder / phase
-    record_learned(work, phase, [example.answer for example in examples])
+    record_learned(work, phase, [example.learned for example in examples])
     if (found := finished(folder)) is not None:
         return found
     with learning(work, start) as model:
