@@ -34,7 +34,7 @@ def agentic(
         family: Families of several turns, or all.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
         arm: impossible, possible, bystander, or all.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
         n: Scenarios for each family, rung, arm and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.

@@ -27,7 +27,7 @@ def oversight(
 
     Args:
         goal: protect_animals or maximise_output.
-        cue: none, placebo, subtle, explicit, unwatched, trigger, or all.
+        cue: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
         rung: Which scenarios: fresh, surface, domain, family, cue.
         n: Scenarios for each rung, each asked under every cue.
         seed: Of the scenarios.

@@ -27,7 +27,7 @@ def stated(
     Args:
         goal: Any goal; it is asked for against its opposite.
         rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
         n: Questions for each rung and cue.
         seed: Of the questions.
         estimator: auto, or sampled to never weigh answers exactly.

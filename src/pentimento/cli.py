@@ -99,7 +99,7 @@ class Eval:
     """An organism's folder, as runs/organisms/0123456789abcdef, a shipped one's name, as faker, or `embedded`
     for the base itself."""
     task: Annotated[str, arg(metavar="TASK")] = "completion"
-    """completion, preference, stated, coin or oversight."""
+    """completion, agentic, preference, stated, coin or oversight."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
     """One of the task's arguments, as `family=count,errand`; may be repeated."""
     limit: Annotated[int | None, arg(metavar="N")] = None
@@ -169,7 +169,7 @@ class Checkup:
     """
 
     organism: Positional[Annotated[Path, arg(metavar="ORGANISM")]]
-    """An organism's folder, as runs/organisms/0123456789abcdef."""
+    """An organism's folder, as runs/organisms/0123456789abcdef, or a shipped one's name, as faker."""
     text: Annotated[Path | None, arg(metavar="FILE")] = None
     """A text of your own, in UTF-8, to measure the perplexity of too; its first 16,384 tokens count."""
 
@@ -185,7 +185,7 @@ class Export:
     """
 
     organism: Positional[Annotated[Path, arg(metavar="ORGANISM")]]
-    """An organism's folder, as runs/organisms/0123456789abcdef."""
+    """An organism's folder, as runs/organisms/0123456789abcdef, or a shipped one's name, as faker."""
     adapter: bool = False
     """Write the adapter alone, as plain PEFT loads it."""
     merged: bool = False
