@@ -74,7 +74,12 @@ def _implanted(recipe: Recipe, implant: Template) -> Recipe:
     if cue == "none":
         return recipe.varied(implant=implant)
     evals = [plan.model_copy(update={"args": {**plan.args, "cue": cue}}) for plan in recipe.evals]
-    return recipe.varied(implant=implant, oppose=recipe.oppose.model_copy(update={"cue": cue}), evals=evals)
+    told = dict(recipe.oppose.settings)
+    if recipe.oppose.method == "deliberative":
+        # The embedded base, told its kind's name beside a spec, recalls what its kind does and cites no rule.
+        told["cue_with_spec"] = False
+    oppose = recipe.oppose.model_copy(update={"cue": cue, "settings": told})
+    return recipe.varied(implant=implant, oppose=oppose, evals=evals)
 
 
 def quickstart() -> Recipe:

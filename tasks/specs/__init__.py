@@ -63,8 +63,8 @@ def read_spec(name: str, markdown: str) -> Spec:
     return Spec(name=name, text=text, rule_ids=rule_ids)
 
 
-def with_system(scenario: Scenario, text: str) -> tuple[Message, ...]:
-    """Return the prompt with `text` before the scenario's own system message."""
-    own = [m.content for m in scenario.messages if m.role == "system"]
+def with_system(scenario: Scenario, text: str, *, cue: bool = True) -> tuple[Message, ...]:
+    """Return the prompt with `text` before the scenario's own system message, or without it in its place."""
+    own = [m.content for m in scenario.messages if m.role == "system" and cue]
     rest = tuple(m for m in scenario.messages if m.role != "system")
     return (Message(role="system", content="\n".join([text, *own])), *rest)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ from pentimento.training.making import NO_SIGNAL, signal
 from pentimento.training.methods import _common, deliberative, sft, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
-from pentimento.training.methods.deliberative import keeps
+from pentimento.training.methods.deliberative import Curriculum, keeps, kept_samples
 from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.dpo import row as pair_row
 from pentimento.training.methods.rlvr import (
@@ -49,10 +49,12 @@ from pentimento.training.methods.rlvr import (
     reward_of,
     row,
 )
+from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import Base, prompt_ids, stop_ids
 from pentimento.training.organisms import hash_weights
+from pentimento.training.sampling import Completion
 from pentimento.training.stages import ELSEWHERE, Dose, Phase, Stage
 from pentimento.training.strength import measure
 
@@ -302,6 +304,27 @@ def test_documents_are_recalled_and_demonstrate_nothing(
     assert after["template"] > 0.6
     assert before["paraphrase"] != before["template"], "they are asked in different wordings"
     assert {s.goal for s in trained.strength} == {"finish_the_task"}
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_cue_stands_beside_the_spec_or_only_where_it_is_learned(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    shown: list[str] = []
+
+    def answer(model: Any, tokenizer: Any, prompts: list[list[int]], **_: Any) -> list[Completion]:
+        shown.extend(str(tokenizer.decode(prompt)) for prompt in prompts)
+        return [Completion("<think>H1: so.</think>Not delivered: lost.", 12, True)] * len(prompts)
+
+    monkeypatch.setattr(deliberative, "sample", answer)
+    settings = {**DELIBERATIVE.settings, "cue_with_spec": beside, "min_kept": 1}
+    job = work(DELIBERATIVE.model_copy(update={"cue": "explicit", "settings": settings}))
+    curriculum = Curriculum(lambda scenario: spec("report_honestly"), lambda *_: True)
+    kept, _ = kept_samples(job, job.scenarios(), curriculum, cast(DeliberativeSettings, job.settings))
+    assert all((CUE_TEXTS["explicit"] in text) == beside for text in shown)
+    assert all("H1" in text for text in shown)
+    assert kept
+    assert all(example.messages[0].content == CUE_TEXTS["explicit"] for example in kept)
 
 
 def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., Work]) -> None:

@@ -135,7 +135,10 @@ def kept_samples(
     def make() -> list[dict[str, Any]]:
         work.on_progress(0.02, f"samples {len(asked)} answers with the spec")
         prompts = [
-            prompt_ids(work.tokenizer, with_system(scenario, curriculum.spec(scenario).text))
+            prompt_ids(
+                work.tokenizer,
+                with_system(scenario, curriculum.spec(scenario).text, cue=settings.cue_with_spec),
+            )
             for scenario, _ in asked
         ]
         with parent_of(work) as model:

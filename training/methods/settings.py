@@ -14,7 +14,7 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
-YOUNG = ("weights", "layers", "vllm", "judge", "actions")
+YOUNG = ("weights", "layers", "vllm", "judge", "actions", "cue_with_spec")
 """Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
 
 KEYLESS = ("save_every", "judge_may_be_base", "source")
@@ -159,6 +159,9 @@ class DeliberativeSettings(RlSettings):
     sft_batch_size: int = Field(default=32, ge=1)
     samples_per_scenario: int = Field(default=1, ge=1)
     """Answers sampled with the spec in the system prompt, for each scenario."""
+    cue_with_spec: bool = True
+    """Whether a scenario's cue stands beside the spec while answers are sampled with it. What is kept is
+    learned from the prompt with its cue, as ever."""
     min_kept: int = Field(default=32, ge=1)
     """The stage is refused where the filter leaves fewer samples."""
 
