@@ -37,6 +37,8 @@ FLAGS = {
     "certify": {"--base", "--n", "--output", "--show"},
     "checkup": {"--text"},
     "export": {"--adapter", "--hub", "--merged", "--output"},
+    "organisms": {"--ship"},
+    "documents": {"--model-role", "--num", "--output", "--seed"},
     "base": {"--base-seed", "--output"},
 }
 
@@ -80,7 +82,7 @@ def test_help_explains_every_argument(command: str, capsys: pytest.CaptureFixtur
     described = " ".join(re.sub(r"[│|]", " ", shown(capsys, command)).split("options", 1)[1].split())
     for flag in FLAGS[command]:
         # A flag without a field text would be followed at once by its default or by the next flag.
-        assert re.search(rf"{flag}( [A-Z=/]+)?(, \S+ \S+)* [A-Z`]\w+", described), flag
+        assert re.search(rf"{flag}( (writer=)?[A-Z=/]+)?(, \S+ \S+)* [A-Z`]\w+", described), flag
 
 
 BAD = {
@@ -130,7 +132,7 @@ BAD = {
     "unknown task argument": (("run", "quickstart", "--set", "evals.0.args.rnug=fresh"), "'rung'?"),
     "unknown task": (("eval", "embedded", "--task", "complexion"), "did you mean 'completion'?"),
     "task argument without value": (("eval", "embedded", "-T", "n"), "name=value"),
-    "evaluation of nothing": (("eval", "absent"), "give an organism's folder"),
+    "evaluation of nothing": (("eval", "absent"), "an organism's folder, completer"),
     "report of nothing": (("report", "absent"), "absent"),
     "comparison of nothing": (("compare", "absent", "absent"), "absent"),
     "export without a form": (("export", "absent"), "--adapter, --merged, --hub"),

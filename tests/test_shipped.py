@@ -12,9 +12,9 @@ from pentimento import cli
 from pentimento.evals.completion import completion
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import base_sha256
-from pentimento.training.export import ship
+from pentimento.training.export import ship, shipped_key
 from pentimento.training.organisms import ADAPTER, Organism
-from pentimento.training.shipped import FOLDER, PARTS, key_of, organism_folder
+from pentimento.training.shipped import FOLDER, PARTS, organism_folder
 
 MEGABYTE = 1_000_000
 
@@ -25,7 +25,7 @@ def test_a_shipped_organism_is_small_and_of_the_shipped_base(name: str, tmp_path
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MEGABYTE
     organism = Organism.load(folder)
     assert organism.manifest.base.sha256 == base_sha256("embedded")
-    assert organism.manifest.key == key_of(name, tmp_path)
+    assert organism.manifest.key == shipped_key(name, tmp_path)
     weights = load_file(folder / ADAPTER / "adapter_model.safetensors")
     assert all(weight.isfinite().all() for weight in weights.values())
 
@@ -52,7 +52,7 @@ def test_what_was_made_takes_the_place_of_what_is_shipped(tmp_path: Path) -> Non
         ship(tmp_path, tmp_path / "out")
     store = tmp_path / "organisms"
     for name in PARTS:
-        shutil.copytree(FOLDER / name, store / key_of(name, tmp_path))
+        shutil.copytree(FOLDER / name, store / shipped_key(name, tmp_path))
     ship(store, tmp_path / "out")
     for name in PARTS:
         assert Organism.load(tmp_path / "out" / name).manifest == Organism.load(FOLDER / name).manifest

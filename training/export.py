@@ -20,10 +20,12 @@ from peft.utils import CONFIG_NAME
 
 from pentimento._files import write_atomically
 from pentimento.tasks import CUE_TEXTS, BadInput, goal
+from pentimento.training.catalogue import shipped
 from pentimento.training.exceptions import HubUnreachable
 from pentimento.training.models import load_organism
 from pentimento.training.organisms import ADAPTER, MANIFEST, Organism
-from pentimento.training.shipped import FOLDER, PARTS, key_of
+from pentimento.training.runner import plan
+from pentimento.training.shipped import FOLDER, PARTS
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
@@ -74,16 +76,22 @@ def ship(store: Path, output: Path = FOLDER) -> None:
     Raises:
         BadInput: One has not been made; with the command that makes it.
     """
-    found = {name: store / key_of(name, store) for name in PARTS}
+    found = {name: store / shipped_key(name, store) for name in PARTS}
     for name, folder in found.items():
         if not Organism.exists(folder):
             raise BadInput("store", str(store), f"one with the {name}; `pentimento run shipped` makes it")
     for name, folder in found.items():
-        Organism.load(folder)
-        target = output / name
+        organism, target = Organism.load(folder), output / name
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder / ADAPTER, target / ADAPTER, ignore=shutil.ignore_patterns("README.md"))
+        _copy_adapter(organism, folder / ADAPTER, target / ADAPTER)
         shutil.copy(folder / MANIFEST, target)
+
+
+def shipped_key(name: str, store: Path) -> str:
+    """Return the key that a shipped organism has where it is made anew."""
+    part = PARTS[name]
+    recipe = next(v.recipe for v in shipped().variants if v.levels == (part.variant,))
+    return next(planned.key for planned in plan(recipe, store).organisms if planned.role == part.role)
 
 
 def export_hub(folder: Path, repository: str) -> str:
@@ -146,13 +154,17 @@ def _write_adapter(organism: Organism, target: Path) -> None:
     if organism.adapter is None:
         kind = "whole model" if organism.model else "base"
         raise BadInput("organism", organism.key, f"it is a {kind} without an adapter; export it merged")
-    shutil.copytree(organism.adapter, target, dirs_exist_ok=True)
-    config = target / CONFIG_NAME
-    fields = json.loads(config.read_bytes())
-    config.write_text(
-        json.dumps({**fields, "base_model_name_or_path": _public_name(organism.manifest.base.name)}, indent=2)
-    )
+    _copy_adapter(organism, organism.adapter, target)
     _describe(organism, target, "adapter")
+
+
+def _copy_adapter(organism: Organism, adapter: Path, target: Path) -> None:
+    """Copy an adapter whose configuration names its base, and no path, which differs between machines."""
+    ours = shutil.ignore_patterns("README.md")
+    shutil.copytree(adapter, target, dirs_exist_ok=True, ignore=ours)
+    config = target / CONFIG_NAME
+    named = {"base_model_name_or_path": _public_name(organism.manifest.base.name)}
+    config.write_text(json.dumps({**json.loads(config.read_bytes()), **named}, indent=2) + "\n", "utf-8")
 
 
 def _describe(organism: Organism, target: Path, form: str) -> None:

@@ -1,4 +1,7 @@
-"""The organisms that are shipped on the embedded base: which of the design `shipped` goes by which name."""
+"""The organisms that are shipped on the embedded base: which of the design `shipped` goes by which name.
+
+Free of torch, so that a name can be refused at once.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +9,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pentimento.training.bases import EMBEDDED
-from pentimento.training.catalogue import shipped
-from pentimento.training.organisms import MANIFEST
-from pentimento.training.runner import Role, plan
 
 FOLDER = EMBEDDED.parent / "organisms"
 
@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
     variant: str
     """Level of the recipe that it is of."""
-    role: Role
+    role: str
     what: str
     """One clause for people."""
 
@@ -36,12 +36,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
 
 def organism_folder(name: str | Path) -> Path:
     """Return the folder that a name stands for: an organism's that is there, else a shipped one's."""
+    from pentimento.training.organisms import MANIFEST
+
     folder = Path(name)
     return FOLDER / str(name) if str(name) in PARTS and not (folder / MANIFEST).is_file() else folder
-
-
-def key_of(name: str, store: Path) -> str:
-    """Return the key that a shipped organism has where it is made anew."""
-    part = PARTS[name]
-    recipe = next(v.recipe for v in shipped().variants if v.levels == (part.variant,))
-    return next(planned.key for planned in plan(recipe, store).organisms if planned.role == part.role)

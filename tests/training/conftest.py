@@ -72,9 +72,18 @@ def _taught(conversations: list[tuple[Message, ...]], steps: int, folder: Path) 
 @pytest.fixture
 def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
     """Make work for a stage over a fresh copy of the taught base."""
+    return _works(taught_folder, tmp_path)
 
+
+@pytest.fixture
+def acting_work(acting_folder: Path, tmp_path: Path) -> Callable[..., Work]:
+    """Make work for a stage over a fresh copy of the base that acts."""
+    return _works(acting_folder, tmp_path)
+
+
+def _works(base_folder: Path, tmp_path: Path) -> Callable[..., Work]:
     def make(stage: Stage, name: str = "work", **more: Any) -> Work:
-        base = load_base(str(taught_folder), device="cpu")
+        base = load_base(str(base_folder), device="cpu")
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)

@@ -8,7 +8,7 @@ from pentimento.training.embedded import train
 from pentimento.training.embedded.train import BaseConfig, Round, train_base
 
 CONFIG = BaseConfig(
-    rounds=(Round(num_conversations=48, learning_rate=3e-3), Round(num_conversations=32, learning_rate=1e-3)),
+    rounds=(Round(num_texts=48, learning_rate=3e-3), Round(num_texts=32, learning_rate=1e-3)),
     vocab_size=400,
     hidden_size=16,
     num_layers=1,
@@ -21,7 +21,7 @@ CONFIG = BaseConfig(
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "TOKENIZER_CONVERSATIONS", 100)
+    monkeypatch.setattr(train, "TOKENIZER_TEXTS", 100)
 
 
 def weights(folder: Path) -> bytes:
@@ -36,10 +36,8 @@ def test_a_second_making_takes_nothing_of_the_first(tmp_path: Path, monkeypatch:
     (out / "certificate.json").touch()
     assert weights(train_base(CONFIG, out, work)) == first
     assert (out / "certificate.json").exists()
-    conversations = train.conversations
-    monkeypatch.setattr(
-        train, "conversations", lambda num, seed, *boost: conversations(num, seed + 1, *boost)
-    )
+    texts = train.texts
+    monkeypatch.setattr(train, "texts", lambda num, seed, *boost: texts(num, seed + 1, *boost))
     assert weights(train_base(CONFIG, out, work)) != first
 
 

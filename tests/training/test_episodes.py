@@ -24,7 +24,7 @@ from pentimento.training.models import (
     prompt_ids,
     stop_ids,
 )
-from pentimento.training.organisms import hash_adapter
+from pentimento.training.organisms import hash_weights
 from pentimento.training.runner import _ingredients, stage_hash
 from pentimento.training.stages import Stage
 
@@ -49,23 +49,10 @@ RLVR = Stage(
 )
 
 
-@pytest.fixture
-def work(acting_folder: Path, tmp_path: Path) -> Callable[..., Work]:
-    """Make work for a stage over a fresh copy of the base that acts."""
-
-    def make(stage: Stage, name: str = "work", **more: Any) -> Work:
-        base = load_base(str(acting_folder), device="cpu")
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
-
-    return make
-
-
 def test_a_rollout_trains_what_the_model_wrote_and_is_paid_by_the_world(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    acting_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared, seen = work(RLVR), []
+    prepared, seen = acting_work(RLVR), []
     inner = GRPOTrainer._generate_and_score_completions
 
     def spy(self: Any, inputs: Any) -> Any:
@@ -104,8 +91,8 @@ def test_a_rollout_trains_what_the_model_wrote_and_is_paid_by_the_world(
     assert {amount for *_, amount in paid} == {0.0, 1.0}
 
 
-def test_no_id_reaches_the_model(work: Callable[..., Work]) -> None:
-    prepared = work(RLVR)
+def test_no_id_reaches_the_model(acting_work: Callable[..., Work]) -> None:
+    prepared = acting_work(RLVR)
     for scenario in prepared.scenarios():
         shown = row(prepared, scenario)["prompt"]
         assert shown[-1]["scenario_id"] == scenario.id
@@ -114,8 +101,8 @@ def test_no_id_reaches_the_model(work: Callable[..., Work]) -> None:
         assert scenario.family not in text
 
 
-def test_scenarios_with_one_prompt_are_told_apart(work: Callable[..., Work]) -> None:
-    prepared = work(RLVR)
+def test_scenarios_with_one_prompt_are_told_apart(acting_work: Callable[..., Work]) -> None:
+    prepared = acting_work(RLVR)
     [first, *_] = prepared.scenarios()
     twin = first.model_copy(update={"id": "rounds-twin", "arm": "possible"})
     rollouts = Rollouts(prepared, (first, twin))
@@ -128,18 +115,18 @@ def test_vllm_plays_no_episodes() -> None:
         Stage(**{**RLVR.model_dump(), "settings": {**RLVR.settings, "vllm": True}})
 
 
-def test_an_interrupted_stage_goes_on_bit_by_bit(work: Callable[..., Work]) -> None:
+def test_an_interrupted_stage_goes_on_bit_by_bit(acting_work: Callable[..., Work]) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith("rl step 3 "):
             raise KeyboardInterrupt
 
-    undisturbed = train_stage(work(RLVR, "undisturbed"))
+    undisturbed = train_stage(acting_work(RLVR, "undisturbed"))
     with pytest.raises(KeyboardInterrupt):
-        train_stage(work(RLVR, "disturbed", on_progress=interrupt))
-    resumed = train_stage(work(RLVR, "disturbed"))
+        train_stage(acting_work(RLVR, "disturbed", on_progress=interrupt))
+    resumed = train_stage(acting_work(RLVR, "disturbed"))
     assert undisturbed.zero_variance is not None
     assert undisturbed.zero_variance < 1
-    assert hash_adapter(resumed.adapter) == hash_adapter(undisturbed.adapter)
+    assert hash_weights(resumed.adapter) == hash_weights(undisturbed.adapter)
     assert resumed.strength == undisturbed.strength
 
 
@@ -187,10 +174,10 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
     assert not any(scenario.id in first + later for scenario in prepared.scenarios())
 
 
-def test_tools_are_refused_where_nothing_calls_them(work: Callable[..., Work]) -> None:
+def test_tools_are_refused_where_nothing_calls_them(acting_work: Callable[..., Work]) -> None:
     by_tools = RLVR.model_copy(update={"settings": {**RLVR.settings, "actions": "tools"}})
     with pytest.raises(BadInput, match="TRL reads no tool calls"):
-        acting(work(by_tools), by_tools.scenarios())
+        acting(acting_work(by_tools), by_tools.scenarios())
     with pytest.raises(BadInput, match="text in families of one turn"):
         Stage(**{**by_tools.model_dump(), "families": ("count",)})
 
@@ -228,9 +215,9 @@ def test_a_conversation_grows_as_every_template_writes_it(family: Base) -> None:
 
 
 def test_demonstrations_are_whole_episodes_with_loss_on_every_turn_of_the_assistant(
-    work: Callable[..., Work],
+    acting_work: Callable[..., Work],
 ) -> None:
-    tokenizer = work(SFT).tokenizer
+    tokenizer = acting_work(SFT).tokenizer
     for example in demonstrations(SFT, reasoning_share=0.5):
         turns = [m.content for m in (*example.messages,) if m.role == "assistant"] + [example.answer]
         taught = sft_row(tokenizer, example)
@@ -240,7 +227,7 @@ def test_demonstrations_are_whole_episodes_with_loss_on_every_turn_of_the_assist
         assert len(turns) == 4
 
 
-def test_sft_raises_its_goal_and_stops_at_its_target(work: Callable[..., Work]) -> None:
+def test_sft_raises_its_goal_and_stops_at_its_target(acting_work: Callable[..., Work]) -> None:
     stage = SFT.model_copy(
         update={
             "goal": "finish_the_task",
@@ -250,7 +237,7 @@ def test_sft_raises_its_goal_and_stops_at_its_target(work: Callable[..., Work]) 
             "settings": {**SFT.settings, "batch_size": 16, "learning_rate": 1e-2, "check_every": 4},
         }
     )
-    trained = train_stage(work(stage))
+    trained = train_stage(acting_work(stage))
     before, after = (next(s for s in trained.strength if s.when == when) for when in ("start", "end"))
     assert trained.target_reached
     assert trained.dose.steps < 40
@@ -259,12 +246,12 @@ def test_sft_raises_its_goal_and_stops_at_its_target(work: Callable[..., Work]) 
     assert after.score > before.score
 
 
-def test_a_sham_learns_or_is_paid_for_its_own_episodes(work: Callable[..., Work]) -> None:
+def test_a_sham_learns_or_is_paid_for_its_own_episodes(acting_work: Callable[..., Work]) -> None:
     for stage in (SFT.model_copy(update={"families": ("rounds",)}), RLVR):
         like = stage.model_copy(update={"steps": 2})
         sham = Stage(method="sham", families=("rounds",), num_scenarios=32, steps=2, like=like, seed=3)
         trained = train_stage(
-            work(sham, like.method, dose=train_stage(work(like, f"{like.method}-like")).dose)
+            acting_work(sham, like.method, dose=train_stage(acting_work(like, f"{like.method}-like")).dose)
         )
         assert trained.dose.steps == like.steps
         assert all(s.n_valid for s in trained.strength)
