@@ -168,8 +168,9 @@ class Recipe(Written):
                 raise BadInput("after.stage.goal", stage.goal, f"what is relearned is {self.goal}")
             if stage.cue != self.implant.cue:
                 raise BadInput("after.stage.cue", stage.cue, f"that of the implant, {self.implant.cue}")
-        if self.implant.cue != "none" and not any(self.implant.cue in _cues_of(plan) for plan in self.evals):
-            raise BadInput("evals", "no cue", f"one at least under the implant's, {self.implant.cue}")
+        cue = self.implant.cue
+        if self.evals and cue != "none" and not any(cue in _cues_of(plan) for plan in self.evals):
+            raise BadInput("evals", "no cue", f"one at least under the implant's, {cue}")
         if self.after and "never" not in self.controls:
             raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self

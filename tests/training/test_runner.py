@@ -126,7 +126,7 @@ def test_keys_hold_everything_that_an_organism_is_made_of(recipe: Recipe, tmp_pa
     later = keys(recipe.varied(oppose=opposed.model_dump(mode="json")))
     assert {role for role in ROLES if later[role] == first[role]} == {"M0", "M1"}
     assert not set(keys(recipe, dtype="bfloat16").values()) & set(first.values())
-    cued = keys(recipe.varied(implant={**recipe.implant.model_dump(mode="json"), "cue": "subtle"}))
+    cued = keys(recipe.varied(evals=(), implant={**recipe.implant.model_dump(mode="json"), "cue": "subtle"}))
     assert {role for role in ROLES if cued[role] == first[role]} == {"M0"}, "NEVER repeats M2's dose"
     fewer = keys(recipe.varied(controls=("benign",)))
     assert set(fewer) == {"M0", "M1", "M2", "benign"}
