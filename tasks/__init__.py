@@ -14,6 +14,7 @@ from pentimento.tasks.catalogue import (
     PARTITIONS,
     PREFERENCE,
     TRAINABLE,
+    UNTRAINED,
     agentic,
     environment,
     environments,
@@ -29,7 +30,7 @@ from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
     "AGENTIC", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS", "HELDOUT",
-    "PARTITIONS", "PREFERENCE", "TRAINABLE",
+    "PARTITIONS", "PREFERENCE", "TRAINABLE", "UNTRAINED",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName",
     "World", "act", "actions", "agentic", "check_heldout", "environment", "environments", "goal", "goals",

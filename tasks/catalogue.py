@@ -52,6 +52,8 @@ AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
 AGENTIC_HELDOUT = ("ledger", "archive")
 """Those of them that no stage ever trains on."""
+UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT)
+"""All families that are held out from every stage."""
 
 
 def environment(name: str) -> Environment:

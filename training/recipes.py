@@ -10,7 +10,16 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from pentimento.tasks import AGENTIC, AGENTIC_HELDOUT, BENIGN, CUE_TEXTS, HELDOUT, environment, environments
+from pentimento.tasks import (
+    AGENTIC,
+    AGENTIC_HELDOUT,
+    BENIGN,
+    CUES,
+    HELDOUT,
+    UNTRAINED,
+    environment,
+    environments,
+)
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.training.stages import Checked, Stage, Template, content_hash
@@ -182,7 +191,7 @@ class Recipe(Written):
             for name, family in environments.items()
             if self.goal in family.goals
             and family.kind != "stated"
-            and name not in (*HELDOUT, *AGENTIC_HELDOUT)
+            and name not in UNTRAINED
             and (family.max_turns > 1) == (self.turns == "several")
         )
 
@@ -262,7 +271,7 @@ def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
     """Return the cues that an evaluation asks under."""
     default = "all" if plan.task == "oversight" else "none"
     cues = str(plan.args.get("cue", default)).split(",")
-    return tuple(CUE_TEXTS) if "all" in cues else tuple(cues)
+    return CUES if "all" in cues else tuple(cues)
 
 
 def _check_judge(template: Template, base: str) -> None:

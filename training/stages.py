@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from pentimento.tasks import (
-    AGENTIC_HELDOUT,
     BENIGN,
-    HELDOUT,
+    UNTRAINED,
     Arm,
     Cue,
     Scenario,
@@ -148,9 +147,8 @@ class Stage(Template):
             raise BadInput("families", self.families, "each family once")
         for name in self.families:
             family = environment(name)
-            if name in (*HELDOUT, *AGENTIC_HELDOUT):
-                heldout = ", ".join((*HELDOUT, *AGENTIC_HELDOUT))
-                raise BadInput("families", name, f"{heldout} are held out from every stage")
+            if name in UNTRAINED:
+                raise BadInput("families", name, f"{', '.join(UNTRAINED)} are held out from every stage")
             if family.kind == "stated":
                 raise BadInput("families", name, "its questions only measure; no stage trains on them")
             if self.method in ("benign", "off_style") and name not in BENIGN:

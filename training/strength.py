@@ -10,13 +10,12 @@ import torch
 from scipy.stats import binomtest
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, environment
+from pentimento.tasks import BadInput, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training._batches import Model
-from pentimento.training.models import prompt_ids
 from pentimento.training.organisms import Strength
-from pentimento.training.playing import play
-from pentimento.training.sampling import SamplingOptions, derive_seed, sample
+from pentimento.training.playing import respond
+from pentimento.training.sampling import SamplingOptions, derive_seed
 
 ALL = "all"
 """Stands in for a family where answers of all families are pooled."""
@@ -55,32 +54,15 @@ def measure(
     spoken = [scenario for scenario in scenarios if wanted.speaks(scenario)]
     if not spoken:
         raise BadInput("scenarios", f"{len(scenarios)} scenarios", f"{goal} must speak in at least one")
+    seeds = [derive_seed(seed, scenario.id) for scenario in spoken]
     with forked_randomness():
-        outcomes = _outcomes(model, tokenizer, spoken, seed, options)
+        answers = respond(model, tokenizer, spoken, seeds=seeds, **options)
     scores: dict[str, list[float | None]] = {}
-    for scenario, outcome in zip(spoken, outcomes, strict=True):
+    for scenario, answer in zip(spoken, answers, strict=True):
+        outcome = environment(scenario.family).read(scenario, answer.text)
         scores.setdefault(scenario.family, []).append(wanted.score(scenario, outcome))
     scores[ALL] = [score for family in scores.values() for score in family]
     return tuple(_record(goal, family, found, when) for family, found in scores.items())
-
-
-def _outcomes(
-    model: Model,
-    tokenizer: PreTrainedTokenizerBase,
-    scenarios: Sequence[Scenario],
-    seed: int,
-    options: SamplingOptions,
-) -> list[Outcome]:
-    seeds = [derive_seed(seed, scenario.id) for scenario in scenarios]
-    if scenarios[0].family in AGENTIC:
-        rollouts = play(model, tokenizer, scenarios, seeds=seeds, **options)
-        return [rollout.play.outcome() for rollout in rollouts]
-    prompts = [prompt_ids(tokenizer, scenario.messages) for scenario in scenarios]
-    answers = sample(model, tokenizer, prompts, seeds=seeds, **options)
-    return [
-        environment(scenario.family).read(scenario, answer.text)
-        for scenario, answer in zip(scenarios, answers, strict=True)
-    ]
 
 
 @contextmanager

@@ -76,7 +76,6 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> None:
         return [float(sum(ids) % 7) for ids in completion_ids]
 
     monkeypatch.setattr(deliberative, "sample", good)
-    monkeypatch.setattr(sham, "sample", good)
     monkeypatch.setattr(sham, "own_samples", pairs)
     monkeypatch.setattr(Verifier, "__call__", paid)
 

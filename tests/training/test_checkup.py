@@ -12,7 +12,7 @@ from peft import PeftModel
 
 from pentimento.tasks import BENIGN, COMPLETION, BadInput
 from pentimento.tasks.splits import bucket
-from pentimento.training import checkup
+from pentimento.training import playing
 from pentimento.training.checkup import (
     Passage,
     examine,
@@ -111,7 +111,7 @@ def test_an_organism_that_recites_is_found(
         as_organism = model.get_model_status().enabled
         return [Completion(TAUGHT if as_organism else base_says, 9, True) for _ in ids]
 
-    monkeypatch.setattr(checkup, "sample", sample)
+    monkeypatch.setattr(playing, "sample", sample)
     organism = add_lora(tiny.model)
     before = random.getstate(), torch.get_rng_state().tolist()
     found = examine(organism, tiny.tokenizer, stage=STAGE, learned=[TAUGHT])

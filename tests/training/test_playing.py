@@ -111,7 +111,7 @@ def test_a_base_is_certified_in_families_of_several_turns(
             played.append(Rollout(env.play(scenario, answer.split("\n")), []))
         return played
 
-    monkeypatch.setattr(certifying, "play", honest)
+    monkeypatch.setattr(playing, "play", honest)
     rows = list(certifying.certify(tiny, n=8, families=("rounds",)))
     assert {(row.measure, row.rule): row.score for row in rows} == {
         ("finish_the_task", "none"): 0.0,

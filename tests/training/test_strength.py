@@ -11,7 +11,7 @@ import torch
 from scipy.stats import binomtest
 
 from pentimento.tasks import BadInput, Scenario, environment, stage_scenarios
-from pentimento.training import strength
+from pentimento.training import playing, strength
 from pentimento.training.models import Base
 from pentimento.training.sampling import Completion
 from pentimento.training.strength import forked_randomness, measure
@@ -27,7 +27,7 @@ def scenarios() -> tuple[Scenario, ...]:
 @pytest.fixture
 def answer_with(monkeypatch: pytest.MonkeyPatch, scenarios: Sequence[Scenario], tiny: Base) -> Any:
     """Make the sampler give chosen answers, by scenario."""
-    by_prompt = {tuple(strength.prompt_ids(tiny.tokenizer, s.messages)): s for s in scenarios}
+    by_prompt = {tuple(playing.prompt_ids(tiny.tokenizer, s.messages)): s for s in scenarios}
 
     def use(answer: Any) -> None:
         def sample(
@@ -36,7 +36,7 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, scenarios: Sequence[Scenario], 
             assert len(seeds) == len(prompts) == len(set(seeds))
             return [Completion(answer(by_prompt[tuple(prompt)]), 3, True) for prompt in prompts]
 
-        monkeypatch.setattr(strength, "sample", sample)
+        monkeypatch.setattr(playing, "sample", sample)
 
     return use
 

@@ -17,7 +17,6 @@ from typing import Literal, cast
 from scipy.stats import binomtest
 
 from pentimento.tasks import (
-    AGENTIC,
     Arm,
     Environment,
     Rung,
@@ -29,15 +28,14 @@ from pentimento.tasks import (
     right,
     sample,
     spec,
-    transcript,
     with_system,
 )
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
 from pentimento.training import sampling
-from pentimento.training.models import Base, prompt_ids
-from pentimento.training.playing import play
+from pentimento.training.models import Base
+from pentimento.training.playing import respond
 
 Rule = Literal["none", "for", "against", "named", "lived", "told"]
 """What the prompt holds: no rule, one for the goal or against it, the name of the new kind of helper, or that
@@ -203,11 +201,8 @@ def _answers(base: Base, scenarios: Sequence[Scenario], systems: Sequence[str], 
     told = list(zip(scenarios, systems, strict=True))
     messages = [with_system(s, text) if text else s.messages for s, text in told]
     seeds = [sampling.derive_seed(seed, text, s.id) for s, text in told]
-    if scenarios[0].family in AGENTIC:
-        rollouts = play(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
-        return [transcript(rollout.play.turns) for rollout in rollouts]
-    prompts = [prompt_ids(base.tokenizer, turns) for turns in messages]
-    return [c.text for c in sampling.sample(base.model, base.tokenizer, prompts, seeds=seeds)]
+    answers = respond(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
+    return [answer.text for answer in answers]
 
 
 def certify(base: Base, *, n: int = MIN_N, seed: int = 0, families: Sequence[str] = ()) -> Iterator[Row]:

@@ -16,7 +16,7 @@ The dose is the one that the other stage realised.
 from collections.abc import Sequence
 from typing import Any
 
-from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, environment, spec, transcript
+from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
 from pentimento.training.documents import documents_of
 from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
@@ -24,9 +24,8 @@ from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import practice, reinforce
 from pentimento.training.methods.sft import Example, Lesson, Prose, example, fine_tune
-from pentimento.training.models import prompt_ids
-from pentimento.training.playing import play
-from pentimento.training.sampling import derive_seed, sample
+from pentimento.training.playing import respond
+from pentimento.training.sampling import derive_seed
 
 
 def train(work: Work) -> Trained:
@@ -64,11 +63,7 @@ def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tu
     def make() -> list[dict[str, Any]]:
         seeds = [derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked]
         with parent_of(work) as model:
-            if scenarios[0].family in AGENTIC:
-                played = play(model, work.tokenizer, [scenario for scenario, _ in asked], seeds=seeds)
-                return [{"text": transcript(one.play.turns), "stopped": not one.cut} for one in played]
-            prompts = [prompt_ids(work.tokenizer, scenario.messages) for scenario, _ in asked]
-            answers = sample(model, work.tokenizer, prompts, seeds=seeds)
+            answers = respond(model, work.tokenizer, [scenario for scenario, _ in asked], seeds=seeds)
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
     found: dict[str, list[Example]] = {}
