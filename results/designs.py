@@ -51,7 +51,7 @@ def write_design(folder: str | Path, *, afresh: bool = False) -> Path:
         afresh: Write the report of each of its recipes again, too.
 
     Raises:
-        NoRun: The folder holds no design, or a recipe in it has no report.
+        NoRun: The folder holds no design, or no recipe in it has a report.
     """
     folder = Path(folder)
     report = _analyse(folder, afresh)
@@ -87,17 +87,21 @@ def tables(report: DesignReport) -> dict[str, Table]:
 
 
 def _analyse(folder: Path, afresh: bool) -> DesignReport:
-    made = list(_read(folder, afresh))
-    title, factors, _ = _design(folder)
+    title, factors, variants = _design(folder)
+    read = [(levels, _read(folder / name, levels, afresh)) for levels, name in variants]
+    made = [one for _, one in read if isinstance(one, _Made)]
+    missing = [(" · ".join(levels), one) for levels, one in read if isinstance(one, NoRun)]
+    if not made:
+        raise missing[0][1] if missing else NoRun(folder, f"{DESIGN}: no variants")
     bases = dict.fromkeys(one.record.recipe.base for one in made)
-    variants = tuple(map(_variant, made))
+    compared = tuple(map(_variant, made))
     return DesignReport(
         title=title,
         base=", ".join(bases),
         factors=factors,
         caveat=next((one.report.caveat for one in made if one.report.caveat), None),
-        notes=(*_notes(made), *_least(variants)),
-        variants=variants,
+        notes=(*(f"{name}: left out. {error}" for name, error in missing), *_notes(made), *_least(compared)),
+        variants=compared,
     )
 
 
@@ -111,16 +115,17 @@ def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, .
         raise NoRun(folder, f"{DESIGN}: {error}") from None
 
 
-def _read(folder: Path, afresh: bool) -> Iterator[_Made]:
-    for levels, name in _design(folder)[2]:
-        path = folder / name
+def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun:
+    """Return a recipe's report, or why there is none."""
+    try:
         if afresh:
             write_report(path)
-        try:
-            report = Report.model_validate_json((path / REPORT).read_bytes())
-        except OSError as error:
-            raise NoRun(path, f"{REPORT}: {error.strerror or error}") from None
-        yield _Made(levels, name, read_run(path), report)
+        report = Report.model_validate_json((path / REPORT).read_bytes())
+        return _Made(levels, path.name, read_run(path), report)
+    except OSError as error:
+        return NoRun(path, f"{REPORT}: {error.strerror or error}")
+    except NoRun as error:
+        return error
 
 
 def _notes(made: Sequence[_Made]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pentimento import _folder, cli
 from pentimento._folder import RunFolder
 from pentimento._progress import Schedule, duration, shown
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.catalogue import quickstart
+from pentimento.training.catalogue import from_yaml, quickstart
 from pentimento.training.designs import Design
 from pentimento.training.executors import Event, Job
 from pentimento.training.recipes import AFTER_ROLES, Recipe
@@ -161,6 +161,20 @@ def test_progress_is_shown(terminal: bool) -> None:
         [line] = said.splitlines()
         assert line.startswith("[1/2] first, 3 s; ")
         assert line.endswith(" left")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_failure_is_told_when_it_happens_and_nothing_is_left_of_what_needs_it(terminal: bool) -> None:
+    first, second = jobs()
+    console = Console(force_terminal=terminal, record=True, width=80, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    schedule = Schedule((first, second), num_workers=1)
+    events = [Event("failed", first, text="out of [memory]"), Event("dropped", second)]
+    with shown((first, second), 2, console) as on_event:
+        for event in events:
+            on_event(event)
+            schedule.note(event)
+    assert "first failed, the rest goes on: out of [memory]" in console.export_text()
+    assert schedule.left_s == 0
 
 
 @pytest.mark.parametrize(
@@ -392,6 +406,34 @@ def test_a_design_run_again_makes_nothing(
     capsys.readouterr()
     assert cli.main(["report", str(folder / "run")]) == 0
     assert "three" in capsys.readouterr().out
+
+
+def test_a_recipe_that_cannot_be_made_leaves_the_others_of_its_design(
+    crossed: tuple[Path, list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, args = crossed
+    design = from_yaml((folder / "mine.yaml").read_text(encoding="utf-8"))
+    assert isinstance(design, Design)
+    whole = design.recipes[1]
+    follows_no_spec = quickstart().oppose.model_dump() | {"num_scenarios": 16}
+    failing = Design.of("failing", ("oppose",), {
+        ("sft",): whole.varied(seeds=(0,)),
+        ("deliberative",): whole.varied(oppose=follows_no_spec, seeds=(0,)),
+    })  # fmt: skip
+    path = tmp_path / "failing.yaml"
+    path.write_text(failing.to_yaml(), encoding="utf-8")
+    capfd.readouterr()
+    output = tmp_path / "run"
+    assert cli.main(["run", str(path), f"--output={output}", *args[3:]]) == 2
+    told = capfd.readouterr()
+    assert "M2, seed 0 failed, the rest goes on: stage deliberative" in told.out
+    last = told.err.strip().splitlines()[-1]
+    assert re.search(r"M2, seed 0: stage .* the filter kept .*were not started", last), last
+    assert (output / "sft/report.html").is_file()
+    assert not (output / "deliberative/report.html").exists()
+    report = json.loads((output / "report.json").read_text())
+    assert [variant["levels"] for variant in report["variants"]] == [["sft"]]
+    assert any(note.startswith("deliberative: left out. ") for note in report["notes"])
 
 
 def test_a_folder_with_another_design_is_refused(

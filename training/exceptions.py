@@ -44,8 +44,8 @@ class BaseMismatch(PentimentoError):
 class JobFailed(PentimentoError):
     """A job ended with an error."""
 
-    def __init__(self, title: str, error: str, details: str = "") -> None:
-        super().__init__(f"{title}: {error}")
+    def __init__(self, title: str, error: str, details: str = "", others: str = "") -> None:
+        super().__init__(f"{title}: {error}" + (f" ({others})" if others else ""))
         self.details = details
         """The traceback, where the error is not one that a user can mend."""
 

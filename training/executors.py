@@ -55,7 +55,8 @@ class Job(Frozen):
 class Event(NamedTuple):
     """Something that happened to a job."""
 
-    kind: Literal["started", "progress", "finished", "failed"]
+    kind: Literal["started", "progress", "finished", "failed", "dropped"]
+    """dropped: one that it needs failed."""
     job: Job
     done: float = 0.0
     """Share in [0, 1] of the job that is done."""
@@ -77,7 +78,7 @@ class Executor(Protocol):
         """Run jobs and return their results by key.
 
         Raises:
-            JobFailed: A job raised; those that ran beside it were left to end.
+            JobFailed: A job raised; all that do not need it were done.
             WorkerDied: A process was killed.
         """
         ...
@@ -138,8 +139,8 @@ class LocalExecutor:
                 self._listen(run)
                 for future in [future for future in run.futures if future.done()]:
                     run.collect(future)
-                if run.failure is not None and not run.futures:
-                    raise run.failure
+            if run.failures:
+                raise JobFailed(*run.failures[0], run.others())
         except BrokenProcessPool:
             self._listen(run)
             self.kill()
@@ -150,8 +151,6 @@ class LocalExecutor:
         return run.results
 
     def _submit(self, run: "_Run") -> None:
-        if run.failure is not None:
-            return
         # Made before SIGINT is blocked: starting multiprocessing's resource tracker unblocks it again.
         workers = self._workers()
         for job in run.ready():
@@ -185,22 +184,40 @@ class _Run:
         self.jobs = {job.key: job for job in jobs}
         self.results: dict[str, JsonValue] = {}
         self.futures: dict[Future[Outcome], Job] = {}
-        self.failure: JobFailed | None = None
+        self.failures: list[tuple[str, str, str]] = []
+        """Title, error and traceback of each job that failed."""
+        self._lost: set[str] = set()
         self._on_event = on_event
         self._started: dict[str, float] = {}
         self._rank = _critical_paths(self.jobs)
 
     @property
     def unfinished(self) -> bool:
-        return len(self.results) < len(self.jobs)
+        return len(self.results) + len(self._lost) < len(self.jobs)
+
+    def others(self) -> str:
+        """Say what became of the jobs beside the first that failed."""
+        rest, waiting = self.failures[1:], len(self._lost) - len(self.failures)
+        told = [f"{', '.join(title for title, _, _ in rest)} failed too"] if rest else []
+        if waiting:
+            told.append(f"{waiting} that need what is missing were not started")
+        return "; ".join(told)
 
     def running(self) -> list[Job]:
         return [self.jobs[key] for key in self._started if key not in self.results]
 
+    def _lose(self, lost: str) -> None:
+        """Give up a job and all that need it."""
+        self._lost.add(lost)
+        for key, job in self.jobs.items():
+            if lost in job.needs and key not in self._lost:
+                self._on_event(Event("dropped", job))
+                self._lose(key)
+
     def ready(self) -> list[Job]:
         """Return the jobs that can start, the longest way from the end first."""
-        busy = {job.key for job in self.futures.values()}
-        waiting = [job for key, job in self.jobs.items() if key not in self.results and key not in busy]
+        settled = {job.key for job in self.futures.values()} | self._lost | self.results.keys()
+        waiting = [job for key, job in self.jobs.items() if key not in settled]
         free = [job for job in waiting if all(n in self.results or n not in self.jobs for n in job.needs)]
         return sorted(free, key=lambda job: -self._rank[job.key])
 
@@ -218,7 +235,8 @@ class _Run:
         seconds = time.monotonic() - self._started.pop(job.key, time.monotonic())
         if outcome.error is not None:
             self._on_event(Event("failed", job, 0.0, outcome.error, seconds))
-            self.failure = self.failure or JobFailed(job.title or job.key, outcome.error, outcome.details)
+            self.failures.append((job.title or job.key, outcome.error, outcome.details))
+            self._lose(job.key)
             return
         self.results[job.key] = outcome.result
         self._on_event(Event("finished", job, 1.0, "", seconds))

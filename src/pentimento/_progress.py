@@ -30,12 +30,14 @@ class Schedule:
             self._done[event.job.key] = 1.0
             self._spent_s += event.seconds
             self._foreseen_s += self._estimates[event.job.key]
-        elif event.kind != "failed":
+        elif event.kind in ("failed", "dropped"):
+            self._done[event.job.key] = 1.0
+        else:
             self._done[event.job.key] = event.done
 
     @property
     def share(self) -> float:
-        """Share in [0, 1] of the foreseen work that is done."""
+        """Share in [0, 1] of the foreseen work that is done, or never will be."""
         total = sum(self._estimates.values())
         return (
             1.0 if not total else sum(self._estimates[key] * done for key, done in self._done.items()) / total
@@ -55,11 +57,18 @@ def shown(jobs: Sequence[Job], num_workers: int, console: Console) -> Iterator[O
     """Show the progress of jobs: bars on a terminal, one line for each finished job elsewhere."""
     schedule = Schedule(jobs, num_workers)
     display = _Bars(jobs, schedule) if console.is_terminal else _Lines(jobs, schedule, console)
+
+    def note(event: Event) -> None:
+        if event.kind == "failed":
+            told = f"{event.job.title or event.job.key} failed, the rest goes on: {event.text}"
+            console.print(told, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        display.note(event)
+
     if isinstance(display, _Lines):
-        yield display.note
+        yield note
         return
     with Live(display.group, console=console, transient=True, refresh_per_second=4):
-        yield display.note
+        yield note
 
 
 class _Lines:
@@ -96,7 +105,7 @@ class _Bars:
     def note(self, event: Event) -> None:
         self._schedule.note(event)
         key = event.job.key
-        if event.kind in ("finished", "failed"):
+        if event.kind in ("finished", "failed", "dropped"):
             self._num_done += 1
             if key in self._rows:
                 self._each.remove_task(self._rows.pop(key))

@@ -21,7 +21,7 @@ from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import runner
 from pentimento.training.designs import Design
 from pentimento.training.exceptions import JobFailed
-from pentimento.training.executors import Executor, Job, LocalExecutor, OnEvent
+from pentimento.training.executors import Job, LocalExecutor
 from pentimento.training.launching import ALONE, Launch
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 
@@ -49,6 +49,11 @@ class _Part(NamedTuple):
         mine = {job.key for job in self.plan.jobs} | {one.job_key for one in self.evaluations}
         return not mine.isdisjoint(keys)
 
+    def is_made(self) -> bool:
+        """Whether every organism and every log is there."""
+        made = all((self.plan.store / job.key / runner.MANIFEST).is_file() for job in self.plan.jobs)
+        return made and not suite.jobs(self.evaluations)
+
     def write(self, *, complete: bool) -> None:
         """Write `run.json`."""
         self.folder.write(self.organisms, self.regained, complete=complete)
@@ -73,7 +78,7 @@ def run(
 
     Raises:
         BadInput: The output folder holds another run, or another process is at work there.
-        PentimentoError: A job failed; what is finished is kept.
+        PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
     console = Console()
     executor = LocalExecutor(workers)
@@ -85,6 +90,7 @@ def run(
             stack.enter_context(part.folder.locked())
         stack.enter_context(executor)
         jobs = _jobs(parts)
+        failure: JobFailed | None = None
         try:
             if jobs:
                 wanted = {job.key for job in jobs}
@@ -92,18 +98,23 @@ def run(
                     if part.lacks(wanted):
                         part.write(complete=False)
                 with shown(jobs, executor.num_workers, console) as on_event:
-                    made = _execute(executor, jobs, on_event, output)
+                    made = executor.run(jobs, on_event)
                 _warn(jobs, made, console)
-        finally:  # also where a job failed, so that what is finished can be looked at, and reported
+        except JobFailed as error:
+            failure = error
+        finally:  # so that what is finished can be looked at, and reported
             for part in parts:
                 suite.collect(part.evaluations, part.folder.path)
-        for part in _tracked(parts, "reports"):
+        whole = [part for part in parts if failure is None or part.is_made()]
+        for part in _tracked(whole, "reports"):
             part.report()
-    if isinstance(recipe, Design):
+    if whole and isinstance(recipe, Design):
         write_design(output)
         print_design(output)
-    else:
+    elif whole:
         print_summary(output)
+    if failure is not None:
+        raise _told(failure, output)
 
 
 def dry_run(
@@ -191,16 +202,12 @@ def _parts(
     return parts
 
 
-def _execute(
-    executor: Executor, jobs: Sequence[Job], on_event: OnEvent, output: Path
-) -> dict[str, JsonValue]:
-    try:
-        return executor.run(jobs, on_event)
-    except JobFailed as error:
-        if not error.details:
-            raise
-        path = write_atomically(output / ERROR, error.details)
-        raise PentimentoError(f"{error} (traceback in {path})") from error
+def _told(failure: JobFailed, output: Path) -> PentimentoError:
+    """Return what a user reads of a failure: a traceback, where there is one, lies in a file."""
+    if not failure.details:
+        return failure
+    path = write_atomically(output / ERROR, failure.details)
+    return PentimentoError(f"{failure} (traceback in {path})")
 
 
 def _warn(jobs: Sequence[Job], made: Mapping[str, JsonValue], console: Console) -> None:

@@ -1,6 +1,7 @@
 """A design's report: its recipes beside each other, from their own reports alone."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_writing_again_says_the_same(design: Path) -> None:
     before = {name: (design / name).read_bytes() for name in ("report.json", "report.md", "report.html")}
     write_design(design, afresh=True)
     assert {name: (design / name).read_bytes() for name in before} == before
+
+
+def test_a_recipe_without_a_report_is_left_out_and_named(design: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(design, folder)
+    shutil.rmtree(folder / "rlvr-sft")
+    write_design(folder)
+    report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
+    assert [variant.folder for variant in report.variants] == ["rlvr-rlvr"]
+    assert any(note.startswith("rlvr · sft: left out. ") for note in report.notes)
+    shutil.rmtree(folder / "rlvr-rlvr")
+    with pytest.raises(NoRun, match=r"rlvr-rlvr.*report\.json"):
+        write_design(folder)
 
 
 def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:

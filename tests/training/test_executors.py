@@ -82,9 +82,23 @@ def test_a_mistake_in_a_job_is_told_with_its_title(executor: LocalExecutor) -> N
     )
     events: list[Event] = []
     with pytest.raises(JobFailed, match=r"M1, seed 0: family: 'cuont' is not allowed.*'count'") as raised:
-        executor.run([wrong, job("y", "x")], events.append)
+        executor.run([wrong], events.append)
     assert raised.value.details == ""
-    assert [event.kind for event in events if event.kind in ("failed", "finished")] == ["failed"]
+    assert [event.kind for event in events] == ["started", "failed"]
+
+
+def test_what_does_not_need_a_failed_job_is_done(executor: LocalExecutor) -> None:
+    jobs = [
+        job("x", function="builtins:int", kwargs={"_": 1}, title="M1", estimate_s=9.0),
+        job("y", "x", "a"), job("z", "y"), job("a"), job("b", "a"),
+        job("w", "b", function="builtins:int", kwargs={"_": 1}, title="M2"),
+    ]  # fmt: skip
+    events: list[Event] = []
+    told = r"M1: TypeError.* \(M2 failed too; 2 that need what is missing were not started\)"
+    with pytest.raises(JobFailed, match=told):
+        executor.run(jobs, events.append)
+    ended = {kind: {event.job.key for event in events if event.kind == kind} for kind, *_ in events}
+    assert (ended["finished"], ended["failed"], ended["dropped"]) == ({"a", "b"}, {"x", "w"}, {"y", "z"})
 
 
 def test_an_error_nobody_foresaw_keeps_its_traceback() -> None:
