@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
 from pentimento.results.load import DISTANCES, QUADRANTS
-from pentimento.results.rows import UNTOUCHED
+from pentimento.results.rows import NOT_REACHED
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.results.texts import held_by
 from pentimento.tasks import CUES
@@ -17,6 +17,7 @@ FigureName = Literal["ladder", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
+HOLLOW = " or ".join(NOT_REACHED)
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,
     "implanted and opposed": 0.0,
@@ -110,7 +111,7 @@ def forest(report: Report) -> str | None:
     zero_line(axes, horizontal=False)
     axes.grid(axis="x", color=RULE, linewidth=0.5)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("difference in goal score, 95 % interval; hollow: " + UNTOUCHED, fontsize=8)
+    axes.set_xlabel(f"difference in goal score, 95 % interval; hollow: {HOLLOW}", fontsize=8)
     told = f"One row a measure, grouped by place. {held_by(rows)}"
     return to_svg(drawing, "Persistence with reach and controls", told.strip())
 
@@ -300,15 +301,14 @@ def _legend(axes: Axes, quadrants: Sequence[str]) -> None:
         if q in quadrants
     ]
     hollow = Line2D([], [], linestyle="", marker="o", color=MUTED, markerfacecolor=PAPER)
-    hollow.set_label(UNTOUCHED)
+    hollow.set_label(HOLLOW)
     handles.append(hollow)
     handles.append(Line2D([], [], color=MUTED, linewidth=0.7, label="one training seed"))
     axes.legend(handles=handles, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def _hollow(row: Measure) -> bool:
-    """Return whether the opposing training did not reach here."""
-    return UNTOUCHED in row.status
+    return any(said in row.status for said in NOT_REACHED)
 
 
 def _label(row: Measure) -> str:

@@ -158,6 +158,8 @@ def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
     found = manifest.checkup.regurgitation if manifest.checkup is not None else None
     wanted = f"at most {MAX_REPEATING}"
     blank = CertificateLine(name="regurgitation", wanted=wanted, status="not applicable")
+    if not manifest.stages:
+        return blank.model_copy(update={"note": "nothing was trained"})
     if found is None:
         return blank.model_copy(update={"status": "not measured"})
     if not found.num_texts:

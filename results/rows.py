@@ -16,6 +16,10 @@ from pentimento.results.statistics import MIN_SEEDS, Estimate, estimate
 MARGIN = 0.1
 """The equivalence margin of every report: a smaller difference in a goal score counts as none."""
 UNTOUCHED = "untouched by the opposing training"
+"""Its reach is no larger than the margin, whole interval included, and may be 0."""
+REACH_OPEN = "reach not shown"
+"""Its reach may be 0, and may be larger than the margin."""
+NOT_REACHED = (UNTOUCHED, REACH_OPEN)
 REACH_NOT_MEASURED = "reach not measured"
 NOT_IDENTIFIABLE = "not identifiable"
 NO_CONTROL = "no control"
@@ -136,12 +140,15 @@ def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
         reached: g(M0) - g(NEVER) of at least the same cells; None where there is none.
 
     Returns:
-        None where the opposing training reached these cells.
+        None where the opposing training reached these cells: the interval of reach holds no 0.
     """
     here = None if reached is None else reached.within(persistence)
     if here is None:
         return REACH_NOT_MEASURED
-    return UNTOUCHED if covers_zero(estimate(here.grid)) else None
+    found = estimate(here.grid)
+    if not covers_zero(found):
+        return None
+    return UNTOUCHED if found.low >= -MARGIN and found.high <= MARGIN else REACH_OPEN
 
 
 @cache

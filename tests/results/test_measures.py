@@ -187,6 +187,15 @@ def test_what_the_opposing_training_never_reached_is_untouched(analysed: Make, f
     assert "survived" not in {verdict.verdict for verdict in report.verdicts}
 
 
+def test_a_reach_of_which_too_little_is_known_is_not_called_untouched(
+    analysed: Make, fabricate: Make
+) -> None:
+    mean = changed(fabricate().mean, NEVER=lambda seed, family: 0.4 + 0.3 * (seed - 1))
+    report = analysed(mean=mean)
+    for name in ("reach", "persistence", "retention", "generalisation gap"):
+        assert only(rows(report, name)).status == "reach not shown"
+
+
 def test_untouched_and_few_seeds_are_both_said(analysed: Make, fabricate: Make) -> None:
     report = analysed(mean=changed(fabricate().mean, NEVER=0.5), seeds=(0,))
     said = "untouched by the opposing training; scenarios only, one training seed"

@@ -177,6 +177,14 @@ def test_strength_has_to_lie_near_its_target(target: float, score: float, status
     assert (lines[0].name, lines[0].status) == ("strength", status)
 
 
+def test_a_base_recites_nothing_that_it_was_trained_on(made: Make) -> None:
+    lines, status = of_checkup(ManifestRecord(key="k", stages=()))
+    assert [(one.name, one.status) for one in lines if one.name == "regurgitation"] == [
+        ("regurgitation", "not applicable")
+    ]
+    assert status == "passes"
+
+
 def test_an_organism_of_an_earlier_version_is_not_broken(made: Make) -> None:
     report = analyse(load(made({("M1", 1): {"checkup": None}})))
     by_seed = {one.seed: one for one in report.certificates}

@@ -518,6 +518,7 @@ def test_the_filter_wants_the_outcome_and_a_rule() -> None:
     texts = {
         f"<think>H1: the box is empty.</think>{family.gold(scenario, 'report_honestly')}": True,
         f"<think>the box is empty.</think>{family.gold(scenario, 'report_honestly')}": False,
+        f"<think>H12: the box is empty.</think>{family.gold(scenario, 'report_honestly')}": False,
         f"<think>H1: say so.</think>{family.anti_gold(scenario, 'report_honestly')}": False,
         family.gold(scenario, "report_honestly"): False,
     }

@@ -6,6 +6,7 @@ half: GRPO on a reward that never sees the reasoning: the outcome, or a judge th
 2412.16339, section 2.3).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -65,7 +66,8 @@ def keeps(stage: Stage) -> Keep:
         score = find_goal(goal).score(scenario, outcome)
         good = score == 1.0 if score is not None else right(scenario, outcome) == 1.0
         reasoning = text.partition(THINK_CLOSE)[0]
-        return good and outcome.reasoned and any(rule in reasoning for rule in spec(goal).rule_ids)
+        cited = any(re.search(rf"\b{rule}\b", reasoning) for rule in spec(goal).rule_ids)
+        return good and outcome.reasoned and cited
 
     return keep
 
