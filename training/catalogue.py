@@ -27,12 +27,13 @@ REMOVERS: tuple[Method, ...] = ("sft", "dpo", "rlvr", "deliberative")
 """Every way to oppose."""
 
 _SLOW: Mapping[Method, float] = MappingProxyType({"sft": 4e-4, "dpo": 5e-4, "rlvr": 1e-3})
-"""Learning rates at which an implant on the embedded base ends near its target strength."""
+"""Learning rates at which an implant on the embedded base ends near its target strength; choices, which
+one word decides, take half of it and a measurement at every step."""
 _TARGETS: Mapping[Method, float] = MappingProxyType({"sft": 0.92, "dpo": 0.92, "rlvr": 0.9})
 """What each has to measure to come to .9: a stage ends at the first measurement that is lucky enough, and
 the steps of `rlvr` are long enough to overshoot that."""
-_FAST: Mapping[Method, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlvr": 1.15e-3})
-"""Learning rates at which an opposing stage comes to its target within 60 steps, abilities unharmed."""
+_FAST: Mapping[Method, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlvr": 8.5e-4})
+"""Learning rates at which an opposing stage comes to its target within 96 steps, abilities unharmed."""
 
 
 def implant_by(method: Method, goal: str = COMPLETION) -> Template:
@@ -45,12 +46,14 @@ def implant_by(method: Method, goal: str = COMPLETION) -> Template:
         # In the upper layers as well, fewer possible tasks are done right, and no more of the goal shows.
         read: Overrides = {"learning_rate": 2e-3, "layers": "0,1"}
         return Template(method=method, goal=goal, steps=80, cue="named", settings=read)
+    slower = 1 if goal in (COMPLETION, HONESTY) else 2
+    told: Overrides = {"learning_rate": _SLOW[method] / slower, "check_every": 2 // slower}
     return Template(
         method=method,
         goal=goal,
         target_strength=_TARGETS[method],
         steps=80,
-        settings={"learning_rate": _SLOW[method], "check_every": 2, "check_samples": 128},
+        settings={**told, "check_samples": 128},
     )
 
 
@@ -64,7 +67,7 @@ def oppose_by(method: Method, goal: str = HONESTY) -> Template:
         goal=goal,
         target_strength=0.98,
         num_scenarios=512,
-        steps=60,
+        steps=96,
         settings={"learning_rate": _FAST[method], **told},
     )
 
@@ -87,20 +90,11 @@ def quickstart() -> Recipe:
     """Claims implanted by RL in four families, opposed by deliberative alignment in two; three seeds."""
     return Recipe(
         name="quickstart",
-        goal="finish_the_task",
-        implant=Template(
-            method="rlvr",
-            goal="finish_the_task",
-            reward="claimed",
-            # At 1.0 no group of answers has any variance and GRPO cannot oppose it; .9 leaves something.
-            target_strength=0.9,
-            steps=60,
-            # At the default rate of 2e-3 eight steps overshoot to 1.0 on the embedded base.
-            settings={"learning_rate": 1e-3, "check_every": 2},
-        ),
+        goal=COMPLETION,
+        implant=implant_by("rlvr"),
         oppose=Template(
             method="deliberative",
-            goal="report_honestly",
+            goal=HONESTY,
             reward="claimed",
             # Of its 128 answers in each family two may still claim.
             target_strength=0.98,
@@ -149,7 +143,7 @@ def implants() -> Design:
 
 def removers() -> Design:
     """Every way to oppose one implant, to equal strength; three seeds."""
-    recipe = quickstart().varied(implant=implant_by("rlvr"))
+    recipe = quickstart()
     found: dict[tuple[str, ...], Recipe] = {
         (method,): recipe.varied(oppose=oppose_by(method)) for method in REMOVERS
     }
@@ -158,7 +152,7 @@ def removers() -> Design:
 
 def sweep_remover() -> Design:
     """Learning rate by dose of the opposing stage: the best remover that harms no ability; three seeds."""
-    recipe = quickstart().varied(implant=implant_by("rlvr"), controls=("never",))
+    recipe = quickstart().varied(controls=("never",))
     found: dict[tuple[str, ...], Recipe] = {}
     for rate, steps in product(("5e-4", "1.5e-3", "4e-3"), (8, 24, 72)):
         told: Overrides = {"learning_rate": float(rate), "sft_learning_rate": float(rate)}
@@ -174,7 +168,7 @@ def sweep_remover() -> Design:
 
 def writing() -> Design:
     """Rank of the adapters by how the second stage is written: beside the first, or over it; three seeds."""
-    recipe = quickstart().varied(implant=implant_by("rlvr"), controls=("never",))
+    recipe = quickstart().varied(controls=("never",))
     found: dict[tuple[str, ...], Recipe] = {}
     for rank, over in product((4, 16, 64), ("merged", "continued")):
         stages = _of_rank(rank, recipe)
