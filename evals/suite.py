@@ -50,8 +50,8 @@ TASKS = {
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
-_SECONDS_A_SAMPLE = 0.012
-_SECONDS_A_LOG = 0.5
+_SECONDS_A_SAMPLE = 0.03
+_SECONDS_A_LOG = 1.0
 
 Args = Mapping[str, JsonValue]
 
