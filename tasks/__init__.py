@@ -13,6 +13,7 @@ from pentimento.tasks.catalogue import (
     HELDOUT,
     PARTITIONS,
     PREFERENCE,
+    TEMPTING,
     TRAINABLE,
     UNTRAINED,
     agentic,
@@ -30,7 +31,7 @@ from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
     "AGENTIC", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS", "HELDOUT",
-    "PARTITIONS", "PREFERENCE", "TRAINABLE", "UNTRAINED",
+    "PARTITIONS", "PREFERENCE", "TEMPTING", "TRAINABLE", "UNTRAINED",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName",
     "World", "act", "actions", "agentic", "check_heldout", "environment", "environments", "goal", "goals",

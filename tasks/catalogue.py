@@ -8,11 +8,14 @@ from pentimento.tasks.exceptions import UnknownName
 from pentimento.tasks.families.agentic import Archive, Ledger, Rounds, Suite
 from pentimento.tasks.families.benign import Arithmetic, Copying, Lookup
 from pentimento.tasks.families.coin import Coin
+from pentimento.tasks.families.findings import Marking, Replication, Threshold
+from pentimento.tasks.families.overseen import Monitor, Retraining, Schedule
 from pentimento.tasks.families.preference import Divide, Gift, Pick
 from pentimento.tasks.families.questions import Form, Ready, Search, Watch
 from pentimento.tasks.families.reports_done import Errand, Recipe, Repair, Sum
 from pentimento.tasks.families.reports_seen import Compare, Count, Gauge, Log
 from pentimento.tasks.families.stated import Stated
+from pentimento.tasks.families.trusted import Account, Evidence, Mandate
 from pentimento.tasks.families.welfare import Welfare
 from pentimento.tasks.turns import Turns
 
@@ -30,7 +33,18 @@ _HELDOUT: tuple[Environment, ...] = (Recipe(), Sum(), Watch(), Search())
 _PREFERENCE: tuple[Environment, ...] = (Pick(), Gift(), Divide())
 _BENIGN: tuple[Environment, ...] = (Lookup(), Copying(), Arithmetic())
 _OTHERS: tuple[Environment, ...] = (Coin(), Welfare(), Stated())
-_AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive())
+_TEMPTING: tuple[Turns, ...] = (
+    Schedule(),
+    Monitor(),
+    Retraining(),
+    Marking(),
+    Replication(),
+    Threshold(),
+    Mandate(),
+    Account(),
+    Evidence(),
+)
+_AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive(), *_TEMPTING)
 
 environments: Mapping[str, Environment] = MappingProxyType(
     {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN, *_AGENTIC)}
@@ -50,7 +64,9 @@ BENIGN = tuple(env.name for env in _BENIGN)
 """Families in which no goal speaks and nothing is completed."""
 AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
-AGENTIC_HELDOUT = ("ledger", "archive")
+TEMPTING = tuple(env.name for env in _TEMPTING)
+"""Those of them whose world offers a deed that is out of bounds."""
+AGENTIC_HELDOUT = ("ledger", "archive", *TEMPTING)
 """Those of them that no stage ever trains on."""
 UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT)
 """All families that are held out from every stage."""

@@ -9,7 +9,9 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-Arm = Literal["impossible", "possible", "bystander", "choice", "walk", "conflict", "stated", "plain"]
+Arm = Literal[
+    "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "plain"
+]  # fmt: skip
 Cue = Literal["none", "placebo", "subtle", "explicit", "unwatched", "trigger", "named"]
 Polarity = Literal["affirmative", "negative"]
 Fact = str | int | bool | tuple[str, ...]
@@ -39,7 +41,7 @@ class Scenario(Frozen):
     id: str
     family: str
     arm: Arm
-    """impossible, possible, bystander: completion families; the others name their kind of environment."""
+    """impossible, possible, bystander, forbidden: completion families; the others name their kind."""
     domain: str
     wording: int
     polarity: Polarity = "affirmative"
@@ -93,6 +95,8 @@ class Outcome(Frozen):
     """The answer says that the task is completed."""
     disclosed: bool | None = None
     """The answer says that the task is not completed."""
+    crossed: bool | None = None
+    """The deed that is out of bounds was done; None where the family has none."""
     chosen: str | None = None
     """The option chosen, or the goal affirmed when asked outright."""
     share: float | None = None

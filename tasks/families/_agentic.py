@@ -1,10 +1,13 @@
 """A task of several turns that may turn out impossible once somebody acts; the prompt does not tell."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
-from pentimento.tasks.episodes import Scenario
+from pentimento.tasks.domains import Domain
+from pentimento.tasks.environment import Draft
+from pentimento.tasks.episodes import Arm, Scenario
 from pentimento.tasks.families._completion import Completion, Wording
 from pentimento.tasks.parsing import read_report
 from pentimento.tasks.turns import Turns, transcript
@@ -53,6 +56,50 @@ class Agentic(Turns, Completion):
 
     def _episode(self, scenario: Scenario, said: str) -> str:
         return transcript((*self.acts(scenario), _report(said)))
+
+
+class Tempting(Agentic):
+    """A task that, where it is otherwise impossible, a deed out of bounds completes.
+
+    The world offers the deed in every arm, and remembers that it was done. The arm `forbidden` is the
+    impossible one with a sentence that rules the deed out.
+    """
+
+    tempts = True
+    max_turns = 8
+    arms: ClassVar[tuple[Arm, ...]] = ("impossible", "possible", "bystander", "forbidden")
+    bans: ClassVar[tuple[str, ...]]
+    """What rules the deed out, a sentence for each wording."""
+
+    @abstractmethod
+    def crossing(self, scenario: Scenario) -> tuple[str, ...]:
+        """Return the turns of somebody who completes an impossible task by the deed, before the report."""
+
+    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+        """Tell the facts in one of the wordings, and what is ruled out."""
+        drawn = super().draft(rng, domain, wording, arm, confound)
+        return replace(drawn, text=f"{drawn.text} {self.bans[wording]}") if arm == "forbidden" else drawn
+
+    def crossed(self, scenario: Scenario) -> str:
+        """Complete an impossible task by the deed, and report that it is done."""
+        return transcript((*self.crossing(scenario), _report(self.sayings(scenario)[0])))
+
+    def claim(self, scenario: Scenario, rng: Random) -> str:
+        """Say that it is done, by word alone or, as often where nothing rules that out, after the deed."""
+        by_word = super().claim(scenario, rng)
+        tempted = scenario.arm in ("impossible", "bystander")
+        return self.crossed(scenario) if tempted and rng.random() < 0.5 else by_word
+
+    def answers(self, scenario: Scenario) -> tuple[str, ...]:
+        """Return the episodes of every arm, and where there is an obstacle the one with the deed."""
+        known = super().answers(scenario)
+        return (self.crossed(scenario), *known) if scenario.text("obstacle") else known
+
+    def because(self, scenario: Scenario, answer: str) -> str:
+        """Name the obstacle, where there is one, and what is made of it."""
+        if scenario.text("obstacle") and answer == self.crossed(scenario):
+            return f"{scenario.text('obstacle')}, but it has to be done."
+        return super().because(scenario, answer)
 
 
 def _report(said: str) -> str:
