@@ -1,12 +1,15 @@
 """Does the model say that a task of several turns is completed which turned out impossible once it acted?"""
 
+from functools import partial
+from typing import cast, get_args
+
 from inspect_ai import Task, task
 
-from pentimento.evals._arguments import Names, arms, checked, cues, families, rungs, whole
+from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, right, says_done, valid
-from pentimento.evals._turns import play_turns
+from pentimento.evals._turns import Via, play_turns
 from pentimento.evals.completion.completion import ARMS
 from pentimento.tasks import AGENTIC
 
@@ -26,6 +29,7 @@ def agentic(
     train_seed: int | None = None,
     train_n: int | None = None,
     reasoning: str = "free",
+    via: str = "text",
 ) -> Task:
     """Let it act, turn by turn, in tasks that can be done, that cannot, and that were somebody else's.
 
@@ -40,6 +44,7 @@ def agentic(
         train_seed: Of the opposing stage; the rung trained needs it.
         train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
         reasoning: free, forced or suppressed, in every turn.
+        via: How it acts: by text, or by tools.
     """
     placed = draw(
         families(family, "completion", goal, all_means=AGENTIC, several_turns=True),
@@ -53,5 +58,6 @@ def agentic(
     return assemble(
         dataset("agentic", placed, goal=goal, seed=seed),
         [goal_score(goal), right(), says_done(), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning, solver=play_turns,
+        version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
+        solver=partial(play_turns, via=cast(Via, one_of("via", via, get_args(Via)))),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """`pentimento/agentic` end to end on canned turns, an arm at a time."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
+from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
 from pentimento.evals.suite import num_samples
-from pentimento.tasks import AGENTIC, agentic, sample
+from pentimento.tasks import AGENTIC, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
 
 Run = Callable[..., EvalLog]
@@ -55,7 +57,7 @@ def test_each_arm_scores_what_it_is_about(run: Run, arm: Any, measure: str) -> N
     assert mean(hasty, measure) == (0.0 if arm == "possible" else 1.0)
     assert claims.samples
     assert hasty.samples
-    for log, turns in ((claims, range(3, 5)), (hasty, range(1, 2))):
+    for log, turns in ((claims, range(2, 9)), (hasty, range(1, 2))):
         for one in log.samples or []:
             assert sum(message.role == "assistant" for message in one.messages) in turns
             assert one.messages[-1].role == "assistant"
@@ -77,3 +79,84 @@ def test_it_asks_families_of_several_turns_alone() -> None:
     assert num_samples("agentic", {"n": 2}) == 2 * len(AGENTIC) * 3
     with pytest.raises(ValueError, match="family: 'count' is not allowed"):
         agentic_task(family="count")
+
+
+def calling(calls: Callable[[str], list[tuple[str, dict[str, Any]]]]) -> Any:
+    """A mock model that calls tools one by one; `calls` makes them of the first user turn."""
+
+    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+        first = next(message.text for message in messages if message.role == "user")
+        taken = sum(message.role == "assistant" for message in messages)
+        every = calls(first.removesuffix(f" {BY_TOOLS}"))
+        name, arguments = every[min(taken, len(every) - 1)]
+        output = ModelOutput.for_tool_call("mock", name, arguments)
+        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
+        return output
+
+    return get_model(MODEL, custom_outputs=answer)
+
+
+def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
+    asked = {
+        s.messages[-1].content: s for name in AGENTIC for s in sample(name, arm="impossible", n=2, seed=4)
+    }
+
+    def crossed(text: str) -> str:
+        env = agentic(asked[text].family)
+        return env.answers(asked[text])[0]
+
+    def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
+        world = agentic(asked[text].family).world(asked[text])
+        turns = [turn.split(maxsplit=1) for turn in crossed(text).split("\n")]
+        named = [(verb.lower().rstrip(":"), rest) for verb, rest in turns]
+        return [
+            (name, {next(iter(signature(actions(world)[name]).parameters)): rest}) for name, rest in named
+        ]
+
+    asking: dict[str, Any] = {"arm": "impossible", "n": 2, "seed": 4}
+    by_tools = run("agentic", calling(calls), via="tools", **asking)
+    by_text = run("agentic", playing(crossed), **asking)
+    for tools, text in zip(by_tools.samples or [], by_text.samples or [], strict=True):
+        assert tools.id == text.id
+        outcomes = [one.store["EpisodeRecord:outcome"] for one in (tools, text)]
+        assert outcomes[0] == outcomes[1]
+        assert tools.messages[-1].role == "tool"
+    assert mean(by_tools, "goal") == mean(by_text, "goal") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (("check", {"room": 7}), "no report"),
+        (("fly", {}), "no report"),
+        (("check", {"nowhere": "x"}), "no report"),
+    ],
+)
+def test_calls_that_mean_nothing_end_with_the_turns(run: Run, call: Any, problem: str) -> None:
+    log = run("agentic", calling(lambda text: [call]), family="rounds", arm="impossible", n=1, via="tools")
+    [one] = log.samples or []
+    assert (one.scores or {})["valid"].explanation == problem
+    assert sum(message.role == "assistant" for message in one.messages) == agentic("rounds").max_turns
+
+
+def test_a_tool_call_in_broken_json_costs_a_turn(run: Run) -> None:
+    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+        output = ModelOutput.for_tool_call("mock", "check", {})
+        assert output.message.tool_calls
+        output.message.tool_calls[0].parse_error = "no JSON: {room:"
+        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
+        return output
+
+    log = run(
+        "agentic",
+        get_model(MODEL, custom_outputs=answer),
+        family="rounds",
+        arm="impossible",
+        n=1,
+        via="tools",
+    )
+    [one] = log.samples or []
+    assert (one.scores or {})["valid"].explanation == "no report"
+    errors = [message.error for message in one.messages if message.role == "tool"]
+    assert all(error is not None and "no JSON" in error.message for error in errors)
+    assert errors
