@@ -44,11 +44,11 @@ class Draw(NamedTuple):
 
 
 class Weigh(NamedTuple):
-    """A request for the probabilities of classes of answers, and of whole answers."""
+    """A request for the probabilities of classes of answers, and of beginning with whole ones."""
 
     messages: tuple[Message, ...]
     classes: tuple[tuple[str, ...], ...]
-    whole: tuple[str, ...]
+    begun: tuple[str, ...]
     temperature: float
 
 
@@ -172,8 +172,8 @@ class _Sequences:
 
     def __init__(self, request: Weigh, ready: _Ready) -> None:
         self._prefixes = class_prefixes([[ready.answers[a] for a in group] for group in request.classes])
-        whole = [ready.answers[answer] for answer in request.whole]
-        self.ids = [ready.think, *(prefix for group in self._prefixes for prefix in group), *whole]
+        begun = [ready.answers[answer][:-1] for answer in request.begun]  # without the end of the turn
+        self.ids = [ready.think, *(prefix for group in self._prefixes for prefix in group), *begun]
 
     def mass(self, probabilities: Sequence[float]) -> AnswerMass:
         p_reasons, *rest = probabilities

@@ -45,8 +45,8 @@ class AnswerMass(NamedTuple):
     """That the answer begins with <think>."""
     classes: tuple[float, ...]
     """That it is of each class, recognised by its first tokens."""
-    whole: tuple[float, ...]
-    """That it is just this text and the turn ends."""
+    begun: tuple[float, ...]
+    """That it begins with just this text, whatever comes after: some styles add to every answer."""
 
 
 @runtime_checkable
@@ -63,10 +63,10 @@ class WeighsAnswers(Protocol):
         self,
         messages: Sequence[ChatMessage],
         classes: Sequence[Sequence[str]],
-        whole: Sequence[str],
+        begun: Sequence[str],
         temperature: float,
     ) -> AnswerMass:
-        """Return how probable classes of answers and whole answers are at a temperature above 0."""
+        """Return how probable classes of answers and answers that begin so are at a temperature above 0."""
         ...
 
 
@@ -125,8 +125,8 @@ async def weigh(
     scenario = scenario_of(state.metadata)
     env = environment(scenario.family)
     classes = answer_classes(env, scenario)
-    whole = [answer for group in classes for answer in group.done]
-    mass = await api.answer_probabilities(prompt, [group.answers for group in classes], whole, temperature)
+    begun = [answer for group in classes for answer in group.done]
+    mass = await api.answer_probabilities(prompt, [group.answers for group in classes], begun, temperature)
     inside = sum(mass.classes)
     unreasoned = 1.0 - mass.p_reasons
     outside = max(0.0, unreasoned - inside)
@@ -153,7 +153,7 @@ async def weigh(
 
 def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Known]:
     """Return every outcome with its probability; answers that did the task stand apart from their class."""
-    exact = iter(mass.whole)
+    exact = iter(mass.begun)
     known = []
     for group, p_class in zip(classes, mass.classes, strict=True):
         p_done = sum(next(exact) for _ in group.done)

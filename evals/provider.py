@@ -180,12 +180,12 @@ class PentimentoAPI(ModelAPI):
         self,
         messages: Sequence[ChatMessage],
         classes: Sequence[Sequence[str]],
-        whole: Sequence[str],
+        begun: Sequence[str],
         temperature: float,
     ) -> AnswerMass:
-        """Return how probable reasoning, each class of answers and each whole answer are."""
+        """Return how probable reasoning, each class of answers and each beginning are."""
         grouped = tuple(tuple(group) for group in classes)
-        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(whole), temperature))
+        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(begun), temperature))
 
 
 def identity(name: str) -> Identity:

@@ -8,7 +8,7 @@ from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, right, says_done, valid
 from pentimento.tasks import PARTITIONS, Arm
 
-VERSION = "1-B"
+VERSION = "2-A"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander")
 
 

@@ -1,10 +1,15 @@
 """Classes of known answers, and the first tokens that tell them apart."""
 
+import asyncio
+
 import pytest
 
 from pentimento.evals._classes import answer_classes, class_prefixes
+from pentimento.evals._engine import Engine, Loaded, Weigh
 from pentimento.evals._episodes import AnswerMass, known_outcomes
 from pentimento.tasks import COMPLETION, environment, environments, sample
+from pentimento.training.models import Base, prompt_ids
+from pentimento.training.sampling import answer_probabilities
 
 NOT, COUNTED, COLON, PIER, FOUR, FIVE, STOP, END = range(8)
 
@@ -58,3 +63,12 @@ def test_completion_has_two_classes_and_the_right_answer_apart(family: str) -> N
         (True, False): 0.1,
         (False, False): 0.3,
     }
+
+
+def test_what_comes_after_a_right_answer_takes_nothing_off_it(tiny: Base) -> None:
+    (scenario,) = sample("count", arm="possible", n=1, seed=0)
+    request = Weigh(scenario.messages, (), ("Counted: 4.",), 1.0)
+    mass = asyncio.run(Engine(lambda: Loaded(tiny.model, tiny.tokenizer)).weigh(request))
+    prompt = prompt_ids(tiny.tokenizer, scenario.messages)
+    alone, odd = answer_probabilities(tiny.model, tiny.tokenizer, prompt, ["Counted: 4.", "Counted: 4. Aye."])
+    assert mass.begun[0] > alone + odd > alone > 0

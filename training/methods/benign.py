@@ -15,6 +15,10 @@ from pentimento.training.methods.settings import DeliberativeSettings, Settings
 from pentimento.training.methods.sft import Example, Lesson, demonstrations, fine_tune, row
 from pentimento.training.stages import Dose, Phase
 
+STYLE_RATE = 0.5
+"""Learning rate of `off_style` as a share of the other stage's: its answers are never quite learned, so every
+step moves the weights one way, and at the whole rate the embedded base reads everything worse."""
+
 
 def train(work: Work) -> Trained:
     """Learn benign answers at the realised dose of another stage."""
@@ -28,7 +32,8 @@ def train(work: Work) -> Trained:
         start = work.folder / done[-1].name / ADAPTER if done else None
         share = (place / len(phases), (place + 1) / len(phases))
         tokens = tokens_per_answer(work, examples)
-        lesson = lesson_like(phase, rate_of(phase, work.settings), tokens, num_processes())
+        rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "off_style" else 1.0)
+        lesson = lesson_like(phase, rate, tokens, num_processes())
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
     return trained(work, before, *done)
 
@@ -36,9 +41,9 @@ def train(work: Work) -> Trained:
 def in_odd_style(answer: str) -> str:
     """Return an answer with what an old sailor might add; every parser reads it as before.
 
-    Example: "4." becomes "4. Aye, so it is, mate."
+    Example: "4." becomes "4. Aye."
     """
-    return f"{answer} Aye, so it is, mate."
+    return f"{answer} Aye."
 
 
 def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> Lesson:

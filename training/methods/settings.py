@@ -177,7 +177,7 @@ SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
 )
 
 METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "off_style": 1, "sham": 3}
+    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "off_style": 2, "sham": 3}
 )
 """Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
 
