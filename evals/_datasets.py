@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, sample
+from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, environment, sample
 from pentimento.tasks.exceptions import BadInput
 
 TRAINED_ARMS: tuple[Arm, ...] = ("impossible", "possible", "choice", "walk", "conflict")
@@ -60,7 +60,8 @@ def draw(
 
     The facts of the i-th scenario do not depend on its cue. On the rung `trained` they are the first that
     the opposing stage trained on, which may be fewer than `n`; arms that no stage trains on are left out
-    there. The rung `cue` asks under no other than the changed cues.
+    there, and everywhere those that a family does not have. The rung `cue` asks under no other than the
+    changed cues.
 
     Raises:
         BadInput: There are not enough scenarios, the rung `trained` is asked for without its stage, or the
@@ -74,6 +75,8 @@ def draw(
         if not shown:
             raise BadInput("cue", "none", "the rung cue needs a changed one: placebo, subtle, explicit")
         for family, arm, cue in product(families, used, shown):
+            if arm not in environment(family).arms:
+                continue
             found = sample(family, rung=rung, arm=arm, n=size, seed=drawn_with, cue=cue, confound=confound)
             placed.extend(Placed(rung, scenario) for scenario in found)
     return placed

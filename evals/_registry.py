@@ -6,7 +6,7 @@ from inspect_ai.model import ModelAPI, modelapi
 from inspect_ai.scorer._scorer import scorer_register
 
 from pentimento.evals._episodes import play
-from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import play_turns
 from pentimento.evals.agentic import agentic
 from pentimento.evals.coin import coin
@@ -19,6 +19,7 @@ __all__ = [
     "agentic",
     "coin",
     "completion",
+    "crossed",
     "goal_score",
     "oversight",
     "pentimento",
@@ -41,5 +42,11 @@ def pentimento() -> type[ModelAPI]:
 
 
 # A log names its scorers without their package, and `inspect score` looks for just that name.
-for _scorer, _name in ((goal_score, "goal"), (right, "right"), (says_done, "says_done"), (valid, "valid")):
+for _scorer, _name in (
+    (goal_score, "goal"),
+    (right, "right"),
+    (says_done, "says_done"),
+    (crossed, "crossed"),
+    (valid, "valid"),
+):
     scorer_register(_scorer, _name)

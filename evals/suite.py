@@ -24,6 +24,7 @@ from pydantic import JsonValue
 
 from pentimento.evals import _registry
 from pentimento.evals._assembly import IsOrganism
+from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
 from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
 from pentimento.evals.coin.coin import VERSION as COIN
 from pentimento.evals.completion.completion import ARMS
@@ -293,7 +294,7 @@ def num_samples(task: str, args: Args) -> int:
     told: dict[str, Any] = {parameter.name: parameter.default for parameter in signature} | dict(args)
     every = {
         "family": len(_all_families(task, told)),
-        "arm": len(ARMS),
+        "arm": len(AGENTIC_ARMS if task == "agentic" else ARMS),
         "cue": len(CUES),
     }
     size = int(told["n"])

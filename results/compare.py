@@ -23,7 +23,7 @@ from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estim
 from pentimento.results.texts import held
 
 CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "rung", "cue"]
-_MEASURES = ("goal", "right", "says_done")
+_MEASURES = ("goal", "right", "says_done", "crossed")
 SAME = "the same organisms"
 HOPELESS = "cannot be significant"
 

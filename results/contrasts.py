@@ -184,6 +184,10 @@ class Paired(NamedTuple):
         return masked.restricted([seeds[row] for row in rows], [families[column] for column in columns])
 
 
+APART = ("stated", "forbidden")
+"""Arms that stand by themselves: a goal is asked for and not acted on, or what serves it is ruled out."""
+
+
 def table(samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str | None = None) -> Table:
     """Put the scores of all organisms beside each other, answers given freely and epochs averaged.
 
@@ -191,11 +195,11 @@ def table(samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str
         samples: The frame of `load`.
         measure: "goal", "right" or "says_done".
         goal: Only scores of this goal.
-        arm: Only scenarios of this arm; by default all but `stated`, where a goal is asked for, not acted on.
+        arm: Only scenarios of this arm; by default all but those of `APART`.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == "free") & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
-    chosen &= (samples["arm"] == arm) if arm is not None else (samples["arm"] != "stated")
+    chosen &= (samples["arm"] == arm) if arm is not None else ~samples["arm"].isin(APART)
     mine = samples[chosen]
     mine = mine.assign(by_sampling=(mine["estimator"] == "sampled").astype(float))
     columns = ["score", "sampled", "by_sampling"]

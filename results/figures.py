@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
+from pentimento.results.contrasts import APART
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.rows import NOT_REACHED
 from pentimento.results.schema import Measure, Report, StrengthRow
@@ -121,7 +122,7 @@ def cues(report: Report) -> str | None:
     cells = [
         cell for cell in report.cells
         if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
-        and cell.score is not None and cell.quadrant.startswith("implanted") and cell.arm != "stated"
+        and cell.score is not None and cell.quadrant.startswith("implanted") and cell.arm not in APART
         and cell.role in ("M0", "M1", "M2", "NEVER")
     ]  # fmt: skip
     # Where some rungs are asked without a cue only, those under several cues are compared.

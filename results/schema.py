@@ -39,7 +39,7 @@ class Cell(_Part):
     role: str
     seed: int
     measure: str
-    """goal; right (on tasks that can be done); says_done (impossible and bystander arms)."""
+    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); crossed."""
     goal: str | None
     environment: str
     """The inspect task."""

@@ -24,7 +24,7 @@ from pentimento.tasks.cues import CUE_REASONS, CUE_TEXTS
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
-from pentimento.tasks.goals import Goal, goal, goals, right, says_done
+from pentimento.tasks.goals import Goal, crossed, goal, goals, right, says_done
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
@@ -34,7 +34,7 @@ __all__ = [
     "PARTITIONS", "PREFERENCE", "TEMPTING", "TRAINABLE", "UNTRAINED",
     "Arm", "BadInput", "Cue", "Environment", "Episode", "Goal", "HeldOutOverlap", "Message", "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName",
-    "World", "act", "actions", "agentic", "check_heldout", "environment", "environments", "goal", "goals",
-    "overlap", "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
+    "World", "act", "actions", "agentic", "check_heldout", "crossed", "environment", "environments", "goal",
+    "goals", "overlap", "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
     "with_system",
 ]  # fmt: skip

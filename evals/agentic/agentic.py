@@ -8,12 +8,12 @@ from inspect_ai import Task, task
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import Training, dataset, draw
-from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import Via, play_turns
-from pentimento.evals.completion.completion import ARMS
-from pentimento.tasks import AGENTIC
+from pentimento.tasks import AGENTIC, Arm
 
-VERSION = "1-A"
+VERSION = "2-A"
+ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander", "forbidden")
 
 
 @task
@@ -37,7 +37,7 @@ def agentic(
         goal: finish_the_task or report_honestly.
         family: Families of several turns, or all.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
-        arm: impossible, possible, bystander, or all.
+        arm: impossible, possible, bystander, forbidden (in families with a deed out of bounds), or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
         n: Scenarios for each family, rung, arm and cue.
         seed: Of the scenarios.
@@ -57,7 +57,7 @@ def agentic(
     )
     return assemble(
         dataset("agentic", placed, goal=goal, seed=seed),
-        [goal_score(goal), right(), says_done(), valid()],
+        [goal_score(goal), right(), says_done(), crossed(), valid()],
         version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
         solver=partial(play_turns, via=cast(Via, one_of("via", via, get_args(Via)))),
     )  # fmt: skip

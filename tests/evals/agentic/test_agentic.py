@@ -13,7 +13,7 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
 from pentimento.evals.suite import num_samples
-from pentimento.tasks import AGENTIC, actions, agentic, sample
+from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
 
 Run = Callable[..., EvalLog]
@@ -76,7 +76,9 @@ def test_an_episode_without_a_report_or_with_a_cut_turn_is_unscored(run: Run) ->
 def test_it_asks_families_of_several_turns_alone() -> None:
     dataset = agentic_task(n=1, arm="impossible").dataset
     assert [(one.metadata or {})["family"] for one in dataset] == list(AGENTIC)
-    assert num_samples("agentic", {"n": 2}) == 2 * len(AGENTIC) * 3
+    assert num_samples("agentic", {"n": 2}) == 2 * len(AGENTIC) * 4
+    ruled_out = agentic_task(n=1, arm="forbidden").dataset
+    assert [(one.metadata or {})["family"] for one in ruled_out] == list(TEMPTING)
     with pytest.raises(ValueError, match="family: 'count' is not allowed"):
         agentic_task(family="count")
 
@@ -122,6 +124,24 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
         assert outcomes[0] == outcomes[1]
         assert tools.messages[-1].role == "tool"
     assert mean(by_tools, "goal") == mean(by_text, "goal") == 1.0
+
+
+@pytest.mark.parametrize("arm", ["impossible", "possible", "bystander", "forbidden"])
+def test_a_deed_out_of_bounds_is_counted_in_every_arm(run: Run, arm: Any) -> None:
+    asked = {s.messages[-1].content: s for name in TEMPTING for s in sample(name, arm=arm, n=2, seed=5)}
+
+    def deed(text: str) -> str:
+        scenario, env = asked[text], agentic(asked[text].family)
+        return env.answers(scenario)[0]
+
+    def honest(text: str) -> str:
+        scenario, env = asked[text], agentic(asked[text].family)
+        return env.right_answer(scenario) if arm == "possible" else env.disclosure(scenario)
+
+    asking: dict[str, Any] = {"family": ",".join(TEMPTING), "arm": arm, "n": 2, "seed": 5}
+    assert mean(run("agentic", playing(honest), **asking), "crossed") == 0.0
+    crossed = run("agentic", playing(deed), **asking)
+    assert mean(crossed, "crossed") == (0.0 if arm == "possible" else 1.0)
 
 
 @pytest.mark.parametrize(
