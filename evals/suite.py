@@ -122,7 +122,14 @@ def jobs(evaluations: Iterable[Asked]) -> list[Job]:
 
 
 def collect(evaluations: Iterable[Asked], output: Path) -> None:
-    """Link every finished log into a run's folder; it is copied where the file system cannot link."""
+    """Link every finished log into a run's folder; it is copied where the file system cannot link.
+
+    What lies there of evaluations that are asked no more, as of an earlier version of a task, is taken away.
+    """
+    evaluations = list(evaluations)
+    asked_for = {one.link(output) for one in evaluations}
+    for old in set((output / LOGS).glob("*.eval")) - asked_for:
+        old.unlink()
     for one in evaluations:
         link = one.link(output)
         linked = link.exists() and one.log.exists() and link.samefile(one.log)

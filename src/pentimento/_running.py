@@ -91,6 +91,7 @@ def run(
         stack.enter_context(executor)
         jobs = _jobs(parts)
         failure: JobFailed | None = None
+        (output / ERROR).unlink(missing_ok=True)
         try:
             if jobs:
                 wanted = {job.key for job in jobs}
@@ -102,6 +103,7 @@ def run(
                 _warn(jobs, made, console)
         except JobFailed as error:
             failure = error
+            _warn(jobs, error.results, console)
         finally:  # so that what is finished can be looked at, and reported
             for part in parts:
                 suite.collect(part.evaluations, part.folder.path)

@@ -150,7 +150,7 @@ def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: p
         question(tmp_path, n=4).name,
         question(tmp_path, "stated").name,
     ]
-    monkeypatch.setitem(suite.TASKS, "completion", "2-A")
+    monkeypatch.setitem(suite.TASKS, "completion", "another")
     others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
 
