@@ -123,12 +123,12 @@ def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | 
             return NoRun(path, "the run is not complete")
         if afresh:
             write_report(path)
-        text = (path / REPORT).read_bytes() if (path / REPORT).is_file() else None
     except (NoRun, UnlikeLogs) as error:
         return error
-    if text is None:
+    report = path / REPORT
+    if not report.is_file():
         return NoRun(path, f"it has no {REPORT}")
-    return _Made(levels, path.name, record, Report.model_validate_json(text))
+    return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
 
 
 def _notes(made: Sequence[_Made]) -> Iterator[str]:

@@ -215,14 +215,6 @@ class _Run:
     def running(self) -> list[Job]:
         return [self.jobs[key] for key in self._started if key not in self.results]
 
-    def _lose(self, lost: str) -> None:
-        """Give up a job and all that need it."""
-        self._lost.add(lost)
-        for key, job in self.jobs.items():
-            if lost in job.needs and key not in self._lost:
-                self._on_event(Event("dropped", job))
-                self._lose(key)
-
     def ready(self) -> list[Job]:
         """Return the jobs that can start, the longest way from the end first."""
         settled = {job.key for job in self.futures.values()} | self._lost | self.results.keys()
@@ -249,6 +241,14 @@ class _Run:
             return
         self.results[job.key] = outcome.result
         self._on_event(Event("finished", job, 1.0, "", seconds))
+
+    def _lose(self, lost: str) -> None:
+        """Give up a job and all that need it."""
+        self._lost.add(lost)
+        for key, job in self.jobs.items():
+            if lost in job.needs and key not in self._lost:
+                self._on_event(Event("dropped", job))
+                self._lose(key)
 
 
 def num_cores() -> int:
