@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -51,6 +52,8 @@ TASKS = {
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
+_LINK = re.compile(rf".+-\d+-({'|'.join(TASKS)})-[0-9a-f]{{10}}\.eval")
+"""What `Asked.link` calls its links."""
 _SECONDS_A_SAMPLE = 0.03
 _SECONDS_A_LOG = 1.0
 
@@ -123,9 +126,16 @@ def jobs(evaluations: Iterable[Asked]) -> list[Job]:
 
 
 def collect(evaluations: Iterable[Asked], output: Path) -> None:
-    """Link every finished log into a run's folder; it is copied where the file system cannot link."""
-    for one in evaluations:
-        link = one.link(output)
+    """Link every finished log into a run's folder; it is copied where the file system cannot link.
+
+    A link of an evaluation that is asked no more, as of an earlier version of a task, is taken away; logs by
+    other names stay.
+    """
+    links = {one.link(output): one for one in evaluations}
+    for old in set((output / LOGS).glob("*.eval")) - links.keys():
+        if _LINK.fullmatch(old.name):
+            old.unlink()
+    for link, one in links.items():
         linked = link.exists() and one.log.exists() and link.samefile(one.log)
         if linked or not is_current(one.log, one.subject.path):
             continue

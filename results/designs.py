@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pentimento._files import write_atomically
 from pentimento.results import pages
-from pentimento.results.exceptions import NoRun
+from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
 from pentimento.results.hypotheses import holm
 from pentimento.results.load import QUADRANTS
@@ -90,7 +90,7 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
     title, factors, variants = _design(folder)
     read = [(levels, _read(folder / name, levels, afresh)) for levels, name in variants]
     made = [one for _, one in read if isinstance(one, _Made)]
-    missing = [(" · ".join(levels), one) for levels, one in read if isinstance(one, NoRun)]
+    missing = [(" · ".join(levels), one) for levels, one in read if not isinstance(one, _Made)]
     if not made:
         raise missing[0][1] if missing else NoRun(folder, f"{DESIGN}: no variants")
     bases = dict.fromkeys(one.record.recipe.base for one in made)
@@ -115,17 +115,20 @@ def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, .
         raise NoRun(folder, f"{DESIGN}: {error}") from None
 
 
-def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun:
+def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | UnlikeLogs:
     """Return a recipe's report, or why there is none."""
     try:
+        record = read_run(path)
+        if not record.complete:
+            return NoRun(path, "the run is not complete")
         if afresh:
             write_report(path)
-        report = Report.model_validate_json((path / REPORT).read_bytes())
-        return _Made(levels, path.name, read_run(path), report)
-    except OSError as error:
-        return NoRun(path, f"{REPORT}: {error.strerror or error}")
-    except NoRun as error:
+    except (NoRun, UnlikeLogs) as error:
         return error
+    report = path / REPORT
+    if not report.is_file():
+        return NoRun(path, f"it has no {REPORT}")
+    return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
 
 
 def _notes(made: Sequence[_Made]) -> Iterator[str]:
@@ -134,8 +137,6 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
         yield f"Implanted and opposed by one method (=): {', '.join(same)}."
     for one in made:
         name = " · ".join(one.levels)
-        if not one.report.provenance.complete:
-            yield f"{name}: the run is not complete."
         unequal = [score for score in _strengths(one.report, "M1") if not EQUAL[0] <= score <= EQUAL[1]]
         if unequal and one.record.recipe.implant.target_strength is not None:
             told = ", ".join(f"{score:.2f}" for score in unequal)

@@ -428,7 +428,7 @@ def test_a_recipe_that_cannot_be_made_leaves_the_others_of_its_design(
     told = capfd.readouterr()
     assert "M2, seed 0 failed, the rest goes on: stage deliberative" in told.out
     last = told.err.strip().splitlines()[-1]
-    assert re.search(r"M2, seed 0: stage .* the filter kept .*were not started", last), last
+    assert re.search(r"M2, seed 0: stage .* the filter kept .*jobs not started", last), last
     assert (output / "sft/report.html").is_file()
     assert not (output / "deliberative/report.html").exists()
     report = json.loads((output / "report.json").read_text())

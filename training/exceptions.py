@@ -1,6 +1,9 @@
 """Errors of models, organisms and their training that a user can mend."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from pentimento.tasks.exceptions import BadInput, PentimentoError
 
@@ -44,8 +47,12 @@ class BaseMismatch(PentimentoError):
 class JobFailed(PentimentoError):
     """A job ended with an error."""
 
-    def __init__(self, title: str, error: str, details: str = "", others: str = "") -> None:
-        super().__init__(f"{title}: {error}" + (f" ({others})" if others else ""))
+    def __init__(
+        self, title: str, error: str, details: str = "", results: Mapping[str, JsonValue] | None = None
+    ) -> None:
+        super().__init__(f"{title}: {error}")
+        self.results = results or {}
+        """Of the jobs that were done, by key."""
         self.details = details
         """The traceback, where the error is not one that a user can mend."""
 

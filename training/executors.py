@@ -140,7 +140,7 @@ class LocalExecutor:
                 for future in [future for future in run.futures if future.done()]:
                     run.collect(future)
             if run.failures:
-                raise JobFailed(*run.failures[0], run.others())
+                raise run.failure()
         except BrokenProcessPool:
             self._listen(run)
             self.kill()
@@ -177,6 +177,14 @@ class LocalExecutor:
             run.tell(self._messages.get())
 
 
+class _Failure(NamedTuple):
+    """A job that failed."""
+
+    title: str
+    error: str
+    details: str
+
+
 class _Run:
     """The state of one call of `run`."""
 
@@ -184,8 +192,7 @@ class _Run:
         self.jobs = {job.key: job for job in jobs}
         self.results: dict[str, JsonValue] = {}
         self.futures: dict[Future[Outcome], Job] = {}
-        self.failures: list[tuple[str, str, str]] = []
-        """Title, error and traceback of each job that failed."""
+        self.failures: list[_Failure] = []
         self._lost: set[str] = set()
         self._on_event = on_event
         self._started: dict[str, float] = {}
@@ -195,24 +202,18 @@ class _Run:
     def unfinished(self) -> bool:
         return len(self.results) + len(self._lost) < len(self.jobs)
 
-    def others(self) -> str:
-        """Say what became of the jobs beside the first that failed."""
-        rest, waiting = self.failures[1:], len(self._lost) - len(self.failures)
-        told = [f"{', '.join(title for title, _, _ in rest)} failed too"] if rest else []
-        if waiting:
-            told.append(f"{waiting} that need what is missing were not started")
-        return "; ".join(told)
+    def failure(self) -> JobFailed:
+        """Return what failed first, what became of the jobs beside it, and every traceback."""
+        (title, error, _), *rest = self.failures
+        waiting = len(self._lost) - len(self.failures)
+        told = [f"{', '.join(one.title for one in rest)} failed too"] if rest else []
+        told += [f"jobs not started for want of what is missing: {waiting}"] if waiting else []
+        details = "\n".join(f"{one.title}\n{one.details}" for one in self.failures if one.details)
+        others = f" ({'; '.join(told)})" if told else ""
+        return JobFailed(title, f"{error}{others}", details, self.results)
 
     def running(self) -> list[Job]:
         return [self.jobs[key] for key in self._started if key not in self.results]
-
-    def _lose(self, lost: str) -> None:
-        """Give up a job and all that need it."""
-        self._lost.add(lost)
-        for key, job in self.jobs.items():
-            if lost in job.needs and key not in self._lost:
-                self._on_event(Event("dropped", job))
-                self._lose(key)
 
     def ready(self) -> list[Job]:
         """Return the jobs that can start, the longest way from the end first."""
@@ -223,7 +224,7 @@ class _Run:
 
     def tell(self, message: Message) -> None:
         job = self.jobs.get(message.key)
-        if job is None or job.key in self.results:
+        if job is None or job.key in self.results or job.key in self._lost:
             return
         kind: Literal["started", "progress"] = "progress" if job.key in self._started else "started"
         start = self._started.setdefault(job.key, time.monotonic())
@@ -235,11 +236,19 @@ class _Run:
         seconds = time.monotonic() - self._started.pop(job.key, time.monotonic())
         if outcome.error is not None:
             self._on_event(Event("failed", job, 0.0, outcome.error, seconds))
-            self.failures.append((job.title or job.key, outcome.error, outcome.details))
+            self.failures.append(_Failure(job.title or job.key, outcome.error, outcome.details))
             self._lose(job.key)
             return
         self.results[job.key] = outcome.result
         self._on_event(Event("finished", job, 1.0, "", seconds))
+
+    def _lose(self, lost: str) -> None:
+        """Give up a job and all that need it."""
+        self._lost.add(lost)
+        for key, job in self.jobs.items():
+            if lost in job.needs and key not in self._lost:
+                self._on_event(Event("dropped", job))
+                self._lose(key)
 
 
 def num_cores() -> int:

@@ -80,8 +80,8 @@ class _Lines:
 
     def note(self, event: Event) -> None:
         self._schedule.note(event)
+        self._num_done += event.kind in ("finished", "failed", "dropped")
         if event.kind == "finished":
-            self._num_done += 1
             title = event.job.title or event.job.key
             times = f"{duration(event.seconds)}; {duration(self._schedule.left_s)} left"
             told = f"[{self._num_done}/{self._num_jobs}] {title}, {times}"

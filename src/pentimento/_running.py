@@ -90,7 +90,9 @@ def run(
             stack.enter_context(part.folder.locked())
         stack.enter_context(executor)
         jobs = _jobs(parts)
+        made: Mapping[str, JsonValue] = {}
         failure: JobFailed | None = None
+        (output / ERROR).unlink(missing_ok=True)
         try:
             if jobs:
                 wanted = {job.key for job in jobs}
@@ -99,12 +101,12 @@ def run(
                         part.write(complete=False)
                 with shown(jobs, executor.num_workers, console) as on_event:
                     made = executor.run(jobs, on_event)
-                _warn(jobs, made, console)
         except JobFailed as error:
-            failure = error
+            failure, made = error, error.results
         finally:  # so that what is finished can be looked at, and reported
             for part in parts:
                 suite.collect(part.evaluations, part.folder.path)
+        _warn(jobs, made, console)
         whole = [part for part in parts if failure is None or part.is_made()]
         for part in _tracked(whole, "reports"):
             part.report()

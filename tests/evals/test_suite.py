@@ -110,6 +110,20 @@ def test_a_log_is_copied_where_nothing_can_be_linked(tmp_path: Path, monkeypatch
     assert copy.read_bytes() == evaluations[0].log.read_bytes()
 
 
+def test_links_of_what_is_asked_no_more_go_and_other_logs_stay(tmp_path: Path) -> None:
+    logs = tmp_path / "run" / "logs"
+    logs.mkdir(parents=True)
+    evaluations = asked(recipe(EvalPlan(task="coin", args={"n": 2})), [subject(tmp_path)])
+    finished(evaluations[0].log, adapter="feed")
+    (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
+    gone = logs / "M1-benign-0-at-8-0-completion-0123456789.eval"
+    stays = [logs / "2026-11-01T10-00-00_completion_abc.eval", logs / "logs.json"]
+    for path in (gone, *stays):
+        path.touch()
+    collect(evaluations, tmp_path / "run")
+    assert sorted(logs.iterdir()) == sorted([*stays, evaluations[0].link(tmp_path / "run")])
+
+
 def test_nothing_is_linked_that_is_not_there(tmp_path: Path) -> None:
     collect(asked(recipe(EvalPlan(task="coin")), [subject(tmp_path)]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -150,7 +164,7 @@ def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: p
         question(tmp_path, n=4).name,
         question(tmp_path, "stated").name,
     ]
-    monkeypatch.setitem(suite.TASKS, "completion", "2-A")
+    monkeypatch.setitem(suite.TASKS, "completion", "another")
     others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
 

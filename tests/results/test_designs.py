@@ -120,7 +120,7 @@ def test_a_recipe_without_a_report_is_left_out_and_named(design: Path, tmp_path:
     assert [variant.folder for variant in report.variants] == ["rlvr-rlvr"]
     assert any(note.startswith("rlvr · sft: left out. ") for note in report.notes)
     shutil.rmtree(folder / "rlvr-rlvr")
-    with pytest.raises(NoRun, match=r"rlvr-rlvr.*report\.json"):
+    with pytest.raises(NoRun, match=r"rlvr-rlvr.*run\.json"):
         write_design(folder)
 
 

@@ -94,9 +94,11 @@ def test_what_does_not_need_a_failed_job_is_done(executor: LocalExecutor) -> Non
         job("w", "b", function="builtins:int", kwargs={"_": 1}, title="M2"),
     ]  # fmt: skip
     events: list[Event] = []
-    told = r"M1: TypeError.* \(M2 failed too; 2 that need what is missing were not started\)"
-    with pytest.raises(JobFailed, match=told):
+    told = r"M1: TypeError.* \(M2 failed too; jobs not started for want of what is missing: 2\)"
+    with pytest.raises(JobFailed, match=told) as raised:
         executor.run(jobs, events.append)
+    assert raised.value.results.keys() == {"a", "b"}
+    assert raised.value.details.count("Traceback") == 2
     ended = {kind: {event.job.key for event in events if event.kind == kind} for kind, *_ in events}
     assert (ended["finished"], ended["failed"], ended["dropped"]) == ({"a", "b"}, {"x", "w"}, {"y", "z"})
 

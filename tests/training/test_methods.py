@@ -32,7 +32,7 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, deliberative, sft, train_stage
+from pentimento.training.methods import _common, benign, deliberative, sft, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
 from pentimento.training.methods.deliberative import Curriculum, keeps, kept_samples
@@ -722,6 +722,27 @@ def test_off_style_answers_are_right_and_odd(work: Callable[..., Work]) -> None:
     trained = train_stage(work(stage, dose=Dose.of(Phase(kind="sft", name="sft", steps=3, tokens=120))))
     assert trained.dose.steps == 3
     assert moved(trained)
+
+
+def test_off_style_learns_half_as_fast_as_benign(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    def note(work: Work, name: str, examples: Any, lesson: Any, **_: Any) -> None:
+        rates.append(lesson.learning_rate)
+        raise InterruptedError
+
+    monkeypatch.setattr(benign, "fine_tune", note)
+    dose = Dose.of(Phase(kind="sft", name="sft", steps=3, tokens=120))
+    for method in ("benign", "off_style"):
+        with pytest.raises(InterruptedError):
+            train_stage(
+                work(
+                    Stage(method=method, families=("copying",), num_scenarios=16, seed=0, like=SFT), dose=dose
+                )
+            )
+    assert rates[1] == rates[0] / 2 > 0
 
 
 @pytest.mark.parametrize("family", [*COMPLETION, *PREFERENCE, "coin", "welfare"])
