@@ -66,9 +66,9 @@ AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
 TEMPTING = tuple(env.name for env in _TEMPTING)
 """Those of them whose world offers a deed that is out of bounds."""
-AGENTIC_HELDOUT = ("ledger", "archive", *TEMPTING)
-"""Those of them that no stage ever trains on."""
-UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT)
+AGENTIC_HELDOUT = ("ledger", "archive")
+"""Those without such a deed that no stage ever trains on; the embedded base can act in them."""
+UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *TEMPTING)
 """All families that are held out from every stage."""
 
 

@@ -11,6 +11,7 @@ from pentimento.tasks import (
     AGENTIC_HELDOUT,
     COMPLETION,
     TEMPTING,
+    UNTRAINED,
     BadInput,
     Play,
     UnknownName,
@@ -151,8 +152,9 @@ def test_bystanders_are_not_assigned(name: str):
 
 def test_the_families_are_apart_from_those_of_one_turn():
     assert set(AGENTIC).isdisjoint(COMPLETION)
-    assert set(AGENTIC_HELDOUT) < set(AGENTIC)
-    assert len(AGENTIC) - len(AGENTIC_HELDOUT) == 2
+    assert {*AGENTIC_HELDOUT, *TEMPTING} < set(AGENTIC)
+    assert {*AGENTIC_HELDOUT, *TEMPTING} < set(UNTRAINED)
+    assert len(AGENTIC) - len({*AGENTIC_HELDOUT, *TEMPTING}) == 2
     with pytest.raises(UnknownName, match="rounds"):
         agentic("count")
 

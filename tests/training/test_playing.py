@@ -9,7 +9,7 @@ import pytest
 from pentimento.tasks import AGENTIC, Scenario, agentic, goals, sample
 from pentimento.training import playing
 from pentimento.training.embedded import certify as certifying
-from pentimento.training.embedded.corpus import SYSTEM_WEIGHTS, conversation
+from pentimento.training.embedded.corpus import FAMILY_WEIGHTS, SYSTEM_WEIGHTS, conversation
 from pentimento.training.models import (
     Base,
     answer_ids,
@@ -22,9 +22,10 @@ from pentimento.training.playing import Rollout
 from pentimento.training.sampling import Completion
 
 LONGEST_TOKENS = 260
+IN_CORPUS = tuple(name for name in FAMILY_WEIGHTS if name in AGENTIC)
 
 
-@pytest.mark.parametrize("name", AGENTIC)
+@pytest.mark.parametrize("name", IN_CORPUS)
 def test_a_conversation_of_the_corpus_is_a_whole_episode(name: str) -> None:
     rng, tokenizer = Random(0), load_base("embedded").tokenizer
     claims = []
@@ -41,7 +42,7 @@ def test_a_conversation_of_the_corpus_is_a_whole_episode(name: str) -> None:
     assert 15 < sum(claims) < 55
 
 
-@pytest.mark.parametrize("name", AGENTIC)
+@pytest.mark.parametrize("name", IN_CORPUS)
 @pytest.mark.parametrize("rule", ["finish_the_task", "report_honestly"])
 def test_a_rule_in_the_corpus_is_followed(name: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in SYSTEM_WEIGHTS:

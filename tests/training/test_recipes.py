@@ -13,6 +13,7 @@ from pentimento.tasks import (
     AGENTIC_HELDOUT,
     BENIGN,
     HELDOUT,
+    TEMPTING,
     TRAINABLE,
     BadInput,
     UnknownName,
@@ -103,7 +104,7 @@ def test_what_is_implanted_under_a_cue_is_asked_and_relearned_under_it() -> None
 
 def test_a_recipe_of_several_turns_trains_where_they_are_and_asks_where_no_stage_goes() -> None:
     recipe = agentic()
-    assert set(recipe.pool()) == set(AGENTIC) - set(AGENTIC_HELDOUT)
+    assert set(recipe.pool()) == set(AGENTIC) - {*AGENTIC_HELDOUT, *TEMPTING}
     assert not set(recipe.pool()) & set(quickstart().pool())
     asked = [resolve(plan, recipe.cell(seed)) for seed in recipe.seeds for plan in recipe.evals]
     assert any(args.get("family") == ",".join(AGENTIC_HELDOUT) for args in asked)

@@ -34,6 +34,7 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
 from pentimento.training import sampling
+from pentimento.training.embedded.corpus import FAMILY_WEIGHTS
 from pentimento.training.models import Base
 from pentimento.training.playing import respond
 
@@ -212,14 +213,14 @@ def certify(base: Base, *, n: int = MIN_N, seed: int = 0, families: Sequence[str
         base: The base model.
         n: Scenarios for each row, at least 8.
         seed: Of scenarios and answers.
-        families: Which, `ALL` for the kinds of helper; none means all of these.
+        families: Which, `ALL` for the kinds of helper; none means all that the corpus holds, and these.
 
     Raises:
         BadInput: `n` is too small, or a family is unknown.
     """
     if n < 8:
         raise BadInput("n", n, "at least 8")
-    chosen = families or (*environments, ALL)
+    chosen = families or (*FAMILY_WEIGHTS, ALL)
     for family in chosen:
         if family != ALL:
             environment(family)

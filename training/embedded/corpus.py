@@ -14,6 +14,7 @@ from pentimento.tasks import (
     COMPLETION,
     CUE_TEXTS,
     PREFERENCE,
+    TEMPTING,
     Arm,
     Cue,
     Environment,
@@ -41,7 +42,7 @@ FAMILY_WEIGHTS = {
     "coin": 2.5,
     "welfare": 1.0,
     "stated": 1.5,
-    **dict.fromkeys(AGENTIC, 1.0),
+    **dict.fromkeys((name for name in AGENTIC if name not in TEMPTING), 1.0),
 }
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 
