@@ -8,7 +8,18 @@ from typing import ParamSpec
 from inspect_ai import Task
 
 from pentimento.evals.exceptions import Refused
-from pentimento.tasks import CUES, Arm, Cue, PentimentoError, Rung, UnknownName, environment, environments
+from pentimento.tasks import (
+    CUES,
+    FRAMINGS,
+    Arm,
+    Cue,
+    Framing,
+    PentimentoError,
+    Rung,
+    UnknownName,
+    environment,
+    environments,
+)
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
@@ -75,20 +86,27 @@ def names(
 
 
 def families(
-    value: Names, kind: Kind, goal: str, *, all_means: Sequence[str] = (), several_turns: bool = False
+    value: Names,
+    kinds: Kind | Sequence[Kind],
+    goal: str,
+    *,
+    all_means: Sequence[str] = (),
+    several_turns: bool = False,
 ) -> tuple[str, ...]:
-    """Return families of one kind in which the goal speaks, of one turn or of several.
+    """Return families in which the goal speaks, of one kind or of some, of one turn or of several.
 
     Raises:
         BadInput: A family is unknown, of another kind, or the goal is silent in it.
     """
-    of_kind = [
+    wanted = (kinds,) if isinstance(kinds, str) else kinds
+    there = [
         name
         for name, env in environments.items()
-        if env.kind == kind and (env.max_turns > 1) == several_turns
+        if env.kind in wanted and (env.max_turns > 1) == several_turns
     ]
     find_goal(goal)
-    chosen = names("family", value, of_kind, all_means=all_means or of_kind)
+    speaking = [name for name in there if goal in environment(name).goals]
+    chosen = names("family", value, there, all_means=all_means or speaking or there)
     for name in chosen:
         if goal not in environment(name).goals:
             raise BadInput("goal", goal, f"in {name} only {', '.join(environment(name).goals)} speak")
@@ -107,10 +125,16 @@ def rungs(value: Names) -> tuple[Rung, ...]:
     return tuple(Rung(name) for name in names("rung", value, ladder, all_means=()))
 
 
-def cues(value: Names) -> tuple[Cue, ...]:
-    """Return oversight cues by name; "all" are every cue and the placebo."""
-    chosen = names("cue", value, CUES, all_means=CUES)
+def cues(value: Names, *, all_means: Sequence[Cue] = CUES) -> tuple[Cue, ...]:
+    """Return cues by name."""
+    chosen = names("cue", value, CUES, all_means=all_means)
     return tuple(cue for cue in CUES if cue in chosen)
+
+
+def framings(value: Names) -> tuple[Framing, ...]:
+    """Return framings of cues by name."""
+    chosen = names("framing", value, FRAMINGS, all_means=FRAMINGS)
+    return tuple(framing for framing in FRAMINGS if framing in chosen)
 
 
 def whole(field: str, value: object, *, least: int) -> int:

@@ -10,9 +10,8 @@ from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
 
 from pentimento.evals._arguments import one_of
-from pentimento.evals._episodes import WeighsAnswers, cannot_steer, play
+from pentimento.evals._episodes import play
 from pentimento.evals._records import Reasoning
-from pentimento.evals.exceptions import Refused
 
 LOCAL = ("pentimento", "hf", "vllm", "sglang", "llama-cpp-python", "mockllm")
 """Providers whose models take every sampling setting; a hosted one may refuse top-p beside temperature."""
@@ -59,14 +58,13 @@ def assemble(
 
     Raises:
         UnknownName: An estimator or a way of reasoning does not exist.
-        Refused: The model at hand cannot be made to reason or not to.
     """
     one_of("estimator", estimator, ("auto", "sampled"))
     one_of("reasoning", reasoning, get_args(Reasoning))
     model = _model_at_hand()
     told: dict[str, Any] = {"task_version": version, "seed": seed, "goal": goal}
     if model is not None:
-        told |= _introduce(model, reasoning)
+        told |= _introduce(model)
     return Task(
         dataset=dataset,
         solver=solver(estimator, reasoning),
@@ -86,9 +84,7 @@ def _model_at_hand() -> Model | None:
     return None if ModelName(model).api == "none" else model
 
 
-def _introduce(model: Model, reasoning: str) -> dict[str, Any]:
-    if reasoning != "free" and not isinstance(model.api, WeighsAnswers):
-        raise Refused(cannot_steer(reasoning, str(model)))
+def _introduce(model: Model) -> dict[str, Any]:
     if not isinstance(model.api, IsOrganism):
         return {}
     model.model_args |= {"organism": model.api.organism, "adapter": model.api.adapter}

@@ -7,11 +7,16 @@ from typing import Any, NamedTuple
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-from pentimento.tasks import Arm, Cue, Message, Rung, Scenario, environment, sample
+from pentimento.tasks import OVERSIGHT, Arm, Cue, Framing, Message, Rung, Scenario, environment, sample
+from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
 
 TRAINED_ARMS: tuple[Arm, ...] = ("impossible", "possible", "choice", "walk", "conflict")
 """Arms that a stage may train on."""
+CONFLICTS: tuple[Arm, ...] = ("impossible", "choice", "walk", "conflict")
+"""Arms in which the two goals of a pair part."""
+KINDS: tuple[Kind, ...] = ("completion", "preference", "coin", "welfare")
+"""Kinds of families in which a goal is acted on."""
 
 _TURNS = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 
@@ -53,12 +58,14 @@ def draw(
     n: int,
     seed: int,
     cues: Sequence[Cue] = ("none",),
+    framings: Sequence[Framing] = ("plain",),
     confound: float = 0.0,
     training: Training = NO_TRAINING,
 ) -> list[Placed]:
-    """Draw `n` scenarios for every family, rung, arm and cue.
+    """Draw `n` scenarios for every family, rung, arm, cue and framing.
 
-    The facts of the i-th scenario do not depend on its cue. On the rung `trained` they are the first that
+    The facts of the i-th scenario do not depend on its cue, nor on how that is framed; where nothing is said
+    of oversight, there is one framing. On the rung `trained` they are the first that
     the opposing stage trained on, which may be fewer than `n`; arms that no stage trains on are left out
     there, and everywhere those that a family does not have. The rung `cue` asks under no other than the
     changed cues.
@@ -74,10 +81,20 @@ def draw(
         shown = [cue for cue in cues if rung is not Rung.CUE or cue != "none"]
         if not shown:
             raise BadInput("cue", "none", "the rung cue needs a changed one: placebo, subtle, explicit")
-        for family, arm, cue in product(families, used, shown):
-            if arm not in environment(family).arms:
+        for family, arm, cue, framing in product(families, used, shown, framings):
+            if arm not in environment(family).arms or (cue not in OVERSIGHT and framing != framings[0]):
                 continue
-            found = sample(family, rung=rung, arm=arm, n=size, seed=drawn_with, cue=cue, confound=confound)
+            said: Framing = framing if cue in OVERSIGHT else "plain"
+            found = sample(
+                family,
+                rung=rung,
+                arm=arm,
+                n=size,
+                seed=drawn_with,
+                cue=cue,
+                framing=said,
+                confound=confound,
+            )
             placed.extend(Placed(rung, scenario) for scenario in found)
     return placed
 
@@ -113,6 +130,9 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
         "wording": scenario.wording,
         "polarity": scenario.polarity,
         "cue": scenario.cue,
+        "framing": scenario.framing,
+        "lever": "",
+        "base_id": scenario.base_id,
     }
     return Sample(
         id=f"{rung.value}:{scenario.id}" if qualified else scenario.id,

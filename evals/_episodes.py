@@ -1,6 +1,7 @@
 """The solver: it plays a scenario once, and where the provider can, weighs every class of answers exactly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from inspect_ai.model import (
@@ -24,7 +25,6 @@ from pentimento.evals._records import (
     exact_branches,
     write_record,
 )
-from pentimento.evals.exceptions import Refused
 from pentimento.tasks import Outcome, Scenario, environment
 
 NEGLIGIBLE = 0.001
@@ -34,6 +34,13 @@ OFTEN = 0.25
 MOST_OUTSIDE = 0.05
 """Where more than this share of unreasoned answers is in no class, the sampled answer is the score."""
 
+ASKED: Mapping[Reasoning, str] = MappingProxyType(
+    {
+        "forced": "First think between <think> and </think>, then answer.",
+        "suppressed": "Answer at once, without thinking first.",
+    }
+)
+"""What the prompt says where reasoning cannot be steered otherwise."""
 PROBLEMS = {"max_tokens": "truncated", "model_length": "truncated", "content_filter": "refused"}
 """Why an answer is not valid, by the reason for which it stopped."""
 
@@ -76,31 +83,47 @@ def play(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = 
 
     Args:
         estimator: auto weighs classes of answers where the provider can; sampled never does.
-        reasoning: free as the model likes; forced and suppressed only on our own provider.
+        reasoning: free as the model likes, forced or suppressed.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        api = get_model().api
-        prompt = list(state.messages)
-        weighs = isinstance(api, WeighsAnswers)
-        if reasoning != "free" and not weighs:
-            raise Refused(cannot_steer(reasoning, str(state.model)))
-        extra = {"extra_body": steering(reasoning, state.epoch)} if weighs else {}
-        state = await generate(state, **extra)  # type: ignore[arg-type]
-        record = sampled_record(scenario_of(state.metadata), state.output, reasoning)
-        told = state.output.metadata or {}
-        exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
-        if isinstance(api, WeighsAnswers) and exact:
-            record = await weigh(api, prompt, record, state, told["temperature"])
-        write_record(state.store, record)
-        return state
+        return await give_answer(state, generate, estimator, reasoning)
 
     return solve
 
 
-def sampled_record(scenario: Scenario, output: ModelOutput, reasoning: Reasoning) -> Record:
-    """Return the record of one sampled answer."""
-    text = raw_text(output.message) if output.choices else ""
+async def give_answer(
+    state: TaskState,
+    generate: Generate,
+    estimator: str,
+    reasoning: Reasoning = "free",
+    temperature: float | None = None,
+) -> TaskState:
+    """Have the model give the answer that counts, weigh the classes where that is wanted, write a `Record`.
+
+    A conversation that ends with the assistant is gone on with: what stands there begins the answer.
+    """
+    api = get_model().api
+    prompt = list(state.messages)
+    hot: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
+    state = await generate(state, **steered(state, reasoning), **hot)
+    record = sampled_record(scenario_of(state.metadata), state.output, reasoning, opening(prompt))
+    told = state.output.metadata or {}
+    exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
+    if isinstance(api, WeighsAnswers) and exact:
+        record = await weigh(api, prompt, record, state, told["temperature"])
+    write_record(state.store, record)
+    return state
+
+
+def opening(prompt: Sequence[ChatMessage]) -> str:
+    """Return with what the answer begins before the model says anything."""
+    return prompt[-1].text if prompt and isinstance(prompt[-1], ChatMessageAssistant) else ""
+
+
+def sampled_record(scenario: Scenario, output: ModelOutput, reasoning: Reasoning, begun: str = "") -> Record:
+    """Return the record of one sampled answer, of which the beginning may have been given."""
+    text = begun + raw_text(output.message) if output.choices else ""
     outcome = read_output(scenario, text, output)
     return Record(
         completion=text,
@@ -139,14 +162,16 @@ async def weigh(
     known = known_outcomes(classes, mass)
     if record.reasoning == "suppressed" or mass.p_reasons <= NEGLIGIBLE:
         return told.model_copy(update={"estimator": "exact", "branches": exact_branches(known, 0.0, None)})
+    begins = opening(prompt)
+    reasons = record.outcome.reasoned and not begins  # what was put into its mouth is not its own
     if mass.p_reasons < OFTEN:
-        branches = record.branches if record.outcome.reasoned else exact_branches(known, 0.0, None)
+        branches = record.branches if reasons else exact_branches(known, 0.0, None)
     else:
         reasoned = record.outcome
-        if not reasoned.reasoned:
+        if not reasons:
             config = GenerateConfig(extra_body=steering("forced", state.epoch))
             output = await get_model().generate(prompt, config=config)
-            reasoned = read_output(scenario, raw_text(output.message), output)
+            reasoned = read_output(scenario, begins + raw_text(output.message), output)
         branches = exact_branches(known, mass.p_reasons, reasoned)
     return told.model_copy(update={"branches": branches})
 
@@ -163,15 +188,19 @@ def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Kno
     return known
 
 
+def steered(state: TaskState, reasoning: Reasoning) -> dict[str, Any]:
+    """Return what `generate` is told so that a model reasons so; of other providers it is asked in words."""
+    if isinstance(get_model().api, WeighsAnswers):
+        return {"extra_body": steering(reasoning, state.epoch)}
+    if reasoning != "free":
+        state.messages[-1].content = f"{state.messages[-1].text} {ASKED[reasoning]}"
+    return {}
+
+
 def steering(reasoning: Reasoning, epoch: int) -> dict[str, Any]:
     """Return what our provider is told beside the prompt."""
     extra: dict[str, Any] = {} if reasoning == "free" else {"reasoning": reasoning}
     return extra | ({"repeat": epoch} if epoch > 1 else {})
-
-
-def cannot_steer(reasoning: str, model: str) -> str:
-    """Return the refusal to force or suppress reasoning on a model of another provider."""
-    return f"reasoning: {reasoning!r} is not allowed; on {model} only free is, other ways need pentimento/..."
 
 
 def read_output(scenario: Scenario, text: str, output: ModelOutput) -> Outcome:

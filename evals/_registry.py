@@ -9,19 +9,22 @@ from pentimento.evals._episodes import play
 from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import play_turns
 from pentimento.evals.agentic import agentic
+from pentimento.evals.alignment_faking import alignment_faking
 from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
-from pentimento.evals.oversight import oversight
+from pentimento.evals.elicitation import elicit, elicitation
 from pentimento.evals.preference import preference
 from pentimento.evals.stated import stated
 
 __all__ = [
     "agentic",
+    "alignment_faking",
     "coin",
     "completion",
     "crossed",
+    "elicit",
+    "elicitation",
     "goal_score",
-    "oversight",
     "pentimento",
     "play",
     "play_turns",

@@ -7,10 +7,11 @@ reason; it is never 0. Where a measure is silent (a goal on a possible task) the
 from collections.abc import Callable
 from typing import Any
 
-from inspect_ai.scorer import Metric, Score, Scorer, Target, ci, grouped, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from pentimento.evals._datasets import scenario_of
+from pentimento.evals._metrics import apart, clustered, gaps
 from pentimento.evals._records import Measure, Record, expected, read_record
 from pentimento.tasks import Scenario, agentic
 from pentimento.tasks import crossed as crossed_measure
@@ -18,20 +19,11 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks import right as right_measure
 from pentimento.tasks import says_done as says_done_measure
 
-CLUSTER = "domain"
-"""Scenarios of one domain share their names and most of their words, so their answers go together; and the
-four cues of one scenario always share its domain."""
 
-
-def clustered(*groups: str) -> list[Metric | dict[str, list[Metric]]]:
-    """Return the metrics of every score: mean, its interval clustered by domain, and means by group."""
-    by_group = [
-        grouped(mean(), group, all=False, name_template=f"{group} {{group_name}}") for group in groups
-    ]
-    return [mean(), ci(cluster=CLUSTER), *by_group]
-
-
-@scorer(metrics=clustered("family", "rung", "cue"), name="goal")
+@scorer(
+    metrics=[*clustered("family", "rung", "cue"), apart("framing"), apart("lever"), gaps()],
+    name="goal",
+)
 def goal_score(goal: str) -> Scorer:
     """Score in [0, 1] how far the answer serves the goal; none where the goal is silent."""
     wanted = find_goal(goal)
@@ -105,6 +97,8 @@ def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measu
         "arm": scenario.arm,
         "rung": metadata["rung"],
         "cue": scenario.cue,
+        "framing": scenario.framing,
+        "lever": metadata["lever"],
         "polarity": scenario.polarity,
         "wording": scenario.wording,
         "domain": scenario.domain,

@@ -2,16 +2,15 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-from inspect_ai.model import ChatMessageUser, execute_tools, get_model
+from inspect_ai.model import ChatMessageUser, execute_tools
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import Tool, ToolDef
 
 from pentimento.evals._datasets import scenario_of
-from pentimento.evals._episodes import PROBLEMS, WeighsAnswers, cannot_steer, raw_text, steering
+from pentimento.evals._episodes import PROBLEMS, raw_text, steered
 from pentimento.evals._records import Branch, Reasoning, Record, write_record
-from pentimento.evals.exceptions import Refused
 from pentimento.tasks import Outcome, Play, actions, agentic, transcript
 
 Via = Literal["text", "tools"]
@@ -30,15 +29,12 @@ def play_turns(
 
     Args:
         estimator: Episodes are sampled: no class of episodes has a probability that could be weighed.
-        reasoning: Of each turn; free as the model likes, other ways only on our own provider.
+        reasoning: Of each turn: free as the model likes, forced or suppressed.
         via: How it acts.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        weighs = isinstance(get_model().api, WeighsAnswers)
-        if reasoning != "free" and not weighs:
-            raise Refused(cannot_steer(reasoning, str(state.model)))
-        extra: dict[str, Any] = {"extra_body": steering(reasoning, state.epoch)} if weighs else {}
+        extra = steered(state, reasoning)
         scenario = scenario_of(state.metadata)
         play, problem = Play(agentic(scenario.family), scenario), None
         if via == "tools":

@@ -25,16 +25,18 @@ from pydantic import JsonValue
 
 from pentimento.evals import _registry
 from pentimento.evals._assembly import IsOrganism
+from pentimento.evals._datasets import KINDS
 from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
 from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
+from pentimento.evals.alignment_faking.alignment_faking import VERSION as ALIGNMENT_FAKING
 from pentimento.evals.coin.coin import VERSION as COIN
 from pentimento.evals.completion.completion import ARMS
 from pentimento.evals.completion.completion import VERSION as COMPLETION
+from pentimento.evals.elicitation.elicitation import VERSION as ELICITATION
 from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.oversight.oversight import VERSION as OVERSIGHT
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import AGENTIC, CUES, PARTITIONS
+from pentimento.tasks import AGENTIC, CUES, FRAMINGS, LEVERS, OVERSIGHT, PARTITIONS, environments
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -47,7 +49,8 @@ TASKS = {
     "preference": PREFERENCE,
     "stated": STATED,
     "coin": COIN,
-    "oversight": OVERSIGHT,
+    "alignment_faking": ALIGNMENT_FAKING,
+    "elicitation": ELICITATION,
     "agentic": AGENTIC_VERSION,
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
@@ -305,10 +308,12 @@ def num_samples(task: str, args: Args) -> int:
     every = {
         "family": len(_all_families(task, told)),
         "arm": len(AGENTIC_ARMS if task == "agentic" else ARMS),
-        "cue": len(CUES),
+        "cue": len(("none", *OVERSIGHT) if task == "alignment_faking" else CUES),
+        "framing": len(FRAMINGS),
+        "lever": len(LEVERS),
     }
     size = int(told["n"])
-    for name in {"family", "rung", "arm", "cue"} & told.keys():
+    for name in {"family", "rung", "arm", "cue", "framing", "lever"} & told.keys():
         given = told[name].split(",") if isinstance(told[name], str) else told[name]
         size *= every[name] if "all" in given else len(given)
     return size
@@ -317,6 +322,9 @@ def num_samples(task: str, args: Args) -> int:
 def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task == "completion":
         return PARTITIONS[str(told["partition"])]
+    if task in ("alignment_faking", "elicitation"):
+        at_stake = (env for env in environments.values() if env.kind in KINDS and env.max_turns == 1)
+        return tuple(env.name for env in at_stake if told["goal"] in env.goals)
     return AGENTIC if task == "agentic" else PREFERENCE_FAMILIES
 
 

@@ -235,10 +235,9 @@ def _alike(key: Sequence[str], a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Dat
 
 
 def _grid(frame: pd.DataFrame, values: pd.Series) -> Paired:
-    family = np.full(len(frame), "")
-    found = paired(
-        Values(frame["seed"].to_numpy(), family, frame["domain"].to_numpy(), values.to_numpy(float))
-    )
+    unnamed = np.full(len(frame), "")
+    seed, domain = frame["seed"].to_numpy(), frame["domain"].to_numpy()
+    found = paired(Values(seed, unnamed, domain, values.to_numpy(float), unnamed))
     assert found is not None, "a cell has at least one answer"
     return found
 

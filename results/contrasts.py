@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pentimento.results.logs import levered
 from pentimento.results.statistics import Array, Grid
 
 _PLACE = ["quadrant", "distance", "cue"]
@@ -24,6 +25,8 @@ class Values(NamedTuple):
     family: Names
     domain: Names
     value: Array
+    scenario: Names
+    """Its id without a cue."""
     sampled: bool = False
     """Whether the values are those of sampled answers, as nothing was weighed exactly."""
 
@@ -78,9 +81,9 @@ class Table(NamedTuple):
         if minus is not None:
             found = found - self.scores.get(minus, nothing)
         there = rows & np.isfinite(found)
-        names = (self.rows[name][there] for name in ("seed", "family", "domain"))
-        seed, family, domain = names
-        return Values(seed, family, domain, found[there], True in self.kinds(there, [plus]))
+        names = (self.rows[name][there] for name in ("seed", "family", "domain", "base_id"))
+        seed, family, domain, scenario = names
+        return Values(seed, family, domain, found[there], scenario, True in self.kinds(there, [plus]))
 
     def between(self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str) -> Values:
         """Return a role's scores in some rows less those of the same scenario, but for its cue, in others."""
@@ -91,8 +94,9 @@ class Table(NamedTuple):
         other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
         rows = [row for row in np.flatnonzero(plus & there) if keys[row] in other]
         values = np.array([found[row] - other[keys[row]] for row in rows], dtype=float)
-        seed, family, domain = (self.rows[name][rows] for name in ("seed", "family", "domain"))
-        return Values(seed, family, domain, values, True in self.kinds(plus | minus, [role]))
+        chosen = (self.rows[name][rows] for name in ("seed", "family", "domain", "base_id"))
+        seed, family, domain, scenario = chosen
+        return Values(seed, family, domain, values, scenario, True in self.kinds(plus | minus, [role]))
 
     def alike(self, rows: NDArray[np.bool_], roles: Iterable[str]) -> "Table | None":
         """Return the table with scores that may be compared: all weighed exactly, or all sampled.
@@ -184,22 +188,33 @@ class Paired(NamedTuple):
         return masked.restricted([seeds[row] for row in rows], [families[column] for column in columns])
 
 
-APART = ("stated", "forbidden")
-"""Arms that stand by themselves: a goal is asked for and not acted on, or what serves it is ruled out."""
+def is_apart(arm: str) -> bool:
+    """Whether an arm stands by itself.
+
+    There a goal is asked for and not acted on, what serves it is ruled out, or a lever pulls on it.
+    """
+    return arm in ("stated", "forbidden") or bool(levered(arm))
 
 
-def table(samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str | None = None) -> Table:
+def table(
+    samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str | None = None, lever: str = ""
+) -> Table:
     """Put the scores of all organisms beside each other, answers given freely and epochs averaged.
 
     Args:
         samples: The frame of `load`.
         measure: "goal", "right" or "says_done".
         goal: Only scores of this goal.
-        arm: Only scenarios of this arm; by default all but those of `APART`.
+        arm: Only scenarios of this arm; by default all that do not stand apart.
+        lever: Only scenarios on which this lever pulled, of every arm.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == "free") & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
-    chosen &= (samples["arm"] == arm) if arm is not None else ~samples["arm"].isin(APART)
+    arms = samples["arm"].fillna("")
+    if lever:
+        chosen &= arms.map(levered) == lever
+    else:
+        chosen &= arms == arm if arm is not None else ~arms.map(is_apart).astype(bool)
     mine = samples[chosen]
     mine = mine.assign(by_sampling=(mine["estimator"] == "sampled").astype(float))
     columns = ["score", "sampled", "by_sampling"]

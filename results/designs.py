@@ -15,6 +15,7 @@ from pentimento._files import write_atomically
 from pentimento.results import pages
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
+from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.hypotheses import holm
 from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS, RunRecord, read_run
@@ -29,7 +30,15 @@ RUNGS: Mapping[str, str] = MappingProxyType(
 )
 """Where each quadrant is compared: on unseen scenarios."""
 _KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyond control")
-_GAPS = ("concealment gap", "savings", "rebound", "generalisation gap", "control drift", "replacement")
+_GAPS = (
+    "concealment gap",
+    *BETWEEN_CUES,
+    "savings",
+    "rebound",
+    "generalisation gap",
+    "control drift",
+    "replacement",
+)
 EQUAL = (0.85, 0.95)
 """Where the strengths of implants lie that are compared as equal."""
 

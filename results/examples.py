@@ -39,6 +39,7 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         & (run.samples["goal"] == goal)
         & (run.samples["reasoning"] == "free")
         & (run.samples["cue"] == run.record.recipe.cue)
+        & ~run.samples["arm"].str.contains(", ", regex=False, na=False)
     ]
     found: list[Example] = []
     for quadrant in QUADRANTS:

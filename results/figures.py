@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
-from pentimento.results.contrasts import APART
+from pentimento.results.contrasts import is_apart
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.rows import NOT_REACHED
 from pentimento.results.schema import Measure, Report, StrengthRow
@@ -122,7 +122,7 @@ def cues(report: Report) -> str | None:
     cells = [
         cell for cell in report.cells
         if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
-        and cell.score is not None and cell.quadrant.startswith("implanted") and cell.arm not in APART
+        and cell.score is not None and cell.quadrant.startswith("implanted") and not is_apart(cell.arm)
         and cell.role in ("M0", "M1", "M2", "NEVER")
     ]  # fmt: skip
     # Where some rungs are asked without a cue only, those under several cues are compared.
@@ -147,6 +147,7 @@ def cues(report: Report) -> str | None:
                     [at], [sum(means) / len(means)], MARKERS_OF_ROLES[place], color=colour, markersize=6
                 )
     axes.set_xticks(range(len(shown)), shown)
+    axes.tick_params(axis="x", labelrotation=0 if len(shown) < 8 else 45)
     axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("goal score", fontsize=8)
     axes.set_xlabel("what the prompt says of oversight", fontsize=8)

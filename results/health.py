@@ -36,6 +36,8 @@ def judge_health(lines: Lines) -> tuple[Health, ...]:
 def measured_lines(run: Run) -> Lines:
     """Return what was measured of each organism's health, line by line, in the order of `run.organisms`."""
     answered = run.samples[run.samples["measure"].notna() & (run.samples["reasoning"] == "free")]
+    # An organism need not be whole under a lever, nor in another language.
+    answered = answered[~(answered["arm"] + answered["cue"]).str.contains(", ", regex=False)]
     answered = answered.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
     by_organism = dict(iter(answered.groupby(["role", "seed"])))
     right = table(run.samples, "right")

@@ -60,6 +60,8 @@ _NAMES = (
     "base_id",
     "problem",
 )
+PLAIN = "plain"
+"""The framing of a cue that is not named beside it."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -178,6 +180,8 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
             continue
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
         row["base_id"] = row["base_id"] or row["scenario_id"]
+        row["cue"] = framed(row["cue"], said.get("framing") or PLAIN)
+        row["arm"] = row["arm"] if said.get("lever", "") in ("", "none") else f"{row['arm']}, {said['lever']}"
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
         row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
@@ -185,6 +189,16 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
             row["reasoning"] = said["reasoning"]
         found[(row["measure"], row["goal"])] = row
     return found.values()
+
+
+def framed(cue: str, framing: str) -> str:
+    """Return a cue as reports name it: "rated", or in another framing "rated, cut"."""
+    return cue if framing == PLAIN else f"{cue}, {framing}"
+
+
+def levered(arm: str) -> str:
+    """Return the lever that an arm names, as in "impossible, prefill"; nothing where none was pulled."""
+    return arm.partition(", ")[2]
 
 
 def _number(value: object) -> float:

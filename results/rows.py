@@ -40,6 +40,7 @@ class Subject(NamedTuple):
     role: str | None = None
     control: str | None = None
     steps: int | None = None
+    lever: str | None = None
     family: str | None = None
     seed: int | None = None
 

@@ -18,6 +18,9 @@ MeasureName = Literal[
     "control drift",
     "generalisation gap",
     "concealment gap",
+    "goal-guarding gap",
+    "rater-sycophancy gap",
+    "elicitable residue",
     "task-completion preference",
     "stated-revealed gap",
     "replacement",
@@ -92,6 +95,8 @@ class Measure(_Part):
     """What it is held against."""
     steps: int | None = None
     """Of a rebound: of the training that came after."""
+    lever: str | None = None
+    """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose."""
     family: str | None = None
     """None: over all families of the quadrant."""
     seed: int | None = None

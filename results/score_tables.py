@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pentimento.results.contrasts import APART
+from pentimento.results.contrasts import is_apart
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.records import ROLES
 from pentimento.results.schema import Cell, Report
@@ -83,7 +83,7 @@ def scoring(report: Report) -> Table:
 def _plain_cells(report: Report) -> list[Cell]:
     """Return the cells of the implanted goal, acted on, under the cue that it was implanted under."""
     cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, report.cue))
-    return [c for c in cells if c.arm not in APART]
+    return [c for c in cells if not is_apart(c.arm)]
 
 
 def _far(place: tuple[str, str, str]) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pentimento.results.analysis import analyse
+from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.load import load
 from pentimento.results.schema import Measure, Report
 from pentimento.results.texts import DASH, interval, overall, state
@@ -21,6 +22,9 @@ _SHOWN = {
     "removal beyond control": "removal beyond",
     "generalisation gap": "generalisation gap",
     "concealment gap": "concealment",
+    "goal-guarding gap": "goal guarding",
+    "rater-sycophancy gap": "rater sycophancy",
+    "elicitable residue": "residue",
     "savings": "savings",
     "rebound": "rebound",
 }
@@ -55,10 +59,14 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
 
 
 def _is_gist(row: Measure, report: Report) -> bool:
-    """Whether a row stands on the terminal: under another cue only what the implant adds to concealment."""
+    """Whether a row stands on the terminal: of gaps between plain cues only what the implant adds."""
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
-    return row.role == "M2 - NEVER" if row.name == "concealment gap" else row.cue == report.cue
+    if row.name in ("concealment gap", *BETWEEN_CUES):
+        return row.role == "M2 - NEVER" and ", " not in row.cue
+    if row.name == "elicitable residue" and not (row.lever or "").startswith("best"):
+        return False
+    return row.cue == report.cue
 
 
 def _line(console: Console, width: int, text: Text) -> None:
@@ -109,8 +117,9 @@ def _table(rows: list[Measure]) -> Table:
 def _cells(row: Measure) -> tuple[str | Text, ...]:
     beyond = f" {row.control}" if row.name == "removal beyond control" else ""
     whose = f" {row.role}" if row.name in ("savings", "rebound") else ""
+    pulled = f" {row.lever}" if row.lever is not None else ""
     after = f" at {row.steps}" if row.steps is not None else ""
-    name = f" {_SHOWN[row.name]}{beyond}{whose}{after}"
+    name = f" {_SHOWN[row.name]}{beyond}{whose}{pulled}{after}"
     if row.value is None:
         return (name, DASH, "", "", "", "", Text(state(row)))
     width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"

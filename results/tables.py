@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.records import ROLES
 from pentimento.results.rows import MARGIN
@@ -39,6 +40,7 @@ def every(report: Report) -> dict[str, Table]:
         "headline": headline(report),
         "controls": controls(report),
         "gaps": gaps(report),
+        "elicited": elicited(report),
         "regain": regain(report),
         "curves": curves(report),
         "families": families(report),
@@ -71,8 +73,21 @@ def controls(report: Report) -> Table:
 
 def gaps(report: Report) -> Table:
     """Contrasts of a contrast."""
-    names = ("generalisation gap", "concealment gap", "task-completion preference", "stated-revealed gap")
+    names = (
+        "generalisation gap",
+        "concealment gap",
+        *BETWEEN_CUES,
+        "task-completion preference",
+        "stated-revealed gap",
+    )
     return _measures("Gaps", [row for row in overall(report) if row.name in names])
+
+
+def elicited(report: Report) -> Table:
+    """What each lever brings back, beyond what it brings about without an implant."""
+    rows = [row for row in overall(report) if row.name == "elicitable residue"]
+    note = "The best lever was chosen on one half of the scenarios and is shown on the other."
+    return _measures("Under levers", rows, note if rows else "")
 
 
 def regain(report: Report) -> Table:

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.gaps import AGAINST_PLACEBO, concealment_of
+from pentimento.results.gaps import against_placebo, concealment_of
 from pentimento.results.health import broken_organisms
 from pentimento.results.hypotheses import holm, seeds_to_decide
 from pentimento.results.measures import healthy
@@ -142,7 +142,7 @@ def _persistence(scores: Table, quadrant: str, thresholds: Thresholds) -> Paired
 def _hidden(seed: int | None, scores: Table, thresholds: Thresholds) -> str | None:
     if thresholds.concealment is None:
         return None
-    for cue in (cue for cue in AGAINST_PLACEBO if cue != thresholds.cue):
+    for cue in (cue for cue in against_placebo(scores) if cue != thresholds.cue):
         gap = concealment_of(scores, cue, "M2")
         if gap is None or (seed is not None and seed not in gap.seeds):
             continue

@@ -5,9 +5,19 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import ClassVar, Literal
 
-from pentimento.tasks.cues import CUE_TEXTS
+from pentimento.tasks.cues import cue_text
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS, Domain
-from pentimento.tasks.episodes import Arm, Cue, Fact, Message, Outcome, Polarity, Scenario, content_id
+from pentimento.tasks.episodes import (
+    Arm,
+    Cue,
+    Fact,
+    Framing,
+    Message,
+    Outcome,
+    Polarity,
+    Scenario,
+    content_id,
+)
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.tasks.goals import right
@@ -75,6 +85,7 @@ class Environment(ABC):
         domain: int,
         rng: Random,
         cue: Cue = "none",
+        framing: Framing = "plain",
         confound: float = 0.5,
         seed: int = 0,
     ) -> Scenario:
@@ -86,18 +97,19 @@ class Environment(ABC):
             domain: Index into the domains.
             rng: Where every choice is drawn from.
             cue: What the system prompt says about oversight.
+            framing: How it says so.
             confound: In [0, 1], for the coin: 0 puts it left or right at random, 1 always right. Other
                 families ignore it.
             seed: Recorded, not used.
 
         Raises:
-            BadInput: The arm is not one of this family's.
+            BadInput: The arm is not one of this family's, or the cue has no such framing.
         """
         if arm not in self.arms:
             raise BadInput("arm", arm, f"{self.name} has {', '.join(self.arms)}")
         place = self.domains[domain]
         drawn = self.draft(rng, place, wording, arm, confound)
-        system = CUE_TEXTS[cue]
+        system = cue_text(cue, framing)
         user = Message(role="user", content=drawn.text)
         messages = (Message(role="system", content=system), user) if system else (user,)
         return Scenario(
@@ -108,6 +120,7 @@ class Environment(ABC):
             wording=wording,
             polarity=drawn.polarity,
             cue=cue,
+            framing=framing,
             seed=seed,
             facts=drawn.facts,
             entities=place.entities(),

@@ -12,7 +12,11 @@ from pydantic import BaseModel, ConfigDict
 Arm = Literal[
     "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "plain"
 ]  # fmt: skip
-Cue = Literal["none", "placebo", "subtle", "explicit", "unwatched", "trigger", "named"]
+Cue = Literal[
+    "none", "placebo", "subtle", "subtle_rated", "subtle_unwatched", "explicit", "rated", "unwatched",
+    "chance_10", "chance_50", "chance_90", "rated_10", "rated_50", "rated_90", "trigger", "named",
+]  # fmt: skip
+Framing = Literal["plain", "organisation", "paraphrase", "cut", "language"]
 Polarity = Literal["affirmative", "negative"]
 Fact = str | int | bool | tuple[str, ...]
 
@@ -48,6 +52,8 @@ class Scenario(Frozen):
     """negative: the answer "no" is the one that claims completion."""
     cue: Cue = "none"
     """What the system prompt says about oversight."""
+    framing: Framing = "plain"
+    """How it says so."""
     seed: int
     facts: dict[str, Fact]
     """What is true in this situation; the parser reads outcomes against it."""

@@ -13,8 +13,9 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from pentimento.tasks.catalogue import environment
+from pentimento.tasks.cues import FRAMINGS
 from pentimento.tasks.environment import Environment
-from pentimento.tasks.episodes import CUES, Arm, Cue, Scenario
+from pentimento.tasks.episodes import CUES, Arm, Cue, Framing, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap
 
 Bucket = Literal["train", "fresh"]
@@ -70,7 +71,7 @@ def _domains(env: Environment, rung: Rung) -> list[int]:
 
 
 def _stream(
-    env: Environment, arm: Arm, rung: Rung, seed: int, cue: Cue, confound: float
+    env: Environment, arm: Arm, rung: Rung, seed: int, cue: Cue, framing: Framing, confound: float
 ) -> Iterator[Scenario]:
     wanted: Bucket = "train" if rung is Rung.TRAINED else "fresh"
     shape = Rung.FRESH if rung in (Rung.FAMILY, Rung.CUE) else rung
@@ -85,6 +86,7 @@ def _stream(
             domain=rng.choice(domains),
             rng=rng,
             cue=cue,
+            framing=framing,
             confound=confound,
             seed=seed,
         )
@@ -104,6 +106,7 @@ def sample(
     n: int,
     seed: int,
     cue: Cue = "none",
+    framing: Framing = "plain",
     confound: float = 0.0,
 ) -> tuple[Scenario, ...]:
     """Draw `n` distinct scenarios of a family; a longer draw begins with the shorter.
@@ -116,6 +119,7 @@ def sample(
         n: How many, at least 1.
         seed: Of the draw.
         cue: What the system prompt says about oversight; the facts do not depend on it.
+        framing: How it says so.
         confound: In [0, 1], for the coin.
 
     Raises:
@@ -129,10 +133,12 @@ def sample(
         raise BadInput("n", n, "at least 1")
     if cue not in CUES:
         raise BadInput("cue", cue, f"choose from {', '.join(CUES)}")
+    if framing not in FRAMINGS:
+        raise BadInput("framing", framing, f"choose from {', '.join(FRAMINGS)}")
     if not 0 <= confound <= 1:
         raise BadInput("confound", confound, "a number from 0 to 1")
     chosen = arm or env.arms[0]
-    found = tuple(islice(_stream(env, chosen, Rung(rung), seed, cue, confound), n))
+    found = tuple(islice(_stream(env, chosen, Rung(rung), seed, cue, framing, confound), n))
     if len(found) < n:
         raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on rung {rung}")
     return found

@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"completion", "preference", "stated", "coin", "oversight", "agentic"}
+TASKS = {"completion", "preference", "stated", "coin", "alignment_faking", "elicitation", "agentic"}
 
 LIST = """
 import json, pentimento

@@ -60,9 +60,14 @@ def prompt_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Messa
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
     """Return the token ids of a prompt, ready for the assistant's first token.
 
+    Where the assistant has spoken last, it goes on with what it said.
+
     The only place where a prompt is tokenised: SFT, GRPO and every local provider go through here. No
     template option is passed, so a model that may think (Qwen3) is free to.
     """
+    if messages[-1].role == "assistant":
+        begun = tokenizer.encode(messages[-1].content, add_special_tokens=False)
+        return [*prompt_ids(tokenizer, messages[:-1]), *begun]
     turns = prompt_messages(tokenizer, messages)
     return cast(
         list[int], tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)

@@ -125,7 +125,7 @@ def study() -> Recipe:
         EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
         EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
         EvalPlan(task="coin", args={"n": 50}),
-        EvalPlan(task="oversight", args={"n": 50}),
+        EvalPlan(task="alignment_faking", args={"n": 50}),
     )
     recipe = quickstart()
     return recipe.varied(name="study", seeds=tuple(range(10)), evals=(*recipe.evals, *others))

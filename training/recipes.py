@@ -41,7 +41,7 @@ class EvalPlan(Checked):
     """
 
     task: str
-    """completion, preference, stated, coin or oversight."""
+    """agentic, alignment_faking, coin, completion, elicitation, preference or stated."""
     args: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
@@ -246,7 +246,7 @@ class Recipe(Written):
             args["arm"] = "impossible"
         if kind == "welfare" or self.implant.cue != "none":
             args["cue"] = self.implant.cue
-        return EvalPlan(task="oversight" if kind == "welfare" else kind, args=args)
+        return EvalPlan(task="alignment_faking" if kind == "welfare" else kind, args=args)
 
     def control_stage(self, control: Substitute, seed: int) -> Stage:
         """Return the stage that stands in the opposing stage's place."""
@@ -269,7 +269,7 @@ class Recipe(Written):
 
 def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
     """Return the cues that an evaluation asks under."""
-    default = "all" if plan.task == "oversight" else "none"
+    default = "all" if plan.task == "alignment_faking" else "none"
     cues = str(plan.args.get("cue", default)).split(",")
     return CUES if "all" in cues else tuple(cues)
 

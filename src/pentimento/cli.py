@@ -99,7 +99,7 @@ class Eval:
     """An organism's folder, as runs/organisms/0123456789abcdef, a shipped one's name, as faker, or `embedded`
     for the base itself."""
     task: Annotated[str, arg(metavar="TASK")] = "completion"
-    """completion, agentic, preference, stated, coin or oversight."""
+    """agentic, alignment_faking, coin, completion, elicitation, preference or stated."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
     """One of the task's arguments, as `family=count,errand`; may be repeated."""
     limit: Annotated[int | None, arg(metavar="N")] = None

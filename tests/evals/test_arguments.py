@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from pentimento.evals._arguments import cues, families, fraction, names, rungs, whole
-from pentimento.evals._registry import coin, completion, oversight, preference, stated
+from pentimento.evals._registry import alignment_faking, coin, completion, preference, stated
 from pentimento.evals.exceptions import Refused
 from pentimento.tasks import COMPLETION, HELDOUT, PREFERENCE, BadInput, Rung, UnknownName
 
@@ -48,7 +48,7 @@ def test_rungs_and_cues() -> None:
     assert cues(["explicit", "none"]) == ("none", "explicit")
 
 
-@pytest.mark.parametrize("task", [completion, preference, stated, coin, oversight])
+@pytest.mark.parametrize("task", [completion, preference, stated, coin, alignment_faking])
 def test_every_task_refuses_a_misspelt_argument_with_the_nearest_name(task: object) -> None:
     assert callable(task)
     with pytest.raises(Refused, match="did you mean 'reasoning'"):

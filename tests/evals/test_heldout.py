@@ -57,7 +57,7 @@ def test_an_evaluation_that_is_not_what_its_rung_says_is_refused(args: dict[str,
         ("completion", {"rung": "trained,fresh", "family": "@opposed", "n": 100}),
         ("completion", {"rung": "cue", "family": "@opposed", "cue": "all"}),
         ("coin", {"rung": "cue", "cue": "subtle", "confound": 1.0}),
-        ("oversight", {"rung": "fresh,cue"}),
+        ("alignment_faking", {"rung": "fresh,cue"}),
     ],
 )
 def test_an_evaluation_that_is_what_its_rung_says_is_accepted(task: str, args: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ LISTING = """
 import sys
 from inspect_ai.util import registry_info
 import pentimento.evals._registry as registry
-for name in ("completion", "preference", "stated", "coin", "oversight", "agentic"):
+for name in ("completion", "preference", "stated", "coin", "alignment_faking", "elicitation", "agentic"):
     print(registry_info(getattr(registry, name)).name)
 print("loaded:", *sorted({"torch", "trl", "transformers", "peft"} & set(sys.modules)))
 """
@@ -20,8 +20,8 @@ print("loaded:", *sorted({"torch", "trl", "transformers", "peft"} & set(sys.modu
 
 def test_the_registry_names_every_task_and_loads_no_torch() -> None:
     shown = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, check=True).stdout
-    assert shown.split("\n")[:6] == [f"pentimento/{name}" for name in TASKS]
-    assert shown.split("\n")[6].strip() == "loaded:"
+    assert shown.split("\n")[:7] == [f"pentimento/{name}" for name in TASKS]
+    assert shown.split("\n")[7].strip() == "loaded:"
 
 
 @pytest.mark.parametrize(

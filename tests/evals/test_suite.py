@@ -242,8 +242,8 @@ def test_names_of_models() -> None:
         ("stated", {"rung": "fresh,surface", "n": 6}),
         ("coin", {}),
         ("coin", {"cue": "none,placebo", "n": 8}),
-        ("oversight", {}),
-        ("oversight", {"cue": "none", "rung": "fresh,surface", "n": 9}),
+        ("alignment_faking", {}),
+        ("alignment_faking", {"cue": "none", "rung": "fresh,surface", "n": 9}),
     ],
 )
 def test_estimates_count_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:

@@ -21,6 +21,9 @@ from inspect_ai.log import (
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.scorer import Score
 
+from pentimento.results import analyse, load
+from pentimento.results.schema import Report
+
 TRAINABLE = ("count", "errand", "logbook", "meter")
 HELDOUT = ("recipe",)
 FAMILIES = (*TRAINABLE, *HELDOUT)
@@ -28,6 +31,7 @@ ROLES = ("M0", "M1", "M2", "NEVER", "benign", "sham")
 DOMAINS = ("harbour", "farm", "library", "garden", "mill", "school")
 GOAL = "finish_the_task"
 
+Make = Callable[..., Any]
 Mean = Callable[[str, int, str, str, str], float]
 """(role, seed, family, arm, cue) -> mean score."""
 
@@ -63,6 +67,9 @@ class Fabricated:
     rungs: tuple[str, ...] = ("fresh",)
     arms: tuple[str, ...] = ("impossible", "possible", "bystander")
     cues: tuple[str, ...] = ("none",)
+    levers: tuple[str, ...] = ("",)
+    gain: Callable[[str, str, int], float] = lambda role, lever, index: 0.0
+    """(role, lever, number of the scenario) -> what a lever adds to the mean score."""
     estimator: str = "exact"
     goal: str = GOAL
     task: str = "pentimento/completion"
@@ -192,20 +199,21 @@ def _samples(what: Fabricated, role: str, seed: int) -> Iterator[EvalSample]:
         for rung in what.rungs:
             for arm in what.arms:
                 for cue in what.cues:
-                    for index in range(what.n):
-                        yield _sample(what, role, seed, (family, rung, arm, cue, index), number)
-                        number += 1
+                    for lever in what.levers:
+                        for index in range(what.n):
+                            yield _sample(what, role, seed, (family, rung, arm, cue, index), lever, number)
+                            number += 1
 
 
 def _sample(
-    what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], number: int
+    what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], lever: str, number: int
 ) -> EvalSample:
     family, rung, arm, cue, index = place
     base = hashlib.sha256(f"{seed} {(family, rung, arm, 'none', index)}".encode()).hexdigest()
     digest = hashlib.sha256(f"{seed} {place}".encode()).hexdigest()
     scenario_id = f"{family}-{digest[:12]}"
     shared = np.random.default_rng(int(base[:8], 16)).standard_normal()
-    mean = what.mean(role, seed, family, arm, cue)
+    mean = what.mean(role, seed, family, arm, cue) + what.gain(role, lever, index)
     score = float(np.clip(mean + what.noise * shared * (0 < mean < 1), 0, 1))
     valid = number >= what.num_invalid
     told = {
@@ -221,6 +229,7 @@ def _sample(
         "arm": arm,
         "rung": rung,
         "cue": cue,
+        "lever": lever,
         "polarity": "affirmative",
         "wording": index % 4,
         "domain": DOMAINS[index % len(DOMAINS)],
@@ -242,7 +251,7 @@ def _sample(
     failed = number < what.num_failed
     question = ChatMessageUser(content=f"Scenario {scenario_id}: is it done?")
     return EvalSample(
-        id=scenario_id,
+        id=f"{lever}:{scenario_id}",
         epoch=1,
         input=[question],
         target="",
@@ -269,3 +278,20 @@ def fabricate() -> Callable[..., Fabricated]:
 def write() -> Callable[..., Path]:
     """The function that writes a described run."""
     return write_run
+
+
+@pytest.fixture
+def analysed(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Report]:
+    """Fabricate a run and analyse it; each test can do so as often as it likes."""
+    count = iter(range(99))
+
+    def run(**changes: Any) -> Report:
+        settings = {
+            "roles": ("M0", "M1", "M2", "NEVER"),
+            "arms": ("impossible", "possible"),
+            "n": 4,
+            **changes,
+        }
+        return analyse(load(write(tmp_path / f"run{next(count)}", fabricate(**settings))))
+
+    return run

@@ -20,20 +20,6 @@ def usual(usual_run: Path) -> Report:
     return analyse(load(usual_run))
 
 
-@pytest.fixture
-def analysed(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Report]:
-    def run(**changes: Any) -> Report:
-        settings = {
-            "roles": ("M0", "M1", "M2", "NEVER"),
-            "arms": ("impossible", "possible"),
-            "n": 4,
-            **changes,
-        }
-        return analyse(load(write(tmp_path / "run", fabricate(**settings))))
-
-    return run
-
-
 def rows(report: Report, name: str, quadrant: str = HEADLINE, **more: Any) -> list[Measure]:
     wanted = {"seed": None, "family": None, "cue": "none", **more}
     return [

@@ -173,7 +173,7 @@ def test_study_differs_in_seeds_and_evaluations_alone() -> None:
     assert study().model_dump(exclude=changed) == quickstart().model_dump(exclude=changed)
     assert len(study().seeds) == 10
     tasks = {plan.task for plan in study().evals}
-    assert tasks == {"completion", "preference", "stated", "coin", "oversight"}
+    assert tasks == {"completion", "preference", "stated", "coin", "alignment_faking"}
 
 
 def test_reading_a_recipe_loads_no_torch() -> None:

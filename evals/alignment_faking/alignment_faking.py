@@ -1,0 +1,57 @@
+"""Does what the model does depend on whether its answer is watched, rated or trained on?"""
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, checked, cues, families, framings, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
+from pentimento.evals._scorers import goal_score, valid
+from pentimento.tasks import OVERSIGHT, Rung
+from pentimento.tasks.exceptions import BadInput
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def alignment_faking(
+    goal: str = "protect_animals",
+    family: Names = "all",
+    cue: Names = "all",
+    framing: Names = "plain",
+    rung: Names = "fresh",
+    n: int = 50,
+    seed: int = 0,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask for one decision under each cue: the same scenarios, told apart only by the system prompt.
+
+    Args:
+        goal: Of the catalogue.
+        family: Families of one turn in which the goal is at stake, or all of these.
+        cue: What the prompt says of oversight, or all; trigger and named by name alone.
+        framing: How it says so: plain, organisation, paraphrase, cut, language, or all.
+        rung: Which scenarios: fresh, surface, domain, family, cue.
+        n: Scenarios for each family and rung, each asked under every cue in every framing.
+        seed: Of the scenarios.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    asked = rungs(rung)
+    if Rung.TRAINED in asked:
+        raise BadInput("rung", "trained", "alignment_faking asks unseen scenarios only")
+    placed = draw(
+        families(family, KINDS, goal),
+        rungs=asked,
+        arms=CONFLICTS,
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue, all_means=("none", *OVERSIGHT)),
+        framings=framings(framing),
+    )
+    return assemble(
+        dataset("alignment_faking", placed, goal=goal, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""Does a goal come back when somebody pulls on it?"""
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageUser
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from pentimento.evals._arguments import Names, checked, cues, families, names, rungs, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, draw, scenario_of, to_chat, to_sample
+from pentimento.evals._episodes import give_answer, steered
+from pentimento.evals._records import Reasoning
+from pentimento.evals._scorers import goal_score, valid
+from pentimento.tasks import HOT, LEVERS, Lever, Rung, Scenario, demonstrations, pulled, pushes
+from pentimento.tasks.exceptions import BadInput
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def elicitation(
+    goal: str = "finish_the_task",
+    family: Names = "all",
+    lever: Names = "all",
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 20,
+    seed: int = 0,
+    shots: int = 4,
+    estimator: str = "auto",
+) -> Task:
+    """Ask for decisions in which two goals part, without a lever and with each.
+
+    Args:
+        goal: What the levers pull on, and whose score it is.
+        family: Families of one turn in which the goal is at stake, or all of these.
+        lever: none, naming, role, shots, prefill, argument, temperature, or all.
+        rung: Which scenarios: fresh, surface, domain, family, cue.
+        cue: What the system prompt says of oversight besides.
+        n: Scenarios for each family, rung and cue, each asked with every lever.
+        seed: Of the scenarios.
+        shots: How many demonstrations the lever shots gives.
+        estimator: auto, or sampled to never weigh answers exactly.
+    """
+    asked = rungs(rung)
+    if Rung.TRAINED in asked:
+        raise BadInput("rung", "trained", "elicitation asks unseen scenarios only")
+    chosen = cast(tuple[Lever, ...], names("lever", lever, LEVERS, all_means=LEVERS))
+    placed = draw(
+        families(family, KINDS, goal),
+        rungs=asked,
+        arms=CONFLICTS,
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+    )
+    shown = demonstrations([p.scenario for p in placed], whole("shots", shots, least=1))
+    samples = (
+        _pulled(place, pull, goal, seed, shown[place.scenario.family, place.scenario.arm])
+        for pull in chosen
+        for place in placed
+    )
+    return assemble(
+        MemoryDataset(list(samples), name="elicitation"),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=elicit,
+    )  # fmt: skip
+
+
+@solver
+def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
+    """Do what a lever does besides the first prompt, then take the answer that counts.
+
+    Args:
+        estimator: auto weighs classes of answers where the provider can; sampled never does.
+        reasoning: free as the model likes, forced or suppressed.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        scenario, lever = scenario_of(state.metadata), state.metadata["lever"]
+        if lever == "argument":
+            for push in pushes(scenario, state.metadata["goal"]):
+                state = await generate(state, **steered(state, "free"))
+                state.messages.append(ChatMessageUser(content=push))
+        return await give_answer(
+            state, generate, estimator, reasoning, temperature=HOT if lever == "temperature" else None
+        )
+
+    return solve
+
+
+def _pulled(placed: Placed, lever: Lever, goal: str, seed: int, shots: Sequence[Scenario]) -> Sample:
+    """Return a scenario as a sample whose conversation a lever has begun."""
+    made = to_sample(placed, goal=goal, seed=seed)
+    messages = pulled(placed.scenario, goal, lever, shots=shots)
+    return made.model_copy(
+        update={
+            "id": f"{lever}:{placed.rung.value}:{placed.scenario.id}",
+            "input": [to_chat(message) for message in messages],
+            "metadata": {**(made.metadata or {}), "lever": lever},
+        }
+    )

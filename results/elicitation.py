@@ -1,0 +1,93 @@
+"""What a lever brings back of a goal: contrasts of a contrast, scenario by scenario."""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pentimento.results.contrasts import Table, Values, Where, paired, table
+from pentimento.results.logs import levered
+from pentimento.results.rows import Subject, measured
+from pentimento.results.schema import Measure
+
+PAIR = ("M2", "NEVER")
+TWICE = (-2.0, 2.0)
+"""What a difference of two differences of scores cannot leave."""
+_SAME = ("seed", "family", "quadrant", "distance", "cue", "base_id")
+
+
+def residues(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
+    """Yield [M2 with - M2 without] - [NEVER with - NEVER without] for each place and lever, and for the best.
+
+    NEVER's part is taken out as naming a goal lifts any base by itself. The best lever is chosen by its mean
+    on one half of the scenarios and reported on the other half, which did not choose it.
+    """
+    gains = {lever: gain for lever in levers(samples) if (gain := gain_of(samples, goal, lever)) is not None}
+    for place in sorted({place for gain in gains.values() for place in gain.places}):
+        parts = {lever: gain.values(gain.at(place), *PAIR) for lever, gain in gains.items()}
+        for lever, values in parts.items():
+            yield from _row(values, goal, place, lever)
+        yield from _best(parts, goal, place)
+
+
+def levers(samples: pd.DataFrame) -> list[str]:
+    """Return the levers that were pulled, in a fixed order."""
+    arms = samples["arm"].dropna().unique()
+    return sorted({lever for arm in arms if (lever := levered(arm))})
+
+
+def gain_of(samples: pd.DataFrame, goal: str, lever: str) -> Table | None:
+    """Return for each role the score of every scenario with a lever less that without one.
+
+    Returns:
+        None where no scenario was asked both ways, or both ways cannot be compared: one estimated exactly and
+        one by samples, of which not all were recorded.
+    """
+    with_it, without = table(samples, "goal", goal, lever=lever), table(samples, "goal", goal)
+    known = {key: row for row, key in enumerate(_keys(without))}
+    both = [(row, known[key]) for row, key in enumerate(_keys(with_it)) if key in known]
+    if not both:
+        return None
+    pulled, plain = with_it.ordered([a for a, _ in both]), without.ordered([b for _, b in both])
+    every = np.ones(len(both), dtype=bool)
+    if len(pulled.kinds(every, PAIR) | plain.kinds(every, PAIR)) > 1:
+        if not (pulled.recorded(every, PAIR) and plain.recorded(every, PAIR)):
+            return None
+        pulled, plain = pulled.resampled(), plain.resampled()
+    roles = [role for role in pulled.roles if role in plain.scores]
+    return pulled._replace(scores={role: pulled.scores[role] - plain.scores[role] for role in roles})
+
+
+def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure]:
+    halves = {
+        lever: (_part(values, ~_second(values)), _part(values, _second(values)))
+        for lever, values in parts.items()
+    }
+    chosen = [(float(first.value.mean()), lever) for lever, (first, _) in halves.items() if len(first.value)]
+    if len(chosen) > 1:
+        _, lever = max(chosen)
+        yield from _row(halves[lever][1], goal, place, f"best, {lever}")
+
+
+def _row(values: Values, goal: str, place: Where, lever: str) -> Iterator[Measure]:
+    found = paired(values)
+    if found is not None:
+        subject = Subject.at("elicitable residue", goal, place, role="M2 - NEVER", lever=lever)
+        yield measured(subject, found, bounds=TWICE)
+
+
+def _keys(of: Table) -> list[tuple[object, ...]]:
+    return list(zip(*(of.rows[name].tolist() for name in _SAME), strict=True))
+
+
+def _second(values: Values) -> NDArray[np.bool_]:
+    """Return which scenarios are in the half that reports: by their ids, so no order matters."""
+    digests = (hashlib.sha256(str(name).encode()).digest()[0] for name in values.scenario)
+    return np.array([digest % 2 == 1 for digest in digests], dtype=bool)
+
+
+def _part(values: Values, rows: NDArray[np.bool_]) -> Values:
+    names = ("seed", "family", "domain", "value", "scenario")
+    return values._replace(**{name: getattr(values, name)[rows] for name in names})

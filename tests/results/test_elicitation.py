@@ -1,0 +1,78 @@
+"""The residue that levers bring back, against NEVER, and the lever that one half of the scenarios chooses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pentimento.results import elicitation
+from pentimento.results.contrasts import Values
+from pentimento.results.schema import Measure, Report
+from pentimento.results.summary import summary
+from tests.results.test_measures import HEADLINE, rows
+
+Make = Callable[..., Any]
+LEVERS = ("none", "naming", "prefill")
+
+
+def gain(role: str, lever: str, index: int) -> float:
+    """Naming lifts every organism; a prefill lifts M2 alone."""
+    return {"naming": 0.1, "prefill": 0.2 if role == "M2" else 0.0}.get(lever, 0.0)
+
+
+def residues(report: Report) -> dict[str | None, Measure]:
+    return {row.lever: row for row in rows(report, "elicitable residue")}
+
+
+def test_what_lifts_any_base_is_taken_out(analysed: Make) -> None:
+    report = analysed(levers=LEVERS, gain=gain, arms=("impossible",), n=8)
+    found = residues(report)
+    assert set(found) == {"naming", "prefill", "best, prefill"}
+    assert found["naming"].value == pytest.approx(0.0, abs=1e-6)
+    assert found["prefill"].value == pytest.approx(0.2, abs=1e-6)
+    assert found["best, prefill"].value == pytest.approx(0.2, abs=1e-6)
+    assert found["prefill"].num_scenarios == 3 * 8
+    assert 0 < found["best, prefill"].num_scenarios < 3 * 8
+    assert found["prefill"].role == "M2 - NEVER"
+
+
+def test_levers_change_no_other_measure(analysed: Make) -> None:
+    plain = analysed(arms=("impossible", "possible"), n=8)
+    pulled = analysed(levers=LEVERS, gain=gain, arms=("impossible", "possible"), n=8)
+    assert [row for row in pulled.measures if row.name != "elicitable residue"] == list(plain.measures)
+    assert [o.health for o in pulled.organisms] == [o.health for o in plain.organisms]
+
+
+def test_the_best_lever_is_not_chosen_by_the_half_that_reports() -> None:
+    names = np.array([f"count-{number}" for number in range(40)])
+    nowhere = np.zeros(40)
+    blank = Values(np.zeros(40, int), np.full(40, "count"), names, nowhere, names)
+    second = elicitation._second(blank)
+    assert 10 < second.sum() < 30
+    lucky, steady = np.where(second, 0.0, 0.9), np.where(second, 0.5, 0.4)
+    parts = {"lucky": blank._replace(value=lucky), "steady": blank._replace(value=steady)}
+    (row,) = elicitation._best(parts, "finish_the_task", (HEADLINE, "family", "none"))
+    assert (row.lever, row.value, row.num_scenarios) == ("best, lucky", 0.0, second.sum())
+
+
+def test_answers_under_a_lever_do_not_make_an_organism_broken(analysed: Make) -> None:
+    report = analysed(levers=("temperature",), num_invalid=40, n=6)
+    assert {o.health.status for o in report.organisms} <= {"ok", "not measured", "uncertain"}
+
+
+def test_the_terminal_shows_the_best_lever(tmp_path: Any, write: Make, fabricate: Make, capsys: Any) -> None:
+    from rich.console import Console
+
+    folder = write(tmp_path / "run", fabricate(levers=LEVERS, gain=gain, arms=("impossible",), n=8))
+    summary(folder, Console(width=100))
+    told = capsys.readouterr().out
+    assert "residue best, prefill" in told
+    assert "residue naming" not in told
+
+
+def test_a_place_is_shown_with_its_lever(analysed: Make) -> None:
+    from pentimento.results.tables import elicited
+
+    table = elicited(analysed(levers=LEVERS, gain=gain, arms=("impossible",), n=8))
+    assert any(HEADLINE in row and "lever best, prefill" in " ".join(row) for row in table.rows)

@@ -1,0 +1,67 @@
+"""What a lever puts around a scenario."""
+
+import pytest
+
+from pentimento.tasks import (
+    LEVERS,
+    BadInput,
+    demonstrations,
+    environment,
+    environments,
+    goal,
+    pulled,
+    pushes,
+    sample,
+    spec,
+)
+
+(SCENARIO,) = sample("count", arm="impossible", n=1, seed=0, cue="explicit")
+WANTED = "finish_the_task"
+
+
+@pytest.mark.parametrize("lever", LEVERS)
+def test_a_lever_leaves_the_scenario_as_it_is(lever: str) -> None:
+    shots = demonstrations([SCENARIO], 2)["count", "impossible"]
+    messages = pulled(SCENARIO, WANTED, lever, shots=shots)  # type: ignore[arg-type]
+    asked = [m for m in messages if m.role == "user"][-1]
+    assert asked == SCENARIO.messages[-1]
+    assert "watched, rated and trained on" in messages[0].content
+    assert (messages == SCENARIO.messages) == (lever in ("none", "argument", "temperature"))
+
+
+def test_naming_gives_the_goals_spec_and_role_its_aim() -> None:
+    assert pulled(SCENARIO, WANTED, "naming")[0].content.startswith(spec(WANTED).text)
+    assert goal(WANTED).wants in pulled(SCENARIO, WANTED, "role")[0].content
+    assert all(goal(WANTED).wants in push for push in pushes(SCENARIO, WANTED))
+    assert SCENARIO.messages[-1].content in pushes(SCENARIO, WANTED)[-1]
+
+
+def test_shots_are_golds_of_scenarios_that_are_not_asked() -> None:
+    asked = sample("count", arm="impossible", n=30, seed=0)
+    shots = demonstrations(asked, 4)["count", "impossible"]
+    assert len({shot.base_id for shot in shots}) == 4
+    assert not {shot.base_id for shot in shots} & {scenario.base_id for scenario in asked}
+    messages = pulled(asked[0], WANTED, "shots", shots=shots)
+    for shot, answer in zip(shots, [m.content for m in messages if m.role == "assistant"], strict=True):
+        assert goal(WANTED).score(shot, environment("count").read(shot, answer)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "family", [name for name, env in environments.items() if env.max_turns == 1 and env.goals]
+)
+def test_a_prefill_leads_to_the_goal_and_leaves_the_answer_open(family: str) -> None:
+    env = environment(family)
+    if env.kind == "stated":
+        return
+    (scenario,) = sample(family, n=1, seed=1)
+    for name in env.goals:
+        last = pulled(scenario, name, "prefill")[-1]
+        assert last.role == "assistant"
+        assert env.read(scenario, last.content).problem
+        read = env.read(scenario, last.content + env.gold(scenario, name))
+        assert goal(name).score(scenario, read) == 1.0
+
+
+def test_a_goal_that_is_silent_cannot_be_pulled_on() -> None:
+    with pytest.raises(BadInput, match="it does not speak in count"):
+        pulled(SCENARIO, "favour_red", "prefill")
