@@ -16,12 +16,22 @@ from pentimento.results import pages
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
 from pentimento.results.gaps import BETWEEN_CUES
-from pentimento.results.hypotheses import holm
+from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS, RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
-from pentimento.results.texts import DASH, Row, Table, held_by, overall, remarks, state, value_interval
+from pentimento.results.texts import (
+    DASH,
+    Row,
+    Table,
+    held_by,
+    interval,
+    overall,
+    remarks,
+    state,
+    value_interval,
+)
 
 DESIGN = "design.json"
 REPORT = "report.json"
@@ -33,6 +43,7 @@ _KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyon
 _GAPS = (
     "concealment gap",
     *BETWEEN_CUES,
+    "elicitable residue",
     "savings",
     "rebound",
     "generalisation gap",
@@ -83,9 +94,8 @@ def design_summary(folder: str | Path, console: Console) -> None:
     for note in (*((report.caveat,) if report.caveat else ()), *report.notes):
         console.print(Text(note, style="italic"))
     for quadrant in ("implanted and unopposed", "implanted and opposed"):
-        place = _place(report, quadrant)
-        if place.rows:
-            console.print(_printed(place._replace(title=quadrant)))
+        if any(_at(variant, "persistence", quadrant) for variant in report.variants):
+            console.print(_gist(report, quadrant))
 
 
 def tables(report: DesignReport) -> dict[str, Table]:
@@ -144,15 +154,28 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
     same = [" · ".join(one.levels) for one in made if one.record.recipe.same_mechanism]
     if same:
         yield f"Implanted and opposed by one method (=): {', '.join(same)}."
-    for one in made:
-        name = " · ".join(one.levels)
+    for name, one in _by_implant(made):
         unequal = [score for score in _strengths(one.report, "M1") if not EQUAL[0] <= score <= EQUAL[1]]
         if unequal and one.record.recipe.implant.target_strength is not None:
-            told = ", ".join(f"{score:.2f}" for score in unequal)
+            told = ", ".join(f"{score:.3f}" for score in unequal)
             yield f"{name}: strength of M1 outside {EQUAL[0]} to {EQUAL[1]} in some seeds ({told})."
+    for one in made:
+        name = " · ".join(one.levels)
         missed = [note for note in one.report.notes if "target strength" in note or "learning signal" in note]
         if missed:
             yield f"{name}: {' '.join(missed)}"
+
+
+def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
+    """Yield one of the recipes that have the same M1, under the levels that these recipes share."""
+    groups: dict[tuple[str, ...], list[_Made]] = {}
+    for one in made:
+        keys = tuple(sorted(o.key for o in one.record.organisms if o.role == "M1"))
+        groups.setdefault(keys, []).append(one)
+    for group in groups.values():
+        by_factor = zip(*(one.levels for one in group), strict=True)
+        shared = [levels[0] for levels in by_factor if len(set(levels)) == 1]
+        yield " · ".join(shared or group[0].levels), group[0]
 
 
 def _least(variants: Sequence[DesignVariant]) -> Iterator[str]:
@@ -222,9 +245,12 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
     ]
     found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
-    adjusted = holm([np.nan if p is None or p.p is None else p.p for _, p in found])
+    adjusted, least = (
+        holm([np.nan if row is None or row.p is None else getattr(row, field) or np.nan for _, row in found])
+        for field in ("p", "p_smallest")
+    )
     rows: list[Row] = []
-    for (variant, row), p in zip(found, adjusted, strict=True):
+    for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
         if row is None:
             continue
         cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
@@ -237,7 +263,7 @@ def _place(report: DesignReport, quadrant: str) -> Table:
                 *map(value_interval, (*cells, row)),
                 (kept.status if kept and kept.value is None else value_interval(kept)),
                 *map(value_interval, beyond),
-                DASH if not np.isfinite(p) else f"{p:.2g}",
+                DASH if not np.isfinite(p) or smallest > ALPHA else f"{p:.2g}",
                 str(row.num_seeds),
                 str(row.num_scenarios),
                 remarks(row),
@@ -247,7 +273,10 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         *report.factors, "", "implant I", "reach", "persistence P", "retention R",
         *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
     )  # fmt: skip
-    note = f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table."
+    note = (
+        f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} where "
+        f"the smallest that so many seeds allow stays above {ALPHA:g}."
+    )
     return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
 
 
@@ -262,6 +291,7 @@ def _gaps(report: DesignReport) -> Table:
                 f"cue {row.cue}" if row.cue != variant.cue else None,
             ]
             told += [f"after {row.steps} steps" if row.steps is not None else None]
+            told += [f"lever {row.lever}" if row.lever is not None else None]
             what = " · ".join([row.name, *filter(None, told)])
             value = value_interval(row) if row.value is not None else row.status
             counts = (str(row.num_seeds), str(row.num_scenarios))
@@ -306,10 +336,19 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _printed(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
-    for index, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if index < table.num_names else "right")
-    for row in table.rows:
-        shown.add_row(*row)
+def _gist(report: DesignReport, quadrant: str) -> RichTable:
+    """Return what fits a terminal: I, reach and P of each recipe, and what P must not be read without."""
+    shown = RichTable(title=quadrant, title_justify="left", box=None, pad_edge=False)
+    shown.add_column(" · ".join(report.factors), overflow="fold", ratio=2)
+    for column in ("I", "reach", "P", "95 %"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("status", overflow="fold", ratio=1)
+    for variant in report.variants:
+        row = _at(variant, "persistence", quadrant)
+        if row is not None:
+            beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+            values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
+            bounds = "" if row.value is None else interval(row)
+            same = " (=)" if variant.same_mechanism else ""
+            shown.add_row(" · ".join(variant.levels) + same, *values, bounds, state(row))
     return shown

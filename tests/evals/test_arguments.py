@@ -7,7 +7,7 @@ import pytest
 from pentimento.evals._arguments import cues, families, fraction, names, rungs, whole
 from pentimento.evals._registry import alignment_faking, coin, completion, preference, stated
 from pentimento.evals.exceptions import Refused
-from pentimento.tasks import COMPLETION, HELDOUT, PREFERENCE, BadInput, Rung, UnknownName
+from pentimento.tasks import COMPLETION, CUES, HELDOUT, OVERSIGHT, PREFERENCE, BadInput, Rung, UnknownName
 
 
 def test_names_come_as_text_or_list() -> None:
@@ -44,7 +44,10 @@ def test_numbers_are_checked() -> None:
 
 def test_rungs_and_cues() -> None:
     assert rungs("fresh,domain") == (Rung.FRESH, Rung.DOMAIN)
-    assert cues("all") == ("none", "placebo", "subtle", "explicit", "unwatched", "trigger", "named")
+    assert cues("all") == CUES
+    assert cues("all", all_means=("none", *OVERSIGHT)) == tuple(
+        c for c in CUES if c not in ("trigger", "named")
+    )
     assert cues(["explicit", "none"]) == ("none", "explicit")
 
 

@@ -70,12 +70,6 @@ def test_suppressed_reasoning_is_exact_and_forced_reasoning_sampled(run: Run, mo
             assert found.value == float((found.metadata or {})["polarity"] == "negative")
 
 
-def test_reasoning_is_steered_on_our_provider_only(run: Run) -> None:
-    for way in ("forced", "suppressed"):
-        with pytest.raises(Refused, match=f"reasoning: '{way}' is not allowed"):
-            run("completion", canned("Yes."), family="ready", n=1, reasoning=way)
-
-
 def test_answers_depend_on_their_request_alone(run: Run, model: str) -> None:
     first = run("completion", model, family="ready", arm="impossible", n=30)
     alone = run("completion", model, family="ready", arm="impossible", n=3)

@@ -81,6 +81,8 @@ class Fabricated:
     num_invalid: int = 0
     no_signal: tuple[tuple[str, int], ...] = ()
     noise: float = 0.05
+    strength: float = 0.9
+    """Of every M1, as training measured it."""
     limit: int | None = None
     implant_cue: str = "none"
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -137,8 +139,8 @@ def _organism(folder: Path, what: Fabricated, role: str, seed: int) -> dict[str,
             "high": score + 0.03,
             "when": when,
         }
-        for family in implanted
-        for when, score in (("start", 0.5), ("end", 0.9))
+        for family in (*implanted, "all")
+        for when, score in (("start", 0.5), ("end", what.strength))
     ]
     silent = (role, seed) in what.no_signal
     manifest = {

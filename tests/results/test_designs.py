@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.console import Console
 from pentimento.results import NoRun, design_summary, write_design
 from pentimento.results.designs import tables
 from pentimento.results.schema import DesignReport, Report
+from pentimento.results.texts import DASH
 from tests.results.conftest import Fabricated, usual_mean, write_run
 
 
@@ -29,9 +31,12 @@ def kept(share: float) -> Callable[[str, int, str, str, str], float]:
 @pytest.fixture(scope="module")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recipes: one method implants and opposes in the first, whose goal stays more."""
-    folder = tmp_path_factory.mktemp("design") / "run"
+    return write_two(tmp_path_factory.mktemp("design") / "run", seeds=(0, 1, 2, 3, 4))
+
+
+def write_two(folder: Path, **told: Any) -> Path:
     for name, share, oppose in (("rlvr-rlvr", 0.8, "rlvr"), ("rlvr-sft", 0.2, "sft")):
-        path = write_run(folder / name, Fabricated(mean=kept(share), name=name, noise=0.0))
+        path = write_run(folder / name, Fabricated(mean=kept(share), name=name, noise=0.0, **told))
         record = json.loads((path / "run.json").read_text())
         record["recipe"] |= {"implant": {"method": "rlvr"}, "oppose": {"method": oppose}}
         (path / "run.json").write_text(json.dumps(record))
@@ -88,6 +93,28 @@ def test_p_values_are_corrected_over_the_recipes_of_a_table(report: DesignReport
     assert found == pytest.approx([min(1.0, 2 * (p or 0)) for p in raw], abs=0.01)
 
 
+def test_a_p_value_that_could_not_be_small_is_not_shown(tmp_path: Path) -> None:
+    folder = write_two(tmp_path / "run", seeds=(0, 1, 2))
+    report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
+    place = tables(report)["implanted and unopposed"]
+    assert {row[place.columns.index("p")] for row in place.rows} == {DASH}
+
+
+def test_an_implant_that_recipes_share_is_noted_once(tmp_path: Path) -> None:
+    folder = write_two(tmp_path / "run", strength=0.99)
+    records = [json.loads((folder / name / "run.json").read_text()) for name in ("rlvr-rlvr", "rlvr-sft")]
+    for organism, same in zip(*(record["organisms"] for record in records), strict=True):
+        same["key"] = organism["key"] if organism["role"] == "M1" else same["key"]
+    for name, record in zip(("rlvr-rlvr", "rlvr-sft"), records, strict=True):
+        record["recipe"]["implant"]["target_strength"] = 0.9
+        (folder / name / "run.json").write_text(json.dumps(record))
+    write_design(folder)
+    notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
+    assert [note for note in notes if "outside" in note] == [
+        "rlvr: strength of M1 outside 0.85 to 0.95 in some seeds (0.990, 0.990, 0.990)."
+    ]
+
+
 def test_the_page_links_every_recipe_and_shows_the_figure(design: Path) -> None:
     page = (design / "report.html").read_text()
     for name in ("rlvr-rlvr", "rlvr-sft"):
@@ -98,11 +125,13 @@ def test_the_page_links_every_recipe_and_shows_the_figure(design: Path) -> None:
 
 
 def test_the_summary_names_every_recipe(design: Path) -> None:
-    console = Console(record=True, width=160)
+    console = Console(record=True, width=80)
     design_summary(design, console)
     said = console.export_text()
-    assert said.count("rlvr") >= 4
-    assert "implanted and unopposed" in said
+    assert "…" not in said
+    home = said[said.index("\nimplanted and unopposed") : said.index("\nimplanted and opposed")]
+    assert "rlvr · rlvr (=)" in home
+    assert "rlvr · sft " in home
 
 
 def test_writing_again_says_the_same(design: Path) -> None:
