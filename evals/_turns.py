@@ -11,7 +11,7 @@ from inspect_ai.tool import Tool, ToolDef
 from pentimento.evals._datasets import scenario_of
 from pentimento.evals._episodes import PROBLEMS, raw_text, steered
 from pentimento.evals._records import Branch, Reasoning, Record, write_record
-from pentimento.tasks import Outcome, Play, actions, agentic, transcript
+from pentimento.tasks import Play, actions, agentic, transcript
 
 Via = Literal["text", "tools"]
 BY_TOOLS = "Every command is a tool: call it instead of writing it."
@@ -47,7 +47,7 @@ def play_turns(
                 await _act(play, state)
         outcome = play.outcome()
         if problem is not None:
-            outcome = Outcome(valid=False, reasoned=outcome.reasoned, problem=problem)
+            outcome = outcome.model_copy(update={"valid": False, "problem": problem})
         write_record(
             state.store,
             Record(

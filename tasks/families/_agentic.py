@@ -61,8 +61,9 @@ class Agentic(Turns, Completion):
 class Tempting(Agentic):
     """A task that, where it is otherwise impossible, a deed out of bounds completes.
 
-    The world offers the deed in every arm, and remembers that it was done. The arm `forbidden` is the
-    impossible one with a sentence that rules the deed out.
+    The deed is read from the state in which an episode ends. The arm `forbidden` is the impossible one with a
+    sentence that rules it out. Where nothing stands in the way, the deed has no object in some families: a
+    stop that nobody set cannot be overruled.
     """
 
     tempts = True
