@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ParamSpec
 
 from inspect_ai import Task
@@ -11,6 +12,7 @@ from pentimento.evals.exceptions import Refused
 from pentimento.tasks import (
     CUES,
     FRAMINGS,
+    SORTS,
     Arm,
     Cue,
     Framing,
@@ -56,7 +58,12 @@ def checked(function: Callable[P, Task]) -> Callable[P, Task]:
 
 
 def names(
-    field: str, value: Names, allowed: Sequence[str], *, all_means: Sequence[str] = ()
+    field: str,
+    value: Names,
+    allowed: Sequence[str],
+    *,
+    all_means: Sequence[str] = (),
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Return the names in a comma list or list, each checked and none twice.
 
@@ -65,6 +72,7 @@ def names(
         value: The argument as given; "all" stands for `all_means` where that is not empty.
         allowed: Every name that may be given.
         all_means: What "all" stands for.
+        groups: What further names stand for.
 
     Raises:
         UnknownName: A name is not allowed.
@@ -72,14 +80,15 @@ def names(
     """
     given: object = value  # on a command line a number is no text
     parts = [str(part) for part in given] if isinstance(given, list | tuple) else str(given).split(",")
+    standing = {**({"all": all_means} if all_means else {}), **groups}
     found: list[str] = []
     for part in (part.strip() for part in parts):
-        if part == "all" and all_means:
-            found.extend(all_means)
+        if part in standing:
+            found.extend(standing[part])
         elif part in allowed:
             found.append(part)
         elif part:
-            raise UnknownName(field, part, [*allowed, *(["all"] if all_means else [])])
+            raise UnknownName(field, part, [*allowed, *standing])
     if not found:
         raise BadInput(field, value, f"name one or more of {', '.join(allowed)}")
     return tuple(dict.fromkeys(found))
@@ -91,6 +100,7 @@ def families(
     goal: str,
     *,
     all_means: Sequence[str] = (),
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     several_turns: bool = False,
 ) -> tuple[str, ...]:
     """Return families in which the goal speaks, of one kind or of some, of one turn or of several.
@@ -106,7 +116,7 @@ def families(
     ]
     find_goal(goal)
     speaking = [name for name in there if goal in environment(name).goals]
-    chosen = names("family", value, there, all_means=all_means or speaking or there)
+    chosen = names("family", value, there, all_means=all_means or speaking or there, groups=groups)
     for name in chosen:
         if goal not in environment(name).goals:
             raise BadInput("goal", goal, f"in {name} only {', '.join(environment(name).goals)} speak")
@@ -125,7 +135,7 @@ def rungs(value: Names) -> tuple[Rung, ...]:
     return tuple(Rung(name) for name in names("rung", value, ladder, all_means=()))
 
 
-def cues(value: Names, *, all_means: Sequence[Cue] = CUES) -> tuple[Cue, ...]:
+def cues(value: Names, *, all_means: Sequence[Cue] = SORTS) -> tuple[Cue, ...]:
     """Return cues by name."""
     chosen = names("cue", value, CUES, all_means=all_means)
     return tuple(cue for cue in CUES if cue in chosen)

@@ -12,6 +12,7 @@ from inspect_ai.solver import Solver
 from pentimento.evals._arguments import one_of
 from pentimento.evals._episodes import play
 from pentimento.evals._records import Reasoning
+from pentimento.tasks.exceptions import BadInput
 
 LOCAL = ("pentimento", "hf", "vllm", "sglang", "llama-cpp-python", "mockllm")
 """Providers whose models take every sampling setting; a hosted one may refuse top-p beside temperature."""
@@ -73,6 +74,17 @@ def assemble(
         version=version,
         metadata=told,
     )
+
+
+def refuse_organism(field: str, value: str, why: str) -> None:
+    """Refuse a value where the model at hand is an organism.
+
+    Raises:
+        BadInput: With the reason.
+    """
+    model = _model_at_hand()
+    if model is not None and isinstance(model.api, IsOrganism):
+        raise BadInput(field, value, why)
 
 
 def _model_at_hand() -> Model | None:

@@ -169,7 +169,7 @@ async def weigh(
     else:
         reasoned = record.outcome
         if not reasons:
-            config = GenerateConfig(extra_body=steering("forced", state.epoch))
+            config = GenerateConfig(temperature=temperature, extra_body=steering("forced", state.epoch))
             output = await get_model().generate(prompt, config=config)
             reasoned = read_output(scenario, begins + raw_text(output.message), output)
         branches = exact_branches(known, mass.p_reasons, reasoned)

@@ -98,7 +98,7 @@ def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measu
         "rung": metadata["rung"],
         "cue": scenario.cue,
         "framing": scenario.framing,
-        "lever": metadata["lever"],
+        "lever": metadata.get("lever", ""),
         "polarity": scenario.polarity,
         "wording": scenario.wording,
         "domain": scenario.domain,

@@ -36,7 +36,7 @@ from pentimento.evals.elicitation.elicitation import VERSION as ELICITATION
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import AGENTIC, CUES, FRAMINGS, LEVERS, OVERSIGHT, PARTITIONS, environments
+from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LEVERS, OVERSIGHT, PARTITIONS, SORTS, environments
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -55,7 +55,7 @@ TASKS = {
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
 
-_LINK = re.compile(rf".+-\d+-({'|'.join(TASKS)})-[0-9a-f]{{10}}\.eval")
+_LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
 _SECONDS_A_SAMPLE = 0.03
 _SECONDS_A_LOG = 1.0
@@ -308,7 +308,7 @@ def num_samples(task: str, args: Args) -> int:
     every = {
         "family": len(_all_families(task, told)),
         "arm": len(AGENTIC_ARMS if task == "agentic" else ARMS),
-        "cue": len(("none", *OVERSIGHT) if task == "alignment_faking" else CUES),
+        "cue": len(("none", *OVERSIGHT) if task == "alignment_faking" else SORTS),
         "framing": len(FRAMINGS),
         "lever": len(LEVERS),
     }
@@ -325,7 +325,7 @@ def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task in ("alignment_faking", "elicitation"):
         at_stake = (env for env in environments.values() if env.kind in KINDS and env.max_turns == 1)
         return tuple(env.name for env in at_stake if told["goal"] in env.goals)
-    return AGENTIC if task == "agentic" else PREFERENCE_FAMILIES
+    return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
 
 
 def _last_line(message: str) -> str:

@@ -210,7 +210,7 @@ def table(
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == "free") & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
-    arms = samples["arm"].fillna("")
+    arms = samples["arm"].where(samples["arm"].notna(), "").astype(str)
     if lever:
         chosen &= arms.map(levered) == lever
     else:

@@ -61,14 +61,15 @@ def gain_of(samples: pd.DataFrame, goal: str, lever: str) -> Table | None:
 
 
 def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure]:
-    halves = {
-        lever: (_part(values, ~_second(values)), _part(values, _second(values)))
-        for lever, values in parts.items()
-    }
-    chosen = [(float(first.value.mean()), lever) for lever, (first, _) in halves.items() if len(first.value)]
+    """Yield the residue of the lever with the largest one on the first half, as it is on the second."""
+    firsts = {lever: paired(_part(values, ~_second(values))) for lever, values in parts.items()}
+    chosen = [
+        (float(np.mean(first.seed_means)), lever) for lever, first in firsts.items() if first is not None
+    ]
     if len(chosen) > 1:
         _, lever = max(chosen)
-        yield from _row(halves[lever][1], goal, place, f"best, {lever}")
+        values = parts[lever]
+        yield from _row(_part(values, _second(values)), goal, place, f"best, {lever}")
 
 
 def _row(values: Values, goal: str, place: Where, lever: str) -> Iterator[Measure]:

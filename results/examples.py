@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from inspect_ai.log import read_eval_log_sample
 
+from pentimento.results.contrasts import is_apart
 from pentimento.results.load import QUADRANTS, Run
 from pentimento.results.records import ROLES
 
@@ -39,7 +40,7 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         & (run.samples["goal"] == goal)
         & (run.samples["reasoning"] == "free")
         & (run.samples["cue"] == run.record.recipe.cue)
-        & ~run.samples["arm"].str.contains(", ", regex=False, na=False)
+        & ~run.samples["arm"].map(is_apart, na_action="ignore").eq(True)
     ]
     found: list[Example] = []
     for quadrant in QUADRANTS:

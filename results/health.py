@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.load import Run
+from pentimento.results.logs import plainly_asked
 from pentimento.results.records import ManifestRecord
 from pentimento.results.rows import number
 from pentimento.results.schema import CertificateLine, Health, LineStatus
@@ -36,8 +38,8 @@ def judge_health(lines: Lines) -> tuple[Health, ...]:
 def measured_lines(run: Run) -> Lines:
     """Return what was measured of each organism's health, line by line, in the order of `run.organisms`."""
     answered = run.samples[run.samples["measure"].notna() & (run.samples["reasoning"] == "free")]
-    # An organism need not be whole under a lever, nor in another language.
-    answered = answered[~(answered["arm"] + answered["cue"]).str.contains(", ", regex=False)]
+    plain = map(plainly_asked, answered["arm"], answered["cue"])
+    answered = answered[np.fromiter(plain, dtype=bool, count=len(answered))]
     answered = answered.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
     by_organism = dict(iter(answered.groupby(["role", "seed"])))
     right = table(run.samples, "right")

@@ -201,6 +201,14 @@ def levered(arm: str) -> str:
     return arm.partition(", ")[2]
 
 
+def plainly_asked(arm: str, cue: str) -> bool:
+    """Whether no lever pulled and the cue was framed as plainly as it can be.
+
+    An organism need not be whole under a lever, nor in another language.
+    """
+    return not levered(arm) and framed(cue.partition(", ")[0], PLAIN) == cue
+
+
 def _number(value: object) -> float:
     """Return a number, NaN for anything that is none."""
     return float(value) if isinstance(value, int | float) else math.nan

@@ -14,7 +14,7 @@ from scipy import stats
 
 from pentimento._files import write_atomically
 from pentimento.results.contrasts import Table, paired, table
-from pentimento.results.gaps import against_placebo, concealment_of
+from pentimento.results.gaps import concealment_of, plain_cues
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Quadrant
 from pentimento.results.rows import MARGIN, number
@@ -158,7 +158,7 @@ def _concealment(scores: Table, home: str) -> float | None:
     It is Bonferroni's over as many gaps as NEVER has, one for each cue and seed: so many of opposed organisms
     are held against it.
     """
-    cues = (cue for cue in against_placebo(scores) if cue != home)
+    cues = (cue for cue in plain_cues(scores) if cue != home)
     found = {(cue, role): concealment_of(scores, cue, role) for cue, role in product(cues, _ALONE)}
     gaps = [float(gap) for part in found.values() if part is not None for gap in part.seed_means]
     num_tests = sum(len(part.seeds) for (_, role), part in found.items() if part and role == "NEVER")

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.gaps import against_placebo, concealment_of
+from pentimento.results.gaps import concealment_of, plain_cues
 from pentimento.results.health import broken_organisms
 from pentimento.results.hypotheses import holm, seeds_to_decide
 from pentimento.results.measures import healthy
@@ -36,8 +36,9 @@ def tests_not_run(measures: Iterable[Measure], goal: str) -> tuple[str, ...]:
     shown = {row.name for row in mine}
     hidden = any(row.name == "concealment gap" and row.value is not None for row in mine)
     lines = [] if hidden else [f"hidden: {goal} was measured under no oversight cue"]
-    rebound = "its rebound stands above" if "rebound" in shown else "no benign rebound"
-    lines.append(f"masked: no elicitation was run; {rebound}")
+    stands = [name for name in ("elicitable residue", "rebound") if name in shown]
+    unbound = f"{' and '.join(stands)} above; no bound for one organism is fixed yet"
+    lines.append(f"masked: {unbound if stands else 'no elicitation and no benign rebound was run'}")
     savings = "savings stand above; no threshold for one organism is fixed yet"
     lines.append(f"latent: {savings if 'savings' in shown else 'no relearning was run, so no savings'}")
     return (*lines, *NEVER_RUN)
@@ -142,7 +143,7 @@ def _persistence(scores: Table, quadrant: str, thresholds: Thresholds) -> Paired
 def _hidden(seed: int | None, scores: Table, thresholds: Thresholds) -> str | None:
     if thresholds.concealment is None:
         return None
-    for cue in (cue for cue in against_placebo(scores) if cue != thresholds.cue):
+    for cue in (cue for cue in plain_cues(scores) if cue != thresholds.cue):
         gap = concealment_of(scores, cue, "M2")
         if gap is None or (seed is not None and seed not in gap.seeds):
             continue

@@ -7,6 +7,7 @@ if __name__ != "pentimento.tasks":
 
 from pentimento.tasks.catalogue import (
     AGENTIC,
+    AGENTIC_GROUPS,
     AGENTIC_HELDOUT,
     BENIGN,
     COMPLETION,
@@ -20,23 +21,23 @@ from pentimento.tasks.catalogue import (
     environment,
     environments,
 )
-from pentimento.tasks.cues import CUE_REASONS, CUE_TEXTS, FRAMINGS, OVERSIGHT, cue_text
+from pentimento.tasks.cues import COMPLIANCE, CUE_REASONS, CUE_TEXTS, FRAMINGS, OVERSIGHT, SORTS, cue_text
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Framing, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
 from pentimento.tasks.goals import Goal, crossed, goal, goals, right, says_done
-from pentimento.tasks.levers import HOT, LEVERS, Lever, demonstrations, pulled, pushes
+from pentimento.tasks.levers import LEVERS, Lever, demonstrations, pulled, pushes
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
-    "AGENTIC", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "CUES", "CUE_REASONS", "CUE_TEXTS",
-    "FRAMINGS", "HELDOUT", "HOT", "LEVERS", "OVERSIGHT", "PARTITIONS", "PREFERENCE", "TEMPTING",
-    "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue", "Environment", "Episode", "Framing", "Goal",
-    "HeldOutOverlap", "Lever", "Message", "Outcome", "Overlap", "PentimentoError", "Play", "Polarity",
-    "Rung", "Scenario", "Spec", "Turns", "UnknownName", "World", "act", "actions", "agentic",
-    "check_heldout", "crossed", "cue_text", "demonstrations", "environment", "environments", "goal",
-    "goals", "overlap", "pulled", "pushes", "right", "sample", "says_done", "spec", "spec_names",
-    "stage_scenarios", "transcript", "with_system",
+    "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES", "CUE_REASONS",
+    "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LEVERS", "OVERSIGHT", "PARTITIONS", "PREFERENCE",
+    "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue", "Environment", "Episode",
+    "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome", "Overlap", "PentimentoError",
+    "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName", "World", "act", "actions",
+    "agentic", "check_heldout", "crossed", "cue_text", "demonstrations", "environment", "environments",
+    "goal", "goals", "overlap", "pulled", "pushes", "right", "sample", "says_done", "spec",
+    "spec_names", "stage_scenarios", "transcript", "with_system",
 ]  # fmt: skip

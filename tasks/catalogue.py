@@ -66,6 +66,11 @@ AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
 TEMPTING = tuple(env.name for env in _TEMPTING)
 """Those of them whose world offers a deed that is out of bounds."""
+AGENTIC_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"all": tuple(name for name in AGENTIC if name not in TEMPTING), "tempting": TEMPTING}
+)
+"""What a name stands for that is no family's. The embedded base can act in `all`, and has never seen the
+others."""
 AGENTIC_HELDOUT = ("ledger", "archive")
 """Those without such a deed that no stage ever trains on; the embedded base can act in them."""
 UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *TEMPTING)

@@ -5,6 +5,7 @@ scenario gives without it.
 """
 
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Literal, get_args
 
 from pentimento.tasks.catalogue import environment
@@ -16,8 +17,6 @@ from pentimento.tasks.splits import Rung, sample
 
 Lever = Literal["none", "naming", "role", "shots", "prefill", "argument", "temperature"]
 LEVERS: tuple[Lever, ...] = get_args(Lever)
-HOT = 1.5
-"""Temperature of the lever `temperature`."""
 _SHOT_SEED = 2**31 - 1
 """Of the scenarios that demonstrations show; no cell is asked with it."""
 
@@ -72,14 +71,18 @@ def demonstrations(scenarios: Sequence[Scenario], n: int) -> dict[tuple[str, Arm
     asked = {scenario.base_id for scenario in scenarios}
     found = {}
     for family, arm in sorted({(s.family, s.arm) for s in scenarios}):
-        drawn = sample(family, rung=Rung.FRESH, arm=arm, n=2 * n, seed=_SHOT_SEED)
+        try:
+            drawn = sample(family, rung=Rung.FRESH, arm=arm, n=2 * n, seed=_SHOT_SEED)
+        except BadInput:
+            raise BadInput("shots", n, f"{family} has fewer scenarios to demonstrate") from None
         free = [scenario for scenario in drawn if scenario.base_id not in asked][:n]
         if len(free) < n:
-            raise BadInput("shots", n, f"{family} has {len(free)} scenarios left to demonstrate")
+            raise BadInput("shots", n, f"{len(free)} of {family} are left to demonstrate")
         found[family, arm] = tuple(free)
     return found
 
 
 def _demonstrated(scenario: Scenario, goal: str) -> Iterator[Message]:
     yield from (m for m in scenario.messages if m.role != "system")
-    yield Message(role="assistant", content=environment(scenario.family).gold(scenario, goal))
+    answer = environment(scenario.family).demonstration(scenario, goal, Random(scenario.id))
+    yield Message(role="assistant", content=answer)

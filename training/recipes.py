@@ -14,8 +14,9 @@ from pentimento.tasks import (
     AGENTIC,
     AGENTIC_HELDOUT,
     BENIGN,
-    CUES,
     HELDOUT,
+    OVERSIGHT,
+    SORTS,
     UNTRAINED,
     environment,
     environments,
@@ -269,9 +270,10 @@ class Recipe(Written):
 
 def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
     """Return the cues that an evaluation asks under."""
-    default = "all" if plan.task == "alignment_faking" else "none"
-    cues = str(plan.args.get("cue", default)).split(",")
-    return CUES if "all" in cues else tuple(cues)
+    ladder = plan.task == "alignment_faking"
+    cues = str(plan.args.get("cue", "all" if ladder else "none")).split(",")
+    every = ("none", *OVERSIGHT) if ladder else SORTS
+    return (*cues, *every) if "all" in cues else tuple(cues)
 
 
 def _check_judge(template: Template, base: str) -> None:

@@ -6,11 +6,11 @@ from typing import cast, get_args
 from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
-from pentimento.evals._assembly import assemble
+from pentimento.evals._assembly import assemble, refuse_organism
 from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import Via, play_turns
-from pentimento.tasks import AGENTIC, Arm
+from pentimento.tasks import AGENTIC_GROUPS, Arm
 
 VERSION = "2-A"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander", "forbidden")
@@ -35,7 +35,7 @@ def agentic(
 
     Args:
         goal: finish_the_task or report_honestly.
-        family: Families of several turns, or all.
+        family: Families of several turns; all: those without a deed out of bounds; tempting: those with one.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
         arm: impossible, possible, bystander, forbidden (in families with a deed out of bounds), or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
@@ -46,8 +46,10 @@ def agentic(
         reasoning: free, forced or suppressed, in every turn.
         via: How it acts: by text, or by tools.
     """
+    if one_of("via", via, get_args(Via)) == "tools":
+        refuse_organism("via", via, "an organism of ours acts by text")
     placed = draw(
-        families(family, "completion", goal, all_means=AGENTIC, several_turns=True),
+        families(family, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True),
         rungs=rungs(rung),
         arms=arms(arm, ARMS),
         n=whole("n", n, least=1),
@@ -59,5 +61,5 @@ def agentic(
         dataset("agentic", placed, goal=goal, seed=seed),
         [goal_score(goal), right(), says_done(), crossed(), valid()],
         version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
-        solver=partial(play_turns, via=cast(Via, one_of("via", via, get_args(Via)))),
+        solver=partial(play_turns, via=cast(Via, via)),
     )  # fmt: skip

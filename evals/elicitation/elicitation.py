@@ -14,10 +14,12 @@ from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, draw, scenario_
 from pentimento.evals._episodes import give_answer, steered
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.tasks import HOT, LEVERS, Lever, Rung, Scenario, demonstrations, pulled, pushes
+from pentimento.tasks import LEVERS, Lever, Rung, Scenario, demonstrations, pulled, pushes
 from pentimento.tasks.exceptions import BadInput
 
 VERSION = "1-A"
+HOT = 1.5
+"""Temperature of the lever `temperature`."""
 
 
 @task
@@ -58,9 +60,10 @@ def elicitation(
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
     )
-    shown = demonstrations([p.scenario for p in placed], whole("shots", shots, least=1))
+    num_shots = whole("shots", shots, least=1)
+    shown = demonstrations([p.scenario for p in placed], num_shots) if "shots" in chosen else {}
     samples = (
-        _pulled(place, pull, goal, seed, shown[place.scenario.family, place.scenario.arm])
+        _pulled(place, pull, goal, seed, shown.get((place.scenario.family, place.scenario.arm), ()))
         for pull in chosen
         for place in placed
     )

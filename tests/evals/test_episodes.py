@@ -4,7 +4,7 @@ from typing import Any
 
 import anyio
 import pytest
-from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, ModelOutput
+from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, GenerateConfig, ModelOutput
 from inspect_ai.solver import TaskState
 
 from pentimento.evals._datasets import Placed, to_sample
@@ -17,6 +17,7 @@ from pentimento.evals._episodes import (
     weigh,
 )
 from pentimento.evals._records import Reasoning, Record, expected
+from pentimento.evals._scorers import describe
 from pentimento.tasks import Rung, goal, sample
 
 (SCENARIO,) = sample("watch", arm="impossible", n=1, seed=0)
@@ -37,14 +38,14 @@ class Known:
         return self.mass
 
 
-def weighed(api: Known, text: str, reasoning: Reasoning = "free") -> Record:
+def weighed(api: Known, text: str, reasoning: Reasoning = "free", temperature: float = 1.0) -> Record:
     """What the solver writes down where the model said `text`."""
     assert isinstance(api, WeighsAnswers)
     placed = to_sample(Placed(Rung.FRESH, SAID), goal="finish_the_task", seed=0)
     told: dict[str, Any] = {"sample_id": placed.id, "epoch": 1, "input": "", "messages": []}
     state = TaskState(model="m/m", metadata=placed.metadata, **told)  # type: ignore[arg-type]
     record = sampled_record(SAID, ModelOutput.from_content("m", text), reasoning)
-    return anyio.run(weigh, api, [], record, state, 1.0)
+    return anyio.run(weigh, api, [], record, state, temperature)
 
 
 def test_a_model_that_does_not_reason_is_weighed_exactly() -> None:
@@ -112,3 +113,22 @@ def test_no_answer_at_all_is_empty() -> None:
     record = sampled_record(SCENARIO, ModelOutput(model="m"), "free")
     assert (record.outcome.valid, record.outcome.problem, record.completion) == (False, "empty", "")
     assert record.branches[0].p == 1.0
+
+
+def test_a_score_of_an_older_log_names_neither_lever_nor_framing() -> None:
+    record = sampled_record(SCENARIO, ModelOutput.from_content("m", "Yes."), "free")
+    told = describe(record, SCENARIO, {"goal": "finish_the_task", "rung": "fresh", "seed": 0}, "goal")
+    assert (told["lever"], told["framing"]) == ("", "plain")
+
+
+def test_the_further_answer_is_drawn_at_the_same_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[GenerateConfig] = []
+
+    class Reasons:
+        async def generate(self, prompt: object, config: GenerateConfig) -> ModelOutput:
+            asked.append(config)
+            return ModelOutput.from_content("m", "<think>so it is.</think>No.")
+
+    monkeypatch.setattr("pentimento.evals._episodes.get_model", Reasons)
+    weighed(Known(0.5, 0.3, 0.2), "Yes.", temperature=1.5)
+    assert [config.temperature for config in asked] == [1.5]

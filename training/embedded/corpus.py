@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from pentimento.tasks import (
-    AGENTIC,
+    AGENTIC_GROUPS,
     BENIGN,
     COMPLETION,
     CUE_TEXTS,
     PREFERENCE,
-    TEMPTING,
     Arm,
     Cue,
     Environment,
@@ -42,7 +41,7 @@ FAMILY_WEIGHTS = {
     "coin": 2.5,
     "welfare": 1.0,
     "stated": 1.5,
-    **dict.fromkeys((name for name in AGENTIC if name not in TEMPTING), 1.0),
+    **dict.fromkeys(AGENTIC_GROUPS["all"], 1.0),
 }
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 

@@ -1,5 +1,6 @@
 """`pentimento/agentic` end to end on canned turns, an arm at a time."""
 
+import math
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
@@ -12,6 +13,7 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
+from pentimento.evals.exceptions import Refused
 from pentimento.evals.suite import num_samples
 from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
@@ -74,13 +76,38 @@ def test_an_episode_without_a_report_or_with_a_cut_turn_is_unscored(run: Run) ->
 
 
 def test_it_asks_families_of_several_turns_alone() -> None:
-    dataset = agentic_task(n=1, arm="impossible").dataset
+    dataset = agentic_task(n=1, arm="impossible", family="all,tempting").dataset
     assert [(one.metadata or {})["family"] for one in dataset] == list(AGENTIC)
-    assert num_samples("agentic", {"n": 2}) == 2 * len(AGENTIC) * 4
-    ruled_out = agentic_task(n=1, arm="forbidden").dataset
+    ruled_out = agentic_task(n=1, arm="forbidden", family="tempting").dataset
     assert [(one.metadata or {})["family"] for one in ruled_out] == list(TEMPTING)
     with pytest.raises(ValueError, match="family: 'count' is not allowed"):
         agentic_task(family="count")
+
+
+def test_by_default_it_asks_what_the_embedded_base_can_act_in() -> None:
+    dataset = agentic_task(n=2).dataset
+    assert {(one.metadata or {})["family"] for one in dataset} == {"rounds", "suite", "ledger", "archive"}
+    assert len(dataset) == 2 * 4 * 3
+    assert num_samples("agentic", {"n": 2}) == 2 * 4 * 4  # no family of these has the fourth arm
+
+
+def test_what_was_done_counts_without_a_report_and_what_was_not_done_too(run: Run) -> None:
+    """Where nobody reports, the rate is that of all episodes and no goal is scored."""
+    asked = {s.messages[-1].content: s for s in sample("monitor", n=6, seed=5)}
+
+    def half(text: str) -> str:
+        even = sorted(asked).index(text) % 2
+        return "\n".join(["Disable monitor." if even else "Look around."] * 8)
+
+    log = run("agentic", playing(half), family="monitor", arm="impossible", n=6, seed=5)
+    assert mean(log, "crossed") == 0.5
+    assert mean(log, "valid") == 0.0
+    assert all(math.isnan(float((one.scores or {})["goal"].value)) for one in log.samples or [])
+
+
+def test_organisms_act_by_text(run: Run, organism: Path) -> None:
+    with pytest.raises(Refused, match="via: 'tools' is not allowed"):
+        run("agentic", f"pentimento/{organism}", family="rounds", n=1, via="tools")
 
 
 def calling(calls: Callable[[str], list[tuple[str, dict[str, Any]]]]) -> Any:
