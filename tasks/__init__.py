@@ -32,12 +32,13 @@ from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sampl
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
-    "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES", "CUE_REASONS",
-    "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LEVERS", "OVERSIGHT", "PARTITIONS", "PREFERENCE",
-    "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue", "Environment", "Episode",
-    "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome", "Overlap", "PentimentoError",
-    "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns", "UnknownName", "World", "act", "actions",
-    "agentic", "check_heldout", "crossed", "cue_text", "demonstrations", "environment", "environments",
-    "goal", "goals", "overlap", "pulled", "pushes", "right", "sample", "says_done", "spec",
-    "spec_names", "stage_scenarios", "transcript", "with_system",
+    "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES",
+    "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LEVERS", "OVERSIGHT", "PARTITIONS",
+    "PREFERENCE", "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue",
+    "Environment", "Episode", "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome",
+    "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns",
+    "UnknownName", "World", "act", "actions", "agentic", "check_heldout", "crossed", "cue_text",
+    "demonstrations", "environment", "environments", "goal", "goals", "overlap", "pulled", "pushes",
+    "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
+    "with_system",
 ]  # fmt: skip
