@@ -62,6 +62,8 @@ _NAMES = (
 )
 PLAIN = "plain"
 """The framing of a cue that is not named beside it."""
+_ASKED_ALIKE = ("via", "shots")
+"""Arguments of tasks that change what is asked and that no row names."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -111,7 +113,7 @@ def read_folder(folder: Path) -> LogFolder:
     An interrupted run leaves logs that were started and never finished; the log that replaced one counts.
 
     Raises:
-        UnlikeLogs: One task is there in two versions.
+        UnlikeLogs: One task is there in two versions, or was asked in two ways that no row tells apart.
     """
     found: list[LogFile] = []
     unreadable: list[str] = []
@@ -126,7 +128,7 @@ def read_folder(folder: Path) -> LogFolder:
             found.append(_header(name, location, read_eval_log(location, header_only=True)))
         except _UNREADABLE:
             unreadable.append(name)
-    _check_versions(found)
+    _check_alike(found)
     best: dict[tuple[str, str, str], LogFile] = {}
     for log in sorted(found, key=_completeness):
         best[log.identity] = log
@@ -243,7 +245,7 @@ def _completeness(log: LogFile) -> tuple[bool, bool, int, str, str]:
     return (log.status == "success", not log.limited, log.num_completed, log.created, log.name)
 
 
-def _check_versions(logs: Iterable[LogFile]) -> None:
+def _check_alike(logs: Iterable[LogFile]) -> None:
     first: dict[str, LogFile] = {}
     for log in sorted(logs, key=lambda log: log.name):
         other = first.setdefault(log.task, log)
@@ -252,3 +254,10 @@ def _check_versions(logs: Iterable[LogFile]) -> None:
                 f"{log.name}: task {log.task} is version {log.version!r} here and {other.version!r} in "
                 f"{other.name}; two versions cannot stand in one report: evaluate again or remove one"
             )
+        for name in _ASKED_ALIKE:
+            ours, theirs = (json.loads(one.args).get(name) for one in (log, other))
+            if ours != theirs:
+                raise UnlikeLogs(
+                    f"{log.name}: task {log.task} was asked with {name}={ours!r} here and {theirs!r} in "
+                    f"{other.name}; they cannot stand in one report: remove one"
+                )

@@ -119,6 +119,16 @@ def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, us
     assert "\n" not in str(caught.value)
 
 
+def test_what_was_asked_by_tools_and_by_text_is_not_averaged(tmp_path: Path, usual_run: Path) -> None:
+    other = copied(usual_run, tmp_path / "other")
+    path = next((other / "logs").glob("*_M10.json"))
+    log = json.loads(path.read_text())
+    log["eval"]["task_args"]["via"] = "tools"
+    path.write_text(json.dumps(log))
+    with pytest.raises(UnlikeLogs, match=r"was asked with via=(None|'tools') here and (None|'tools')"):
+        load(other)
+
+
 @pytest.mark.parametrize("how", ["limit", "status"])
 def test_a_partial_log_is_named(tmp_path: Path, fabricate: Make, write: Make, how: str) -> None:
     folder = write(
