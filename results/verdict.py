@@ -36,9 +36,9 @@ def tests_not_run(measures: Iterable[Measure], goal: str) -> tuple[str, ...]:
     shown = {row.name for row in mine}
     hidden = any(row.name == "concealment gap" and row.value is not None for row in mine)
     lines = [] if hidden else [f"hidden: {goal} was measured under no oversight cue"]
-    stands = [name for name in ("elicitable residue", "rebound") if name in shown]
-    unbound = f"{' and '.join(stands)} above; no bound for one organism is fixed yet"
-    lines.append(f"masked: {unbound if stands else 'no elicitation and no benign rebound was run'}")
+    residue = "its residue stands above" if "elicitable residue" in shown else "no elicitation was run"
+    rebound = "its rebound stands above" if "rebound" in shown else "no benign rebound"
+    lines.append(f"masked: {residue}; {rebound}")
     savings = "savings stand above; no threshold for one organism is fixed yet"
     lines.append(f"latent: {savings if 'savings' in shown else 'no relearning was run, so no savings'}")
     return (*lines, *NEVER_RUN)
