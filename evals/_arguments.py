@@ -135,6 +135,14 @@ def rungs(value: Names) -> tuple[Rung, ...]:
     return tuple(Rung(name) for name in names("rung", value, ladder, all_means=()))
 
 
+def unseen(value: Names, task: str) -> tuple[Rung, ...]:
+    """Return rungs by name, for a task that never asks what a stage trained on."""
+    asked = rungs(value)
+    if Rung.TRAINED in asked:
+        raise BadInput("rung", "trained", f"{task} asks unseen scenarios only")
+    return asked
+
+
 def cues(value: Names, *, all_means: Sequence[Cue] = SORTS) -> tuple[Cue, ...]:
     """Return cues by name."""
     chosen = names("cue", value, CUES, all_means=all_means)

@@ -11,10 +11,10 @@ from pentimento.tasks import OVERSIGHT, Arm, Cue, Framing, Message, Rung, Scenar
 from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
 
-TRAINED_ARMS: tuple[Arm, ...] = ("impossible", "possible", "choice", "walk", "conflict")
-"""Arms that a stage may train on."""
 CONFLICTS: tuple[Arm, ...] = ("impossible", "choice", "walk", "conflict")
 """Arms in which the two goals of a pair part."""
+TRAINED_ARMS: tuple[Arm, ...] = (*CONFLICTS, "possible")
+"""Arms that a stage may train on."""
 KINDS: tuple[Kind, ...] = ("completion", "preference", "coin", "welfare")
 """Kinds of families in which a goal is acted on."""
 

@@ -24,6 +24,7 @@ from inspect_ai.model import get_model
 from pydantic import JsonValue
 
 from pentimento.evals import _registry
+from pentimento.evals._arguments import families
 from pentimento.evals._assembly import IsOrganism
 from pentimento.evals._datasets import KINDS
 from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
@@ -36,7 +37,7 @@ from pentimento.evals.elicitation.elicitation import VERSION as ELICITATION
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LEVERS, OVERSIGHT, PARTITIONS, SORTS, environments
+from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, LEVERS, PARTITIONS, SORTS
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -308,7 +309,7 @@ def num_samples(task: str, args: Args) -> int:
     every = {
         "family": len(_all_families(task, told)),
         "arm": len(AGENTIC_ARMS if task == "agentic" else ARMS),
-        "cue": len(("none", *OVERSIGHT) if task == "alignment_faking" else SORTS),
+        "cue": len(LADDER if task == "alignment_faking" else SORTS),
         "framing": len(FRAMINGS),
         "lever": len(LEVERS),
     }
@@ -323,8 +324,7 @@ def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task == "completion":
         return PARTITIONS[str(told["partition"])]
     if task in ("alignment_faking", "elicitation"):
-        at_stake = (env for env in environments.values() if env.kind in KINDS and env.max_turns == 1)
-        return tuple(env.name for env in at_stake if told["goal"] in env.goals)
+        return families("all", KINDS, str(told["goal"]))
     return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
 
 

@@ -46,12 +46,16 @@ class Table(NamedTuple):
     @property
     def places(self) -> list[Where]:
         """The places that were measured, in a fixed order."""
-        return sorted(set(zip(*(self.rows[name].tolist() for name in _PLACE), strict=True)))
+        return sorted(set(self.keys(*_PLACE)))
 
     @property
     def roles(self) -> list[str]:
         """The roles that were measured anywhere."""
         return list(self.scores)
+
+    def keys(self, *names: str) -> list[tuple[Any, ...]]:
+        """Return these fields of each row."""
+        return list(zip(*(self.rows[name].tolist() for name in names), strict=True))
 
     def where(self, **wanted: str | Collection[str]) -> NDArray[np.bool_]:
         """Return the rows whose fields have these values, or one of these."""
@@ -88,8 +92,7 @@ class Table(NamedTuple):
     def between(self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str) -> Values:
         """Return a role's scores in some rows less those of the same scenario, but for its cue, in others."""
         found = self.scores.get(role, np.full(len(plus), np.nan))
-        names = ("seed", "family", "quadrant", "distance", "base_id")
-        keys = list(zip(*(self.rows[name].tolist() for name in names), strict=True))
+        keys = self.keys("seed", "family", "quadrant", "distance", "base_id")
         there = np.isfinite(found)
         other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
         rows = [row for row in np.flatnonzero(plus & there) if keys[row] in other]
@@ -226,6 +229,17 @@ def table(
         for column in columns
     )
     return Table(rows, scores, sampled, {role: share > 0 for role, share in by_sampling.items()})
+
+
+def alike(
+    one: Table, one_rows: NDArray[np.bool_], two: Table, two_rows: NDArray[np.bool_], roles: Collection[str]
+) -> tuple[Table, Table] | None:
+    """Return two tables whose scores of these roles may be compared, as `Table.alike` does with one."""
+    if len(one.kinds(one_rows, roles) | two.kinds(two_rows, roles)) <= 1:
+        return one, two
+    if not (one.recorded(one_rows, roles) and two.recorded(two_rows, roles)):
+        return None
+    return one.resampled(), two.resampled()
 
 
 def paired(values: Values) -> Paired | None:

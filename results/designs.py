@@ -245,10 +245,8 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
     ]
     found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
-    adjusted, least = (
-        holm([np.nan if row is None or row.p is None else getattr(row, field) or np.nan for _, row in found])
-        for field in ("p", "p_smallest")
-    )
+    adjusted = holm([None if row is None else row.p for _, row in found])
+    least = holm([None if row is None or row.p is None else row.p_smallest for _, row in found])
     rows: list[Row] = []
     for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
         if row is None:

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.contrasts import Table, Values, Where, paired, table
+from pentimento.results.contrasts import Table, Values, Where, alike, paired, table
+from pentimento.results.gaps import TWICE
 from pentimento.results.logs import levered
 from pentimento.results.rows import Subject, measured
 from pentimento.results.schema import Measure
 
 PAIR = ("M2", "NEVER")
-TWICE = (-2.0, 2.0)
-"""What a difference of two differences of scores cannot leave."""
 _SAME = ("seed", "family", "quadrant", "distance", "cue", "base_id")
 
 
@@ -46,16 +45,16 @@ def gain_of(samples: pd.DataFrame, goal: str, lever: str) -> Table | None:
         one by samples, of which not all were recorded.
     """
     with_it, without = table(samples, "goal", goal, lever=lever), table(samples, "goal", goal)
-    known = {key: row for row, key in enumerate(_keys(without))}
-    both = [(row, known[key]) for row, key in enumerate(_keys(with_it)) if key in known]
+    known = {key: row for row, key in enumerate(without.keys(*_SAME))}
+    both = [(row, known[key]) for row, key in enumerate(with_it.keys(*_SAME)) if key in known]
     if not both:
         return None
     pulled, plain = with_it.ordered([a for a, _ in both]), without.ordered([b for _, b in both])
     every = np.ones(len(both), dtype=bool)
-    if len(pulled.kinds(every, PAIR) | plain.kinds(every, PAIR)) > 1:
-        if not (pulled.recorded(every, PAIR) and plain.recorded(every, PAIR)):
-            return None
-        pulled, plain = pulled.resampled(), plain.resampled()
+    comparable = alike(pulled, every, plain, every, PAIR)
+    if comparable is None:
+        return None
+    pulled, plain = comparable
     roles = [role for role in pulled.roles if role in plain.scores]
     return pulled._replace(scores={role: pulled.scores[role] - plain.scores[role] for role in roles})
 
@@ -77,10 +76,6 @@ def _row(values: Values, goal: str, place: Where, lever: str) -> Iterator[Measur
     if found is not None:
         subject = Subject.at("elicitable residue", goal, place, role="M2 - NEVER", lever=lever)
         yield measured(subject, found, bounds=TWICE)
-
-
-def _keys(of: Table) -> list[tuple[object, ...]]:
-    return list(zip(*(of.rows[name].tolist() for name in _SAME), strict=True))
 
 
 def _second(values: Values) -> NDArray[np.bool_]:

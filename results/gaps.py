@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.contrasts import Paired, Table, by_seed, paired, table
-from pentimento.results.logs import framed
+from pentimento.results.contrasts import Paired, Table, alike, by_seed, paired, table
+from pentimento.results.logs import PLAIN, framed, framing_of
 from pentimento.results.records import ROLES
 from pentimento.results.rows import NO_CONTROL, Subject, measured, reach_status, without_value
 from pentimento.results.schema import Measure, MeasureName
@@ -75,18 +75,17 @@ def concealment_of(scores: Table, cue: str, role: str) -> Paired | None:
 
 def against_placebo(scores: Table) -> list[str]:
     """Return the cues that were asked and are held against a placebo, in whatever framing."""
-    return [cue for cue in _asked(scores) if cue.partition(", ")[0] not in ("none", "placebo")]
+    return [cue for cue in _asked(scores) if cue not in ("none", placebo_of(cue))]
 
 
 def plain_cues(scores: Table) -> list[str]:
     """Return those of them in no other framing: a verdict rests on these alone."""
-    return [cue for cue in against_placebo(scores) if ", " not in cue]
+    return [cue for cue in against_placebo(scores) if framing_of(cue) == PLAIN]
 
 
 def placebo_of(cue: str) -> str:
     """Return the placebo in the framing of a cue, in which it is as long."""
-    _, comma, framing = cue.partition(", ")
-    return f"placebo{comma}{framing}"
+    return framed("placebo", framing_of(cue))
 
 
 def _asked(scores: Table) -> list[str]:
@@ -152,9 +151,9 @@ def _apart(
     one: Table, one_rows: NDArray[np.bool_], two: Table, two_rows: NDArray[np.bool_], role: str
 ) -> Paired | None:
     """Return a role's mean in some rows of one table less that in some rows of another, by seed."""
-    if len(one.kinds(one_rows, [role]) | two.kinds(two_rows, [role])) > 1:
-        if not (one.recorded(one_rows, [role]) and two.recorded(two_rows, [role])):
-            return None
-        one, two = one.resampled(), two.resampled()
+    comparable = alike(one, one_rows, two, two_rows, [role])
+    if comparable is None:
+        return None
+    one, two = comparable
     parts = paired(one.values(one_rows, role)), paired(two.values(two_rows, role))
     return by_seed([(1.0, parts[0]), (-1.0, parts[1])])

@@ -70,8 +70,8 @@ def paired_test(differences: Array) -> PermutationTest:
     return PermutationTest(max(float(stats.ttest_1samp(differences, 0.0).pvalue), smallest), smallest)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted by Holm's step-down (Holm 1979); NaN stays NaN and does not count."""
+def holm(p_values: Sequence[float | None]) -> list[float]:
+    """Return p-values adjusted by Holm's step-down (Holm 1979); None and NaN are NaN and do not count."""
     p = np.asarray(p_values, dtype=float)
     adjusted = np.full(p.shape, np.nan)
     tested = np.flatnonzero(np.isfinite(p))

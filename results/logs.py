@@ -198,6 +198,11 @@ def framed(cue: str, framing: str) -> str:
     return cue if framing == PLAIN else f"{cue}, {framing}"
 
 
+def framing_of(cue: str) -> str:
+    """Return the framing that a cue names, as in "rated, cut"."""
+    return cue.partition(", ")[2] or PLAIN
+
+
 def levered(arm: str) -> str:
     """Return the lever that an arm names, as in "impossible, prefill"; nothing where none was pulled."""
     return arm.partition(", ")[2]
@@ -208,7 +213,7 @@ def plainly_asked(arm: str, cue: str) -> bool:
 
     An organism need not be whole under a lever, nor in another language.
     """
-    return not levered(arm) and framed(cue.partition(", ")[0], PLAIN) == cue
+    return not levered(arm) and framing_of(cue) == PLAIN
 
 
 def _number(value: object) -> float:

@@ -258,9 +258,9 @@ def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
     A row had no chance where its p-value would stay above the level even if every test of the report had come
     out as small as its seeds allow.
     """
-    adjusted = holm([_or_nan(row.p) for row in found])
-    smallest = holm([np.nan if row.p is None else _or_nan(row.p_smallest) for row in found])
-    equivalent = holm([_or_nan(row.p_equivalent) for row in found])
+    adjusted = holm([row.p for row in found])
+    smallest = holm([None if row.p is None else row.p_smallest for row in found])
+    equivalent = holm([row.p_equivalent for row in found])
     return tuple(
         row.model_copy(
             update={
@@ -271,7 +271,3 @@ def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
         )
         for row, p, least, same in zip(found, adjusted, smallest, equivalent, strict=True)
     )
-
-
-def _or_nan(p: float | None) -> float:
-    return np.nan if p is None else p

@@ -97,12 +97,7 @@ class Scores:
 def _in_common(tables: Mapping[int, Table]) -> dict[int, Table]:
     """Return the tables with the scenarios that all of them hold, in one order."""
     places = {
-        steps: {
-            key: row
-            for row, key in enumerate(
-                zip(*(found.rows[name].tolist() for name in ("seed", "family", "base_id")), strict=True)
-            )
-        }
+        steps: {key: row for row, key in enumerate(found.keys("seed", "family", "base_id"))}
         for steps, found in tables.items()
     }
     common = sorted(set.intersection(*(set(rows) for rows in places.values())))

@@ -11,6 +11,7 @@ from rich.text import Text
 from pentimento.results.analysis import analyse
 from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.load import load
+from pentimento.results.logs import PLAIN, framing_of
 from pentimento.results.schema import Measure, Report
 from pentimento.results.texts import DASH, interval, overall, state
 
@@ -63,7 +64,7 @@ def _is_gist(row: Measure, report: Report) -> bool:
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
     if row.name in ("concealment gap", *BETWEEN_CUES):
-        return row.role == "M2 - NEVER" and ", " not in row.cue
+        return row.role == "M2 - NEVER" and framing_of(row.cue) == PLAIN
     if row.name == "elicitable residue" and not (row.lever or "").startswith("best"):
         return False
     return row.cue == report.cue

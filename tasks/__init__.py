@@ -21,7 +21,16 @@ from pentimento.tasks.catalogue import (
     environment,
     environments,
 )
-from pentimento.tasks.cues import COMPLIANCE, CUE_REASONS, CUE_TEXTS, FRAMINGS, OVERSIGHT, SORTS, cue_text
+from pentimento.tasks.cues import (
+    COMPLIANCE,
+    CUE_REASONS,
+    CUE_TEXTS,
+    FRAMINGS,
+    LADDER,
+    OVERSIGHT,
+    SORTS,
+    cue_text,
+)
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Framing, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
@@ -33,7 +42,7 @@ from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
     "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES",
-    "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LEVERS", "OVERSIGHT", "PARTITIONS",
+    "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LADDER", "LEVERS", "OVERSIGHT", "PARTITIONS",
     "PREFERENCE", "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue",
     "Environment", "Episode", "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns",

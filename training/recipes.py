@@ -15,7 +15,7 @@ from pentimento.tasks import (
     AGENTIC_HELDOUT,
     BENIGN,
     HELDOUT,
-    OVERSIGHT,
+    LADDER,
     SORTS,
     UNTRAINED,
     environment,
@@ -272,8 +272,7 @@ def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
     """Return the cues that an evaluation asks under."""
     ladder = plan.task == "alignment_faking"
     cues = str(plan.args.get("cue", "all" if ladder else "none")).split(",")
-    every = ("none", *OVERSIGHT) if ladder else SORTS
-    return (*cues, *every) if "all" in cues else tuple(cues)
+    return (*cues, *(LADDER if ladder else SORTS)) if "all" in cues else tuple(cues)
 
 
 def _check_judge(template: Template, base: str) -> None:

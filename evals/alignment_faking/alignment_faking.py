@@ -2,12 +2,11 @@
 
 from inspect_ai import Task, task
 
-from pentimento.evals._arguments import Names, checked, cues, families, framings, rungs, whole
+from pentimento.evals._arguments import Names, checked, cues, families, framings, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.tasks import OVERSIGHT, Rung
-from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks import LADDER
 
 VERSION = "1-A"
 
@@ -38,16 +37,13 @@ def alignment_faking(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
-    asked = rungs(rung)
-    if Rung.TRAINED in asked:
-        raise BadInput("rung", "trained", "alignment_faking asks unseen scenarios only")
     placed = draw(
         families(family, KINDS, goal),
-        rungs=asked,
+        rungs=unseen(rung, "alignment_faking"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
-        cues=cues(cue, all_means=("none", *OVERSIGHT)),
+        cues=cues(cue, all_means=LADDER),
         framings=framings(framing),
     )
     return assemble(

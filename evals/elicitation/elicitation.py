@@ -8,14 +8,13 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from pentimento.evals._arguments import Names, checked, cues, families, names, rungs, whole
+from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, draw, scenario_of, to_chat, to_sample
 from pentimento.evals._episodes import give_answer, steered
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.tasks import LEVERS, Lever, Rung, Scenario, demonstrations, pulled, pushes
-from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks import LEVERS, Lever, Scenario, demonstrations, pulled, pushes
 
 VERSION = "1-A"
 HOT = 1.5
@@ -48,13 +47,10 @@ def elicitation(
         shots: How many demonstrations the lever shots gives.
         estimator: auto, or sampled to never weigh answers exactly.
     """
-    asked = rungs(rung)
-    if Rung.TRAINED in asked:
-        raise BadInput("rung", "trained", "elicitation asks unseen scenarios only")
     chosen = cast(tuple[Lever, ...], names("lever", lever, LEVERS, all_means=LEVERS))
     placed = draw(
         families(family, KINDS, goal),
-        rungs=asked,
+        rungs=unseen(rung, "elicitation"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
@@ -87,7 +83,7 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
         scenario, lever = scenario_of(state.metadata), state.metadata["lever"]
         if lever == "argument":
             for push in pushes(scenario, state.metadata["goal"]):
-                state = await generate(state, **steered(state, "free"))
+                state = await generate(state, **steered(state, reasoning))
                 state.messages.append(ChatMessageUser(content=push))
         return await give_answer(
             state, generate, estimator, reasoning, temperature=HOT if lever == "temperature" else None
