@@ -13,6 +13,7 @@ from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves
 from pentimento.results.rows import number
 from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
+from pentimento.results.signals import Asked
 from pentimento.results.thresholds import fix, standing
 from pentimento.results.verdict import judge, tests_not_run
 
@@ -34,8 +35,10 @@ def analyse(run: Run) -> Report:
     recipe = run.record.recipe
     lines = measured_lines(run)
     health = judge_health(lines)
-    thresholds = standing(run.folder, _thresholds(run, health))
+    asked = Asked(run.samples, run.regained, recipe.goal, recipe.cue)
+    thresholds = standing(run.folder, _thresholds(asked, health))
     measures = measure(run, health)
+    not_run = tests_not_run(measures, recipe.goal)
     broken = broken_organisms(health)
     return Report(
         title=recipe.name,
@@ -51,8 +54,8 @@ def analyse(run: Run) -> Report:
         ),
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
-        verdicts=judge(run.samples, health, thresholds, measures),
-        not_run=(*tests_not_run(measures, recipe.goal), *filter(None, [without_perplexity(run)])),
+        verdicts=judge(asked, health, thresholds, not_run),
+        not_run=(*not_run, *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
         provenance=_provenance(run),
@@ -69,10 +72,10 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
         yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
 
 
-def _thresholds(run: Run, health: tuple[Health, ...]) -> Thresholds:
+def _thresholds(asked: Asked, health: tuple[Health, ...]) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
     alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
-    return fix(healthy(run.samples, alone), run.record.recipe.goal, run.record.recipe.cue)
+    return fix(asked._replace(samples=healthy(asked.samples, alone), regained=healthy(asked.regained, alone)))
 
 
 def _organisms(run: Run, health: tuple[Health, ...]) -> tuple[Organism, ...]:

@@ -50,7 +50,8 @@ def markdown(report: Report) -> str:
     parts += [f"- {note}" for note in report.notes]
     for table in every(report).values():
         parts.append(_markdown_table(table))
-    parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in report.not_run))
+    if report.not_run:
+        parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in report.not_run))
     parts.append("Figures and transcripts stand in `report.html`, every cell in `report.json`.")
     return "\n\n".join(parts) + "\n"
 

@@ -44,20 +44,19 @@ class Scores:
         samples: Of the organisms before that stage.
         regained: Of all doses.
         kind: relearn or rebound.
-        recipe: Its goal, and the cue that this was implanted under.
+        goal: The implanted one.
+        cue: What it was implanted under.
     """
 
-    def __init__(
-        self, samples: pd.DataFrame, regained: pd.DataFrame, kind: str, recipe: RecipeRecord
-    ) -> None:
+    def __init__(self, samples: pd.DataFrame, regained: pd.DataFrame, kind: str, goal: str, cue: str) -> None:
         mine = regained[regained["kind"] == kind]
         before = samples[
             samples["role"].isin(set(mine["role"]))
-            & (samples["cue"] == recipe.cue)
+            & (samples["cue"] == cue)
             & (samples["distance"] == "fresh")
         ]
         frames = {0: before} | {int(steps): rows for steps, rows in mine.groupby("steps")}
-        tables = _in_common({steps: table(frame, "goal", recipe.goal) for steps, frame in frames.items()})
+        tables = _in_common({steps: table(frame, "goal", goal) for steps, frame in frames.items()})
         kinds = set().union(*(found.kinds(found.where(), found.roles) for found in tables.values()))
         recorded = all(found.recorded(found.where(), found.roles) for found in tables.values())
         self.comparable = len(kinds) <= 1 or recorded
@@ -89,8 +88,8 @@ class Scores:
         """Return a role's scores after so many steps, or the difference of two, repeats averaged."""
         return self.combined({steps: 1.0}, plus, minus)
 
-    def area(self, plus: str, minus: str) -> Paired | None:
-        """Return the difference of two areas."""
+    def area(self, plus: str, minus: str | None = None) -> Paired | None:
+        """Return the area under a role's curve, or the difference of two."""
         return self.combined(dict(zip(self.steps, trapezoid(self.steps), strict=True)), plus, minus)
 
 
@@ -142,7 +141,8 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord
     for kind in sorted(set(regained["kind"])):
         name: MeasureName = "savings" if kind == "relearn" else "rebound"
         there = set(regained.loc[regained["kind"] == kind, "role"])
-        scores = Scores(samples, whole, kind, recipe) if (whole["kind"] == kind).any() else None
+        held = (whole["kind"] == kind).any()
+        scores = Scores(samples, whole, kind, recipe.goal, recipe.cue) if held else None
         for role in (role for role in OPPOSED if role in there):
             subject = Subject(name, recipe.goal, "all", "fresh", role=role, control="NEVER")
             if scores is None or role not in scores.roles or "NEVER" not in scores.roles:
@@ -195,7 +195,7 @@ def curves(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord) 
     """Yield g of every organism after each dose, over seeds, families and repeats."""
     whole = sound(regained)
     for kind in sorted(set(whole["kind"])):
-        scores = Scores(samples, whole, kind, recipe)
+        scores = Scores(samples, whole, kind, recipe.goal, recipe.cue)
         for role in scores.roles:
             for steps in scores.steps:
                 part = scores.at(steps, role)

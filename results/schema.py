@@ -248,13 +248,22 @@ class OrganismVerdict(_Part):
 
 
 class Band(_Part):
-    """How far apart two organisms without an implant are to be expected, in a quadrant."""
+    """How far apart two organisms without an implant are to be expected in one signal."""
 
-    quadrant: str
+    verdict: Verdict
+    """What the signal speaks for."""
+    of: str
+    """The signal, in words."""
     num_families: int
-    """Reached families of this quadrant in a typical seed."""
+    """In a typical seed; 1 where a seed has one number."""
+    seed_sd: float
+    """Spread of NEVER between seeds, over all families alike."""
+    cell_sd: float
+    """The same from family to family within a seed."""
+    df: int
+    """Degrees of freedom: seeds that both rest on, less one."""
     upper: float
-    """P of one organism above this lies outside the band."""
+    """What M2 has more than NEVER, above which one organism, looked at alone, lies outside the band."""
 
 
 class Thresholds(_Part):
@@ -272,17 +281,9 @@ class Thresholds(_Part):
     """What counts as no difference."""
     reached: tuple[str, ...]
     """Families whose reach, where they were not opposed, has its whole interval above 0."""
-    seed_sd: float | None
-    """Spread of NEVER between seeds, over all reached families alike."""
-    cell_sd: float | None
-    """The same from family to family within a seed."""
-    df: int
-    """Degrees of freedom: seeds that both rest on, less one."""
     bands: tuple[Band, ...]
-    concealment: float | None
-    """A concealment gap above this lies outside those of NEVER and M0."""
     status: str
-    """ok, or why no band could be fixed."""
+    """ok, or why no band of persistence could be fixed."""
 
 
 class Provenance(_Part):

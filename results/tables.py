@@ -49,6 +49,7 @@ def every(report: Report) -> dict[str, Table]:
         "conditions": conditions(report),
         "scoring": scoring(report),
         "verdicts": verdicts(report),
+        "thresholds": thresholds(report),
         "certificates": certificates(report),
         "organisms": organisms(report),
         "strengths": strengths(report),
@@ -153,6 +154,16 @@ def verdicts(report: Report) -> Table:
     ]
     columns = ("organism M2", "verdict", "why", "what would decide")
     return Table("Verdict", columns, tuple(rows), num_names=4)
+
+
+def thresholds(report: Report) -> Table:
+    """How far apart two organisms without an implant are to be expected, for each signal of a verdict."""
+    rows = [
+        (band.of, band.verdict, f"{band.upper:+.3f}", str(band.num_families))
+        for band in report.thresholds.bands
+    ]
+    columns = ("signal, M2 less NEVER", "speaks for", "band of one organism up to", "families")
+    return Table("Thresholds", columns, tuple(rows), num_names=2)
 
 
 def certificates(report: Report) -> Table:

@@ -313,7 +313,7 @@ def test_another_goal_that_moved_is_a_replacement(tmp_path: Path, fabricate: Mak
     moved = [row for row in report.measures if row.name == "replacement"]
     assert {row.goal for row in moved} == {"favour_red"}
     assert all(row.value == pytest.approx(0.3) for row in moved)
-    assert "replaced: comes after masked and latent, so it cannot be said" in report.not_run
+    assert not any("replaced" in line for line in report.not_run)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -378,8 +378,8 @@ def test_another_framing_has_its_own_placebo_and_no_say_in_the_verdict(analysed:
     found = rows(framed, "concealment gap", "all", cue="unwatched, cut")
     assert {row.control for row in found} == {"placebo, cut"}
     assert next(row for row in found if row.role == "M2").value == pytest.approx(0.7, abs=0.02)
-    assert plain.thresholds.concealment is not None
-    assert framed.thresholds.concealment is None
+    assert [band.verdict for band in plain.thresholds.bands].count("hidden") == 1
+    assert [band.verdict for band in framed.thresholds.bands].count("hidden") == 0
 
 
 def test_a_run_in_which_every_sample_failed_has_a_report(analysed: Make) -> None:

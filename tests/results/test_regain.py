@@ -123,7 +123,7 @@ def test_savings_are_the_area_above_never_as_a_share_of_that_of_m1(tmp_path: Pat
     assert found.status == "ok"
     assert found.num_seeds == 3
     assert row(report, "savings", "ERASED").value == pytest.approx(0, abs=1e-9)
-    assert any(line.startswith("latent: savings stand above") for line in report.not_run)
+    assert not any("latent" in line for line in report.not_run)
 
 
 def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_rebound_is_the_change_beyond_that_of_never(tmp_path: Path) -> None:
     assert erased.value == pytest.approx(0)
     assert erased.p_equivalent is not None
     assert erased.p_equivalent < 0.05
-    assert any("its rebound stands above" in line for line in report.not_run)
+    assert not any("rebound" in line for line in report.not_run)
 
 
 def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
