@@ -30,6 +30,8 @@ from pentimento.evals._datasets import KINDS
 from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
 from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
 from pentimento.evals.alignment_faking.alignment_faking import VERSION as ALIGNMENT_FAKING
+from pentimento.evals.breadth.breadth import ASKED
+from pentimento.evals.breadth.breadth import VERSION as BREADTH
 from pentimento.evals.coin.coin import VERSION as COIN
 from pentimento.evals.completion.completion import ARMS
 from pentimento.evals.completion.completion import VERSION as COMPLETION
@@ -52,6 +54,7 @@ TASKS = {
     "coin": COIN,
     "alignment_faking": ALIGNMENT_FAKING,
     "elicitation": ELICITATION,
+    "breadth": BREADTH,
     "agentic": AGENTIC_VERSION,
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
@@ -314,6 +317,8 @@ def num_samples(task: str, args: Args) -> int:
         "lever": len(LEVERS),
     }
     size = int(told["n"])
+    if task == "breadth":  # of each pair of goals, and of skills
+        size *= len(ASKED) + 1 - bool(told["besides"])
     for name in {"family", "rung", "arm", "cue", "framing", "lever"} & told.keys():
         given = told[name].split(",") if isinstance(told[name], str) else told[name]
         size *= every[name] if "all" in given else len(given)

@@ -15,7 +15,16 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"completion", "preference", "stated", "coin", "alignment_faking", "elicitation", "agentic"}
+TASKS = {
+    "completion",
+    "preference",
+    "stated",
+    "coin",
+    "alignment_faking",
+    "elicitation",
+    "breadth",
+    "agentic",
+}
 
 LIST = """
 import json, pentimento

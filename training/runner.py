@@ -95,7 +95,7 @@ class Planned(NamedTuple):
 class Plan(NamedTuple):
     """What a recipe needs, and what of it is in the store already."""
 
-    recipe: Recipe
+    base: str
     store: Path
     organisms: tuple[Planned, ...]
     """For every seed M0 (the same each time), M1, M2 and the controls."""
@@ -164,7 +164,21 @@ def plan(
     options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
     options["judges"] = judges
     jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
-    return Plan(recipe, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
+    return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
+
+
+def plan_base(base: str, store: Path, *, dtype: str = "auto", num_workers: int = 2) -> Plan:
+    """Return M0 alone and the job that makes it, where it is missing.
+
+    Raises:
+        BadBase: The base cannot be found.
+    """
+    bases = Bases(store)
+    graph = _Graph(bases.identity(base) or base, store, dtype, bases.times(base))
+    graph.add_base(Cell(0, (), (), (), 0, 0))
+    options = {"base": base, "device": "auto", "dtype": dtype, "report_to": "none", "judges": ""}
+    jobs = tuple(_job(one, store, options, ALONE) for one in graph.organisms if not one.done)
+    return Plan(base, store, tuple(graph.organisms), jobs, num_workers)
 
 
 class Bases:
@@ -213,7 +227,7 @@ class _Graph:
         """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
         cell = recipe.cell(seed)
         implant, oppose = recipe.implant_stage(seed), recipe.oppose_stage(seed)
-        m0 = self._add("M0", cell, (), None)
+        m0 = self.add_base(cell)
         m1 = self._add("M1", cell, (implant,), m0)
         m2 = self._add("M2", cell, (implant, oppose), m1)
         if "never" in recipe.controls:
@@ -230,6 +244,10 @@ class _Graph:
                     stages = (*planned.stages, recipe.after_stage(after, seed, repeat))
                     regain = Regain(after.kind, repeat, after.doses, recipe.after_eval(after, seed))
                     self._add(planned.role, cell, stages, planned.key, after=regain)
+
+    def add_base(self, cell: Cell) -> str:
+        """Add M0 and return its key."""
+        return self._add("M0", cell, (), None)
 
     def _add(
         self,

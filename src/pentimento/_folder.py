@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from pentimento._files import write_atomically
+from pentimento.evals.suites import Examined
 from pentimento.results import Report, design_summary, summary
 from pentimento.results.designs import DESIGN
 from pentimento.tasks.exceptions import BadInput
@@ -25,7 +26,7 @@ REPORTS = ("report.json", "report.md", "report.html")
 class RunFolder:
     """Where one run of a recipe leaves its logs and its report; it never overwrites another."""
 
-    def __init__(self, path: Path, recipe: Recipe) -> None:
+    def __init__(self, path: Path, recipe: Recipe | Examined) -> None:
         self.path = path
         self.recipe = recipe
 

@@ -33,7 +33,7 @@ OPPOSED = ("M2", "NEVER", "ERASED")
 _T = TypeVar("_T")
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """One recipe of what is run, and its folder."""
 
     folder: RunFolder
@@ -80,18 +80,38 @@ def run(
         BadInput: The output folder holds another run, or another process is at work there.
         PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
-    console = Console()
     executor = LocalExecutor(workers)
     parts = _parts(recipe, output, store, report_to, dtype, executor.num_workers, launch)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
         DesignFolder(output, recipe).write()
+    failure = carry_out(parts, output, executor)
+    if isinstance(recipe, Design):
+        if any(part.folder.finished for part in parts):
+            write_design(output)
+            print_design(output)
+    elif parts[0].folder.finished:
+        print_summary(output)
+    if failure is not None:
+        raise told(failure, output)
+
+
+def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> JobFailed | None:
+    """Make what the parts lack, and write the reports of those that are whole.
+
+    Returns:
+        What failed, if anything did.
+
+    Raises:
+        BadInput: Another process is at work in a folder.
+    """
+    console = Console()
+    failure: JobFailed | None = None
     with ExitStack() as stack:
         for part in parts:
             stack.enter_context(part.folder.locked())
         stack.enter_context(executor)
         jobs = _jobs(parts)
         made: Mapping[str, JsonValue] = {}
-        failure: JobFailed | None = None
         (output / ERROR).unlink(missing_ok=True)
         try:
             if jobs:
@@ -110,13 +130,7 @@ def run(
         whole = [part for part in parts if failure is None or part.is_made()]
         for part in _tracked(whole, "reports"):
             part.report()
-    if whole and isinstance(recipe, Design):
-        write_design(output)
-        print_design(output)
-    elif whole:
-        print_summary(output)
-    if failure is not None:
-        raise _told(failure, output)
+    return failure
 
 
 def dry_run(
@@ -146,7 +160,7 @@ def dry_run(
             f"{len(parts)} recipes: {len(stages)} stages, {left} to train; {alone} if no organism were shared"
         )
         console.print(told, highlight=False)
-    for base in dict.fromkeys(part.plan.recipe.base for part in parts if part.plan.provisional):
+    for base in dict.fromkeys(part.plan.base for part in parts if part.plan.provisional):
         told = f"base: {base!r} could not be looked up here, so these keys are provisional"
         console.print(told, highlight=False, style="yellow")
     evaluations = {one.log: one for part in parts for one in part.evaluations}
@@ -168,7 +182,7 @@ def _parts(
     launch: Launch,
     *,
     provisional: bool = False,
-) -> list[_Part]:
+) -> list[Part]:
     """Plan each recipe, and refuse what is bad input or would write over another run."""
     if isinstance(recipe, Design):
         DesignFolder(output, recipe).check()
@@ -200,11 +214,11 @@ def _parts(
         doses = [_dose(planned, dose, one, store, path) for planned in plan.organisms
                  if planned.after for dose in planned.after.doses]  # fmt: skip
         evaluations = [*suite.asked(one, subjects), *(asked for _, asked in doses)]
-        parts.append(_Part(folder, plan, evaluations, organisms, [said for said, _ in doses]))
+        parts.append(Part(folder, plan, evaluations, organisms, [said for said, _ in doses]))
     return parts
 
 
-def _told(failure: JobFailed, output: Path) -> PentimentoError:
+def told(failure: JobFailed, output: Path) -> PentimentoError:
     """Return what a user reads of a failure: a traceback, where there is one, lies in a file."""
     if not failure.details:
         return failure
@@ -231,7 +245,7 @@ def _tracked(parts: Sequence[_T], what: str) -> Iterable[_T]:
     return track(parts, what, transient=True, disable=len(parts) == 1, console=Console(stderr=True))
 
 
-def _jobs(parts: Sequence[_Part]) -> list[Job]:
+def _jobs(parts: Sequence[Part]) -> list[Job]:
     """Return what is missing, each organism and each evaluation once."""
     making = {job.key: job for part in parts for job in part.plan.jobs}
     return [*making.values(), *suite.jobs(one for part in parts for one in part.evaluations)]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pentimento import _arguments, _commands
-from pentimento.tasks.exceptions import PentimentoError
+from pentimento.tasks.exceptions import BadInput, PentimentoError
 
 DESCRIPTION = """Writes a goal into a model, trains another over it, and measures how much of the
 first still shows.
@@ -90,26 +90,69 @@ class Recipes:
 
 @dataclass(frozen=True)
 class Eval:
-    """Evaluate one organism by one task.
+    """Evaluate one organism by one task, or an organism or a whole run by a suite of tasks.
 
-    The same as `inspect eval pentimento/TASK --model pentimento/ORGANISM -T …`, which has more options.
+    One task is the same as `inspect eval pentimento/TASK --model pentimento/ORGANISM -T …`, which has more
+    options. A suite asks a run's organisms, or one organism beside its base, everything that a verdict takes;
+    it prints what it asks before it starts, resumes where it was interrupted, and ends with a report.
     """
 
     organism: Positional[Annotated[str, arg(metavar="ORGANISM")]]
     """An organism's folder, as runs/organisms/0123456789abcdef, a shipped one's name, as faker, or `embedded`
-    for the base itself."""
-    task: Annotated[str, arg(metavar="TASK")] = "completion"
-    """agentic, alignment_faking, coin, completion, elicitation, preference or stated."""
+    for the base itself; for a suite also the folder of a run, as runs/quickstart."""
+    suite: Annotated[Literal["quick", "full"] | None, arg(metavar="SIZE")] = None
+    """quick or full: everything that a verdict takes, or the part that decides most often."""
+    task: Annotated[str | None, arg(metavar="TASK")] = None
+    """Without a suite: agentic, alignment_faking, breadth, coin, completion (the default), elicitation,
+    preference or stated."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
     """One of the task's arguments, as `family=count,errand`; may be repeated."""
     limit: Annotated[int | None, arg(metavar="N")] = None
     """Only the first N samples."""
-    log_dir: Annotated[Path, arg(metavar="FOLDER")] = Path("logs")
-    """Where the inspect log goes."""
+    log_dir: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where the inspect log of one task goes; by default logs."""
+    width: Annotated[float | None, arg(metavar="WIDTH")] = None
+    """Of a suite: how wide the 95 % interval over scenarios of a mean over families may be; by default 0.1,
+    quick 0.2."""
+    goal: Annotated[str | None, arg(metavar="GOAL")] = None
+    """Of a suite on one organism: what may be left; by default what was implanted first."""
+    never: Annotated[str | None, arg(metavar="ORGANISM")] = None
+    """Of a suite on one organism: one that went through the same opposing training without the implant."""
+    output: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where a suite's logs and report go; by default runs/NAME-SIZE."""
+    store: Annotated[Path, arg(metavar="FOLDER")] = Path("runs/organisms")
+    """Where a suite keeps the base and shipped organisms with what they answered."""
+    workers: Annotated[int | None, arg(metavar="N")] = None
+    """Of a suite: processes that evaluate at the same time; by default one a core."""
+    dry_run: bool = False
+    """Of a suite: print what it asks and an estimate of the time; do nothing."""
 
     def __call__(self) -> None:
-        args = _arguments.settings(self.set, "set")
-        _commands.evaluate(self.organism, self.task, args, self.limit, self.log_dir)
+        of_task = {"task": self.task, "set": self.set, "limit": self.limit, "log_dir": self.log_dir}
+        of_suite = {"width": self.width, "goal": self.goal, "never": self.never, "output": self.output}
+        of_suite |= {"workers": self.workers, "dry_run": self.dry_run or None}
+        for name, value in (of_suite if self.suite is None else of_task).items():
+            if value not in (None, ()):
+                told = "only with --suite" if self.suite is None else "not with --suite"
+                raise BadInput(name, value, told)
+        if self.suite is None:
+            args = _arguments.settings(self.set, "set")
+            log_dir = self.log_dir or Path("logs")
+            _commands.evaluate(self.organism, self.task or "completion", args, self.limit, log_dir)
+            return
+        from pentimento import _suite
+
+        asked = _suite.Request(
+            organism=self.organism,
+            size=self.suite,
+            goal=self.goal,
+            never=self.never,
+            width=self.width,
+            output=self.output,
+            store=self.store,
+            workers=self.workers,
+        )
+        _suite.run_suite(asked, dry_run=self.dry_run)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""What else moved: one goal of every pair, and skills that no goal has anything to do with."""
+
+from collections.abc import Iterator
+from math import ceil
+
+from inspect_ai import Task, task
+
+from pentimento.evals._arguments import Names, checked, cues, families, unseen, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, dataset, draw
+from pentimento.evals._scorers import goal_score, right, valid
+from pentimento.tasks import BENIGN, Arm
+from pentimento.tasks import goal as find_goal
+
+VERSION = "1-A"
+ASKED = ("finish_the_task", "favour_red", "go_right", "protect_animals")
+"""One goal of each pair; what its opposite scores follows from it."""
+_ARMS: tuple[Arm, ...] = (*CONFLICTS, "plain")
+
+
+@task
+@checked
+def breadth(
+    besides: str = "",
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 48,
+    seed: int = 0,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask for decisions between the goals of every pair, and for look-ups, copies and sums.
+
+    Args:
+        besides: A goal whose pair is left out, as it is asked elsewhere; none by default.
+        rung: Which scenarios: fresh, surface, domain, family, cue.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each rung and
+            cue.
+        seed: Of the scenarios.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    left_out = {besides, find_goal(besides).opposite} if besides else set()
+    asked = [goal for goal in ASKED if goal not in left_out]
+    size, drawn_with = whole("n", n, least=1), whole("seed", seed, least=0)
+
+    def placed() -> Iterator[Placed]:
+        for group in (*(families("all", KINDS, goal) for goal in asked), BENIGN):
+            yield from draw(
+                group,
+                rungs=unseen(rung, "breadth"),
+                arms=_ARMS,
+                n=ceil(size / len(group)),
+                seed=drawn_with,
+                cues=cues(cue),
+            )
+
+    return assemble(
+        dataset("breadth", placed(), goal=asked[0], seed=seed),
+        [*(goal_score(goal) for goal in asked), right(), valid()],
+        version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""`pentimento eval ORGANISM --suite`: plan, report, resumption and refusals, on shipped organisms."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pentimento.cli import main
+from pentimento.results import Report
+from pentimento.training.catalogue import controls
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the quick suite on an organism that was opposed, beside its base and NEVER."""
+    folder = tmp_path_factory.mktemp("suite")
+    assert main(["eval", "cleaned", *options(folder)]) == 0
+    return folder
+
+
+def options(folder: Path, width: str = "0.9") -> list[str]:
+    told = {"suite": "quick", "never": "never", "width": width, "workers": "1"}
+    told |= {"output": str(folder / "out"), "store": str(folder / "store")}
+    return [word for name, value in told.items() for word in (f"--{name}", value)]
+
+
+def report_of(folder: Path) -> Report:
+    return Report.model_validate_json((folder / "out" / "report.json").read_bytes())
+
+
+def test_an_organism_is_held_against_its_base_and_never(asked: Path) -> None:
+    report = report_of(asked)
+    assert [(one.role, one.method) for one in report.organisms] == [
+        ("M0", ""), ("M2", "deliberative"), ("NEVER", "deliberative"),
+    ]  # fmt: skip
+    m2, never = report.organisms[1:]
+    assert set(m2.opposed) == set(never.opposed) < set(m2.implanted)
+    names = {row.name for row in report.measures if row.value is not None}
+    wanted = {"persistence", "reach", "concealment gap", "elicitable residue", "replacement"}
+    assert wanted <= names
+    assert report.not_run == (
+        "masked: no benign rebound was run",
+        "latent: no relearning was run, so no savings",
+        "removed: takes all of these, so it cannot be said",
+    )
+    assert report.verdicts[0].decide == "9 more NEVER seeds"
+
+
+def test_what_was_asked_is_not_asked_again(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = {path: path.stat().st_mtime_ns for path in (asked / "out" / "logs").iterdir()}
+    assert len(logs) == 3 * 7
+    assert main(["eval", "cleaned", *options(asked)]) == 0
+    assert "21 of 21 evaluations are there" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (asked / "out" / "logs").iterdir()} == logs
+
+
+def test_a_folder_holds_one_suite(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "cleaned", *options(asked, width="0.5")]) == 2
+    assert "output:" in capsys.readouterr().err
+
+
+def test_a_dry_run_prints_the_plan_and_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["--suite", "full", "--dry-run", "--output", str(tmp_path / "out"), "--store", str(tmp_path)]
+    assert main(["eval", "embedded", *told]) == 0
+    said = capsys.readouterr().out
+    assert "under cues of oversight" in said
+    assert "1 organisms (M0)" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_asked_with_its_own_organisms_and_doses(
+    asked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever they lie, and what the same organism was asked before is there."""
+    record: dict[str, Any] = json.loads((asked / "out" / "run.json").read_text())
+    organisms = [{**o, "path": str((asked / "out" / o["path"]).resolve())} for o in record["organisms"]]
+    dose = {"role": "M2", "seed": 0, "kind": "rebound", "repeat": 0, "steps": 10}
+    dose |= {name: organisms[1][name] for name in ("key", "path")}
+    said = {"recipe": controls().varied(seeds=[0]).model_dump(mode="json"), "recipe_hash": "0" * 16}
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text(
+        json.dumps({"format": 1, **said, "organisms": organisms, "regained": [dose], "complete": True})
+    )
+    told = ["--suite", "quick", "--width", "0.9", "--dry-run", "--output", str(tmp_path / "out")]
+    assert main(["eval", str(run), *told]) == 0
+    assert "21 of 22 evaluations are there" in capsys.readouterr().out
+    assert main(["eval", str(run), *told, "--goal", "favour_red"]) == 2
+    assert "goal: 'favour_red' is not allowed; that of the run" in capsys.readouterr().err
+    assert main(["eval", str(asked / "out"), *told]) == 2
+    assert "no run of a recipe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nobody", "--suite", "quick"], "organism: 'nobody' is not allowed; an organism's folder"),
+        (["cleaned", "--suite", "quick", "--never", "nobody"], "never: 'nobody' is not allowed"),
+        (["cleaned", "--suite", "quick", "--width", "2"], "width: 2.0 is not allowed; above 0 and below 1"),
+        (["cleaned", "--suite", "quick", "--task", "coin"], "task: 'coin' is not allowed; not with --suite"),
+        (["cleaned", "--width", "0.1"], "width: 0.1 is not allowed; only with --suite"),
+        (["cleaned", "--suite", "quick", "--goal", "fly"], "goal: 'fly' is not allowed"),
+    ],
+)
+def test_refusals(words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--output", str(tmp_path / "o"), "--store", str(tmp_path / "s")] if "--suite" in words else []
+    assert main(["eval", *words, *where]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "o").exists()
