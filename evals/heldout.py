@@ -1,65 +1,192 @@
-"""The check that a recipe's evaluations differ from its opposing training in what their rungs say."""
+"""The leak guard: what evaluations ask is as far from every training stage as the report says, or it is told.
+
+Each family and rung that is asked is held against the scenarios of the opposing stage and of the implant:
+scenarios, templates, entities, tools, runs of eight words, prompts with names and numbers masked, and, where
+wordings or families must differ, the similarity of whole prompts. What stages read besides, documents, is
+filtered against all environments where it is made.
+"""
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 from unittest.mock import patch
+
+import numpy as np
 
 from pentimento.evals import _registry
 from pentimento.evals._datasets import scenario_of
-from pentimento.evals.suite import arguments
-from pentimento.tasks import Rung, Scenario, check_heldout
+from pentimento.evals.suite import Args, arguments
+from pentimento.tasks import HeldOutOverlap, Rung, Scenario, Trained, environments, overlap, sample
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.recipes import EvalPlan, Recipe
+from pentimento.training.recipes import Recipe
+from pentimento.training.stages import Stage
+
+MOST_ALIKE = {Rung.SURFACE: 0.75, Rung.FAMILY: 0.6}
+"""Above this mean similarity a rung's prompts are those of training over again. Between families of the
+catalogue it is .45 at most, between seen and unseen wordings of one family .68, and within one wording .67 or
+more, mostly .88."""
+_NUM_KNOWN, _NUM_ASKED = 128, 24
+"""Prompts that are compared, of a stage and of a cell."""
 
 
-def check_evaluations(recipe: Recipe) -> None:
-    """Refuse a recipe with an evaluation that is not as far from the opposing training as its rung says.
+Cells = dict[tuple[Rung, str], list[Scenario]]
+"""Scenarios by rung and family."""
+
+
+class Leak(NamedTuple):
+    """What an evaluation shares with a stage and must not."""
+
+    seed: int
+    task: str
+    family: str
+    rung: str
+    stage: str
+    """implant or oppose."""
+    told: str
+    """What is shared, with examples."""
+
+    def __str__(self) -> str:
+        where = f"{self.task}, seed {self.seed}, {self.family}"
+        return f"{where}: it shares with what {self.stage} trains on {self.told}"
+
+
+def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Leak, ...]:
+    """Refuse a recipe with an evaluation that is not as far from its training as its rung says.
 
     What an evaluation asks is taken from its task's own dataset, with every seed of the recipe.
 
+    Args:
+        recipe: Of which stages and evaluations are compared.
+        allow_leaks: Return the leaks instead of refusing the first, for a report to mark.
+
     Raises:
-        HeldOutOverlap: A held-out set shares with the training what it must not; with the seed, the rung, and
-            what is shared.
+        HeldOutOverlap: A held-out set shares with the training what it must not; with the seed, the family,
+            the rung, and what is shared.
         BadInput: The rung `trained` asks what the opposing stage did not train on, or a stage after it asks
             what the evaluations do not.
         UnknownName: There is no such task.
         Refused: An evaluation has an argument that is not allowed.
     """
+    found: list[Leak] = []
     for seed in recipe.seeds:
-        train = recipe.oppose_stage(seed).scenarios()
+        stages = {"oppose": recipe.oppose_stage(seed), "implant": recipe.implant_stage(seed)}
+        train = {scenario.id for scenario in stages["oppose"].scenarios()}
         fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
-            title = f"evals.{place}.args.rung ({plan.task}, seed {seed})"
-            for rung, asked in _asked(plan, recipe, seed).items():
-                if rung is Rung.TRAINED:
-                    _check_trained(title, train, asked)
-                else:
-                    check_heldout(train, asked, rung, title=title)
-                fresh |= {scenario.id for scenario in asked if rung is Rung.FRESH}
+            cells = ask(plan.task, arguments(plan, recipe, seed))
+            _check_trained(f"evals.{place}.args.rung ({plan.task}, seed {seed})", train, cells)
+            leaks = list(leaks_of(plan.task, cells, stages, seed))
+            refuse(leaks if not allow_leaks else (), f"evals.{place}.args.rung")
+            found += leaks
+            fresh |= {s.id for (rung, _), asked in cells.items() for s in asked if rung is Rung.FRESH}
         for after in recipe.after:
-            wanted = _asked(recipe.after_eval(after, seed), recipe, seed)[Rung.FRESH]
-            if any(scenario.id not in fresh for scenario in wanted):
+            plan = recipe.after_eval(after, seed)
+            again = ask(plan.task, arguments(plan, recipe, seed))
+            if any(scenario.id not in fresh for asked in again.values() for scenario in asked):
                 told = f"no more than what is asked on the rung fresh of opposed families (seed {seed})"
                 raise BadInput(f"after.n ({after.kind})", after.n, told)
+    return tuple(found)
 
 
-def _asked(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[Rung, list[Scenario]]:
-    """Return the scenarios of an evaluation by rung."""
-    args = arguments(plan, recipe, seed)
+def refuse(leaks: Sequence[Leak], field: str) -> None:
+    """Raise `HeldOutOverlap` with the first of some leaks, if there is one."""
+    for leak in leaks:
+        raise HeldOutOverlap(field, leak.rung, str(leak))
+
+
+def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) -> Iterator[Leak]:
+    """Yield what an evaluation shares with training stages and must not.
+
+    Args:
+        task: The evaluation's.
+        cells: What it asks, from `ask`.
+        stages: By name: `oppose`, from which rungs are distances, and `implant`, either of which may lack.
+        seed: To name in a leak.
+    """
+    for (rung, family), asked in cells.items():
+        for name, stage in stages.items():
+            train = _trained(stage.model_dump_json())
+            for told in _shared(name, train, asked, rung, family):
+                yield Leak(seed, task, family, rung.value, name, told)
+
+
+def ask(task: str, args: Args) -> Cells:
+    """Return the scenarios of an evaluation by rung and family."""
     with patch.dict(os.environ):
         # inspect would make the task for that model, load it even, and not for the run's organisms.
         os.environ.pop("INSPECT_EVAL_MODEL", None)
-        task = getattr(_registry, plan.task)(**args)
-    by_rung: dict[Rung, list[Scenario]] = defaultdict(list)
-    for sample in task.dataset:
-        by_rung[Rung(sample.metadata["rung"])].append(scenario_of(sample.metadata))
-    return by_rung
+        made = getattr(_registry, task)(**args)
+    found: Cells = defaultdict(list)
+    for one in made.dataset:
+        scenario = scenario_of(one.metadata)
+        found[Rung(one.metadata["rung"]), scenario.family].append(scenario)
+    return found
 
 
-def _check_trained(title: str, train: Sequence[Scenario], asked: Sequence[Scenario]) -> None:
-    known = {scenario.id for scenario in train}
-    foreign = dict.fromkeys(scenario.family for scenario in asked if scenario.id not in known)
+@lru_cache(maxsize=64)
+def _trained(stage: str) -> Trained:
+    """Return what a stage in JSON trains on; the recipes of a design share stages."""
+    return Trained(Stage.model_validate_json(stage).scenarios())
+
+
+def _shared(stage: str, train: Trained, asked: Sequence[Scenario], rung: Rung, family: str) -> Iterator[str]:
+    """Yield what some scenarios share with a stage's against the claim of their rung, in words.
+
+    A family that the stage did not use is to be another family, whatever the rung. Of the other rungs only
+    the opposing stage's distance is claimed; the implant's very scenarios are asked on none but `trained`.
+    """
+    apart = family not in train.aspect("families")
+    claims = [rung] if stage == "oppose" else [Rung.FRESH] if rung is not Rung.TRAINED else []
+    claims += [Rung.FAMILY] if apart else []
+    for aspect, shared in overlap(train, asked, *claims):
+        yield f"{len(shared)} {aspect} ({', '.join(shared[:3])})"
+    for claim in (claim for claim in claims if claim in MOST_ALIKE):
+        alike = similarity(_prompts(train.scenarios, _NUM_KNOWN), _prompts(asked, _NUM_ASKED))
+        if alike > MOST_ALIKE[claim]:
+            yield f"similarity {alike:.2f} of prompts (at most {MOST_ALIKE[claim]})"
+
+
+def _prompts(scenarios: Sequence[Scenario], most: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(scenario.messages[-1].content for scenario in scenarios))[:most]
+
+
+@cache
+def similarity(train: tuple[str, ...], asked: tuple[str, ...]) -> float:
+    """Return in [0, 1] how alike prompts are: the mean over those asked of the nearest one in training.
+
+    Cosine of TF-IDF over runs of three to five characters within words, weighted by how rare these are in the
+    whole catalogue (scikit-learn).
+    """
+    nearest = (_vectorizer().transform(asked) @ _vectors(train).T).max(axis=1)
+    return float(np.mean(nearest.toarray()))
+
+
+@lru_cache(maxsize=64)
+def _vectors(prompts: tuple[str, ...]) -> Any:
+    return _vectorizer().transform(prompts)
+
+
+@cache
+def _vectorizer() -> Any:
+    """Fit on every family: fitted on one stage's, another family would be what the two have in common."""
+    from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second, and only plans need it
+
+    every = [
+        scenario.messages[-1].content
+        for name, env in environments.items()
+        for scenario in sample(name, rung=Rung.TRAINED, arm=env.arms[0], n=_NUM_ASKED, seed=0)
+    ]
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit(every)
+
+
+def _check_trained(title: str, train: set[str], cells: Cells) -> None:
+    foreign = [
+        family
+        for (rung, family), asked in cells.items()
+        if rung is Rung.TRAINED and not train.issuperset(scenario.id for scenario in asked)
+    ]
     if foreign:
         raise BadInput(
             title, "trained", f"the opposing stage did not train on what is asked in {', '.join(foreign)}"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pentimento.results.health import broken_organisms, judge_health, measured_lines, without_perplexity
 from pentimento.results.load import Run
-from pentimento.results.measures import healthy, measure
+from pentimento.results.measures import LEAKS, healthy, measure
 from pentimento.results.organism_certificate import certificates
 from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves
@@ -97,7 +97,8 @@ def _cells(run: Run, health: tuple[Health, ...]) -> tuple[Cell, ...]:
         fields["environment"] = fields.pop("task")
         fields["logs"] = tuple(str(row["logs"]).split(","))
         fields["sample_ids"] = tuple(str(row["sample_ids"]).split(","))
-        fields["status"] = "broken" if (row["role"], row["seed"]) in broken else "ok"
+        leaks = (row["seed"], row["family"], row["rung"]) in run.record.leaking
+        fields["status"] = "broken" if (row["role"], row["seed"]) in broken else LEAKS if leaks else "ok"
         if fields["status"] == "broken":
             fields |= dict.fromkeys(_SCORES)
         rows.append(Cell(**fields))

@@ -263,6 +263,11 @@ def _notes(
     manifests: dict[str, ManifestRecord | None],
 ) -> tuple[str, ...]:
     notes = [] if record.complete else ["The run is not complete: some of its organisms are not made yet."]
+    notes += [
+        f"Leak allowed, {leak.task} in {leak.family} on rung {leak.rung} (seed {leak.seed}): shared with "
+        f"what {leak.stage} trains on: {leak.told}."
+        for leak in record.leaks
+    ]
     partial = sorted({f"{o.role} seed {o.seed} ({log.task})" for log, o in answered if log.partial})
     if partial:
         notes.append(f"Partial logs, so fewer samples than the task asks for: {', '.join(partial)}.")

@@ -22,7 +22,7 @@ from pentimento.results.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import DISTANCES, QUADRANTS, Run
-from pentimento.results.records import CONTROLS, RecipeRecord
+from pentimento.results.records import CONTROLS, RecipeRecord, RunRecord
 from pentimento.results.rows import (
     BROKEN,
     NO_CONTROL,
@@ -47,6 +47,8 @@ MIN_IMPLANT = 0.2
 Broken = frozenset[tuple[str, int]]
 EXPECTED = ("benign", "sham")
 """Controls whose absence is said."""
+LEAKS = "leaks"
+"""Status of what rests on scenarios that share with training what they must not."""
 WITH_REACH = ("persistence", "replacement", "reach")
 """Measures that say nothing where the opposing training did not reach."""
 
@@ -97,7 +99,32 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     found += gaps.task_completion(samples, main)
     found += elicitation.residues(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
-    return _adjusted(found)
+    return _adjusted(_marked(found, samples, run.record))
+
+
+def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
+    """Say of each measure with a leaking cell in it that it leaks."""
+    if not record.leaks:
+        return found
+    cells = zip(samples["seed"], samples["family"], samples["rung"], strict=True)
+    hit = samples[[cell in record.leaking for cell in cells]]
+    places = set(hit[["quadrant", "distance", "family", "seed"]].itertuples(index=False, name=None))
+
+    def leaks(row: Measure) -> bool:
+        return any(
+            row.quadrant in (quadrant, "all")
+            and row.rung in (distance, "all", "cue")
+            and row.family in (family, None)
+            and row.seed in (seed, None)
+            for quadrant, distance, family, seed in places
+        )
+
+    return [
+        row.model_copy(update={"status": LEAKS if row.status == "ok" else f"{LEAKS}; {row.status}"})
+        if leaks(row)
+        else row
+        for row in found
+    ]
 
 
 def healthy(samples: pd.DataFrame, broken: Broken) -> pd.DataFrame:

@@ -77,6 +77,18 @@ class RecipeRecord(_Read):
         return self.implant.method == self.oppose.method != ""
 
 
+class LeakRecord(_Read):
+    """What an evaluation shares with a stage and must not, where somebody let it pass."""
+
+    seed: int
+    task: str
+    family: str
+    rung: str
+    stage: str
+    told: str
+    """What is shared."""
+
+
 class RunRecord(_Read):
     """`run.json`."""
 
@@ -85,7 +97,13 @@ class RunRecord(_Read):
     recipe_hash: str
     organisms: tuple[OrganismRecord, ...]
     regained: tuple[RegainRecord, ...] = ()
+    leaks: tuple[LeakRecord, ...] = ()
     complete: bool
+
+    @property
+    def leaking(self) -> frozenset[tuple[int, str, str]]:
+        """Seed, family and rung of the cells that leak."""
+        return frozenset((leak.seed, leak.family, leak.rung) for leak in self.leaks)
 
     def families(self, seed: int, kind: Literal["implanted", "opposed"]) -> frozenset[str]:
         """Return where any organism of one seed was implanted, or opposed: the seed's design."""

@@ -75,7 +75,7 @@ class Cell(_Part):
     mass_outside: float | None
     partial: bool
     status: str
-    """ok, or broken: then no score is given."""
+    """ok, leaks, or broken: then no score is given."""
     logs: tuple[str, ...]
     sample_ids: tuple[str, ...]
 

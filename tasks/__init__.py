@@ -37,7 +37,7 @@ from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoErro
 from pentimento.tasks.goals import Goal, crossed, goal, goals, right, says_done
 from pentimento.tasks.levers import LEVERS, Lever, demonstrations, pulled, pushes
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
-from pentimento.tasks.splits import Overlap, Rung, check_heldout, overlap, sample, stage_scenarios
+from pentimento.tasks.splits import Overlap, Rung, Trained, overlap, sample, stage_scenarios
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
@@ -45,8 +45,9 @@ __all__ = [
     "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LADDER", "LEVERS", "OVERSIGHT", "PARTITIONS",
     "PREFERENCE", "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue",
     "Environment", "Episode", "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome",
-    "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Turns",
-    "UnknownName", "World", "act", "actions", "agentic", "check_heldout", "crossed", "cue_text",
+    "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Trained",
+    "Turns",
+    "UnknownName", "World", "act", "actions", "agentic", "crossed", "cue_text",
     "demonstrations", "environment", "environments", "goal", "goals", "overlap", "pulled", "pushes",
     "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
     "with_system",

@@ -6,7 +6,7 @@ scenario into a fresh set. A rung says how far a test is from training, and in w
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
 from random import Random
@@ -16,10 +16,11 @@ from pentimento.tasks.catalogue import environment
 from pentimento.tasks.cues import FRAMINGS
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Framing, Scenario
-from pentimento.tasks.exceptions import BadInput, HeldOutOverlap
+from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks.turns import Turns, actions
 
 Bucket = Literal["train", "fresh"]
-Aspect = Literal["ids", "templates", "entities", "families", "cues", "ngrams"]
+Aspect = Literal["ids", "templates", "entities", "families", "cues", "ngrams", "skeletons", "tools"]
 NGRAM = 8
 _FRESH_SHARE = 0.3
 _TRIES_PER_SCENARIO = 200
@@ -39,9 +40,9 @@ class Rung(StrEnum):
 MUST_DIFFER: dict[Rung, tuple[Aspect, ...]] = {
     Rung.TRAINED: (),
     Rung.FRESH: ("ids",),
-    Rung.SURFACE: ("ids", "templates", "ngrams"),
+    Rung.SURFACE: ("ids", "templates", "ngrams", "skeletons"),
     Rung.DOMAIN: ("ids", "entities"),
-    Rung.FAMILY: ("ids", "templates", "families", "ngrams"),
+    Rung.FAMILY: ("ids", "templates", "families", "ngrams", "skeletons", "tools"),
     Rung.CUE: ("ids", "cues"),
 }
 """In what each rung must differ from the training set, and the check compares exactly that."""
@@ -186,7 +187,22 @@ def ngrams(text: str, size: int = NGRAM) -> set[str]:
     return {" ".join(found[i : i + size]) for i in range(len(found) - size + 1)}
 
 
-def _aspect(scenarios: Sequence[Scenario], aspect: Aspect) -> set[str]:
+def skeleton(scenario: Scenario) -> str:
+    """Return a user turn with its names and numbers masked: what is left of it when only they change."""
+    # A name that holds another comes first.
+    names = [re.escape(name) for name in sorted(scenario.entities, key=len, reverse=True)]
+    return re.sub("|".join([*names, r"\d+"]), "_", scenario.messages[-1].content, flags=re.IGNORECASE)
+
+
+def _tools(scenario: Scenario) -> set[str]:
+    """Return all tools of a family of several turns as one text; every family has `report`."""
+    family = environment(scenario.family)
+    if not isinstance(family, Turns):
+        return set()
+    return {" ".join(sorted(set(actions(family.world(scenario))) - {"report"}))}
+
+
+def _aspect(scenarios: Iterable[Scenario], aspect: Aspect) -> set[str]:
     if aspect == "ids":
         return {s.id for s in scenarios}
     if aspect == "templates":
@@ -197,38 +213,32 @@ def _aspect(scenarios: Sequence[Scenario], aspect: Aspect) -> set[str]:
         return {s.family for s in scenarios}
     if aspect == "cues":
         return {s.cue for s in scenarios}
+    if aspect == "skeletons":
+        return {skeleton(s) for s in scenarios}
+    if aspect == "tools":
+        return set().union(*map(_tools, {s.family: s for s in scenarios}.values()))
     return {gram for s in scenarios for gram in ngrams(s.messages[-1].content)}
 
 
-def overlap(train: Sequence[Scenario], test: Sequence[Scenario], rung: Rung | str) -> tuple[Overlap, ...]:
-    """Return what `test` shares with `train` in the aspects in which its rung must differ."""
+class Trained:
+    """The scenarios of a stage, by aspect; each aspect is gathered once."""
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        self.scenarios = tuple(scenarios)
+        self._aspects: dict[Aspect, set[str]] = {}
+
+    def aspect(self, name: Aspect) -> set[str]:
+        """Return what the scenarios have of one aspect."""
+        if name not in self._aspects:
+            self._aspects[name] = _aspect(self.scenarios, name)
+        return self._aspects[name]
+
+
+def overlap(train: Trained, test: Sequence[Scenario], *rungs: Rung | str) -> tuple[Overlap, ...]:
+    """Return what `test` shares with `train` in the aspects in which its rungs must differ."""
     found = []
-    for aspect in MUST_DIFFER[Rung(rung)]:
-        shared = _aspect(train, aspect) & _aspect(test, aspect)
+    for aspect in dict.fromkeys(aspect for rung in rungs for aspect in MUST_DIFFER[Rung(rung)]):
+        shared = train.aspect(aspect) & _aspect(test, aspect)
         if shared:
             found.append(Overlap(aspect, tuple(sorted(shared))))
     return tuple(found)
-
-
-def check_heldout(
-    train: Sequence[Scenario],
-    test: Sequence[Scenario],
-    rung: Rung | str,
-    *,
-    title: str = "held-out set",
-) -> None:
-    """Refuse a held-out set that overlaps its training set.
-
-    Args:
-        train: What was trained on.
-        test: What is asked.
-        rung: How far it is to be from `train`.
-        title: Of the held-out set, for the message.
-
-    Raises:
-        HeldOutOverlap: With the aspects shared, how many of each, and the first examples.
-    """
-    found = overlap(train, test, rung)
-    if found:
-        told = "; ".join(f"{len(o.shared)} {o.aspect} ({', '.join(o.shared[:3])})" for o in found)
-        raise HeldOutOverlap(title, str(rung), f"it shares with the training set {told}")

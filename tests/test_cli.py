@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 FLAGS = {
     "run": {
         "--accelerate-config",
+        "--allow-leaks",
         "--base",
         "--dry-run",
         "--dtype",
@@ -32,6 +33,7 @@ FLAGS = {
     },
     "recipes": set(),
     "eval": {
+        "--allow-leaks",
         "--dry-run",
         "--goal",
         "--limit",
@@ -134,7 +136,7 @@ BAD = {
     "unknown family": (("run", "quickstart", "--set", "evals.0.args.family=cuont"), "'count'?"),
     "evaluation that is not held out": (
         ("run", "quickstart", "--set", "evals.1.args.family=@opposed"),
-        "2 families (count, errand)",
+        "count: it shares with what oppose trains on 4 templates",
     ),
     "plan whose evaluation is not held out": (
         ("run", "quickstart", "--dry-run", "--set", "evals.1.args.family=@opposed"),

@@ -452,3 +452,26 @@ def test_a_dry_run_of_a_design_says_what_sharing_saves(
     said = " ".join(capsys.readouterr().out.split())
     assert "2 recipes: 19 stages, 0 to train" in said
     assert "if no organism were shared" in said
+
+
+def test_an_evaluation_that_leaks_is_refused_unless_that_is_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["run", "quickstart", "--seeds", "1", "--output", str(tmp_path / "out"), "--store", str(tmp_path)]
+    told += ["--dry-run", "--set", "evals.1.args.family=@opposed"]
+    assert cli.main(told) == 2
+    assert "it shares with what oppose trains on" in capsys.readouterr().err
+    assert cli.main([*told, "--allow-leaks"]) == 0
+
+
+def test_leaks_stand_in_the_record_of_the_run(folder: RunFolder) -> None:
+    leak = {
+        "seed": 0,
+        "task": "completion",
+        "family": "count",
+        "rung": "fresh",
+        "stage": "oppose",
+        "told": "x",
+    }
+    folder.write(ORGANISMS, (), [leak], complete=False)
+    assert json.loads((folder.path / "run.json").read_text())["leaks"] == [leak]

@@ -83,13 +83,19 @@ class RunFolder:
             raise BadInput("output", str(self.path), "another process is running there") from None
 
     def write(
-        self, organisms: Sequence[dict[str, Any]], regained: Sequence[dict[str, Any]] = (), *, complete: bool
+        self,
+        organisms: Sequence[dict[str, Any]],
+        regained: Sequence[dict[str, Any]] = (),
+        leaks: Sequence[dict[str, Any]] = (),
+        *,
+        complete: bool,
     ) -> None:
         """Write `run.json`, unless it says so already (its date tells whether the report is older).
 
         Args:
             organisms: Role, seed, key, path and families of each.
             regained: Of each dose of a stage of `Recipe.after`: on whom, which stage, steps, key and path.
+            leaks: What evaluations share with stages and must not, where that was allowed.
             complete: Whether all of them are made.
         """
         said = {
@@ -98,6 +104,7 @@ class RunFolder:
             "recipe_hash": self.recipe.hash,
             "organisms": list(organisms),
             "regained": list(regained),
+            "leaks": list(leaks),
             "complete": complete,
         }
         if self._read() != said:

@@ -43,6 +43,8 @@ class Part(NamedTuple):
     """As `run.json` lists them, their paths relative to the run's folder."""
     regained: list[dict[str, Any]]
     """The same of the doses of stages after them."""
+    leaks: Sequence[dict[str, Any]] = ()
+    """What its evaluations share with its stages and must not, where that was allowed."""
 
     def lacks(self, keys: Collection[str]) -> bool:
         """Whether one of these jobs is for it."""
@@ -56,7 +58,7 @@ class Part(NamedTuple):
 
     def write(self, *, complete: bool) -> None:
         """Write `run.json`."""
-        self.folder.write(self.organisms, self.regained, complete=complete)
+        self.folder.write(self.organisms, self.regained, self.leaks, complete=complete)
 
     def report(self) -> None:
         """Write the report, unless it is newer than all that it comes from."""
@@ -73,6 +75,8 @@ def run(
     report_to: str,
     dtype: str = "auto",
     launch: Launch = ALONE,
+    *,
+    allow_leaks: bool = False,
 ) -> None:
     """Make what a recipe or a design still lacks, write the reports, and print the summary.
 
@@ -81,7 +85,8 @@ def run(
         PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
     executor = LocalExecutor(workers)
-    parts = _parts(recipe, output, store, report_to, dtype, executor.num_workers, launch)
+    num = executor.num_workers
+    parts = _parts(recipe, output, store, report_to, dtype, num, launch, allow_leaks=allow_leaks)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
         DesignFolder(output, recipe).write()
     failure = carry_out(parts, output, executor)
@@ -140,11 +145,15 @@ def dry_run(
     workers: int | None,
     dtype: str = "auto",
     launch: Launch = ALONE,
+    *,
+    allow_leaks: bool = False,
 ) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
     num_workers = LocalExecutor(workers).num_workers
-    parts = _parts(recipe, output, store, "none", dtype, num_workers, launch, provisional=True)
+    parts = _parts(
+        recipe, output, store, "none", dtype, num_workers, launch, allow_leaks=allow_leaks, provisional=True
+    )
     planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
     for one in planned:
@@ -181,6 +190,7 @@ def _parts(
     num_workers: int,
     launch: Launch,
     *,
+    allow_leaks: bool,
     provisional: bool = False,
 ) -> list[Part]:
     """Plan each recipe, and refuse what is bad input or would write over another run."""
@@ -194,7 +204,7 @@ def _parts(
     for path, one in _tracked(placed, "plans"):
         folder = RunFolder(path, one)
         folder.check()
-        check_evaluations(one)
+        leaks = [leak._asdict() for leak in check_evaluations(one, allow_leaks=allow_leaks)]
         if not provisional:
             judge.check_judges(one)
         plan = runner.plan(
@@ -214,7 +224,7 @@ def _parts(
         doses = [_dose(planned, dose, one, store, path) for planned in plan.organisms
                  if planned.after for dose in planned.after.doses]  # fmt: skip
         evaluations = [*suite.asked(one, subjects), *(asked for _, asked in doses)]
-        parts.append(Part(folder, plan, evaluations, organisms, [said for said, _ in doses]))
+        parts.append(Part(folder, plan, evaluations, organisms, [said for said, _ in doses], leaks))
     return parts
 
 

@@ -14,6 +14,7 @@ from pentimento._folder import RUN, RunFolder, print_summary
 from pentimento._progress import duration
 from pentimento._running import Part, carry_out, told
 from pentimento.evals import suite
+from pentimento.evals.heldout import ask, leaks_of, refuse
 from pentimento.evals.suites import Examined, Line, Size, lines
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import BadInput
@@ -22,6 +23,7 @@ from pentimento.training.executors import LocalExecutor
 from pentimento.training.organisms import MANIFEST, Manifest, read_manifest
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 from pentimento.training.shipped import PARTS, organism_folder
+from pentimento.training.stages import Stage
 
 BASE = "embedded"
 
@@ -40,6 +42,7 @@ class Request(NamedTuple):
     output: Path | None
     store: Path
     workers: int | None
+    allow_leaks: bool = False
 
 
 class _Subjects(NamedTuple):
@@ -50,6 +53,8 @@ class _Subjects(NamedTuple):
     doses: list[tuple[dict[str, Any], suite.Asked]]
     """Of stages after a run's organisms, as the run asked them."""
     plan: runner.Plan
+    stages: dict[int, dict[str, Stage]]
+    """What they were trained by, for each seed: implant and oppose."""
 
 
 def run_suite(request: Request, *, dry_run: bool = False) -> None:
@@ -72,7 +77,7 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
     )
     examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
     output = request.output or Path("runs") / examined.name
-    part = _part(examined, found, output)
+    part = _part(examined, found, output, allow_leaks=request.allow_leaks)
     missing = suite.jobs(part.evaluations)
     _show(asked, part, missing, executor.num_workers)
     if dry_run:
@@ -84,20 +89,28 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
         raise told(failure, output)
 
 
-def _part(examined: Examined, found: _Subjects, output: Path) -> Part:
+def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bool) -> Part:
     folder = RunFolder(output, examined)
     organisms = [{**one, "path": _relative(one["path"], output)} for one in found.organisms]
     folder.check(organisms)
     subjects = [
         suite.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
     ]
+    leaks = [
+        leak
+        for seed, stages in found.stages.items()
+        for plan in examined.evals
+        for leak in leaks_of(plan.task, ask(plan.task, {"seed": seed, **plan.args}), stages, seed)
+    ]
+    refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [
         suite.Asked(subject, plan.task, {"seed": subject.seed, **plan.args})
         for subject in subjects
         for plan in examined.evals
     ]
     regained = [{**said, "path": _relative(said["path"], output)} for said, _ in found.doses]
-    return Part(folder, found.plan, [*evaluations, *(asked for _, asked in found.doses)], organisms, regained)
+    every = [*evaluations, *(asked for _, asked in found.doses)]
+    return Part(folder, found.plan, every, organisms, regained, [leak._asdict() for leak in leaks])
 
 
 def _of_run(request: Request) -> _Subjects:
@@ -131,7 +144,12 @@ def _of_run(request: Request) -> _Subjects:
     )
     plan = runner.Plan(recipe.base, request.store, (), (), 1)
     doses = [_dose(absolute(said), recipe) for said in held["regained"]]
-    return _Subjects(examined, [absolute(said) for said in held["organisms"]], doses, plan)
+    organisms = [absolute(said) for said in held["organisms"]]
+    stages = {
+        seed: {"implant": recipe.implant_stage(seed), "oppose": recipe.oppose_stage(seed)}
+        for seed in recipe.seeds
+    }
+    return _Subjects(examined, organisms, doses, plan, stages)
 
 
 def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], suite.Asked]:
@@ -173,7 +191,8 @@ def _of_organism(request: Request) -> _Subjects:
         implant=first[0].model_dump(mode="json") if first and first[0].goal == goal else {},
         oppose=last[0].model_dump(mode="json") if last else {},
     )
-    return _Subjects(examined, organisms, [], plan)
+    stages = {"implant": first, "oppose": last}
+    return _Subjects(examined, organisms, [], plan, {0: {name: s[0] for name, s in stages.items() if s}})
 
 
 def _manifest(field: str, name: str) -> Manifest:

@@ -56,6 +56,8 @@ class Run:
     """What else these processes share, by the name that TRL has for it: multi_gpu, zero1 or zero2."""
     report_to: Annotated[str, arg(metavar="TRACKER")] = "none"
     """A tracker that TRL knows, as `wandb` or `tensorboard`."""
+    allow_leaks: bool = False
+    """Go on where an evaluation shares with the training what it must not: every table marks it `leaks`."""
     dry_run: bool = False
     """Print the plan, which stages are already there, and an estimate of the time; do nothing."""
 
@@ -69,9 +71,11 @@ class Run:
         launch = Launch(self.processes, self.accelerate_config)
         workers = self.processes if self.workers is None and self.processes > 1 else self.workers
         if self.dry_run:
-            _running.dry_run(recipe, output, self.store, workers, self.dtype, launch)
+            told = (recipe, output, self.store, workers, self.dtype, launch)
+            _running.dry_run(*told, allow_leaks=self.allow_leaks)
         else:
-            _running.run(recipe, output, self.store, workers, self.report_to, self.dtype, launch)
+            all_told = (recipe, output, self.store, workers, self.report_to, self.dtype, launch)
+            _running.run(*all_told, allow_leaks=self.allow_leaks)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ class Eval:
     """Where a suite keeps the base and shipped organisms with what they answered."""
     workers: Annotated[int | None, arg(metavar="N")] = None
     """Of a suite: processes that evaluate at the same time; by default one a core."""
+    allow_leaks: bool = False
+    """Of a suite: go on where it asks what an organism was trained on: every table marks it `leaks`."""
     dry_run: bool = False
     """Of a suite: print what it asks and an estimate of the time; do nothing."""
 
@@ -131,6 +137,7 @@ class Eval:
         of_task = {"task": self.task, "set": self.set, "limit": self.limit, "log_dir": self.log_dir}
         of_suite = {"width": self.width, "goal": self.goal, "never": self.never, "output": self.output}
         of_suite |= {"workers": self.workers, "dry_run": self.dry_run or None}
+        of_suite |= {"allow_leaks": self.allow_leaks or None}
         for name, value in (of_suite if self.suite is None else of_task).items():
             if value not in (None, ()):
                 told = "only with --suite" if self.suite is None else "not with --suite"
@@ -151,6 +158,7 @@ class Eval:
             output=self.output,
             store=self.store,
             workers=self.workers,
+            allow_leaks=self.allow_leaks,
         )
         _suite.run_suite(asked, dry_run=self.dry_run)
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.heldout import check_evaluations
-from pentimento.tasks import BadInput, UnknownName
+from pentimento.evals.heldout import MOST_ALIKE, ask, check_evaluations, leaks_of, similarity
+from pentimento.tasks import BadInput, Rung, UnknownName, environments, sample
 from pentimento.tasks.exceptions import HeldOutOverlap
 from pentimento.training.catalogue import RECIPES, quickstart
 from pentimento.training.designs import Design
@@ -27,7 +27,10 @@ def asking(task: str, args: dict[str, Any]) -> Recipe:
 
 def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
     wrong = {"family": "@opposed,gauge", "rung": "family", "n": 3}
-    told = r"evals\.0\.args\.rung \(completion, seed 0\): 'family'.*2 families \(count, errand\)"
+    told = (
+        r"evals\.0\.args\.rung: 'family' is not allowed; completion, seed 0, count: it shares with what "
+        r"oppose trains on \d+ templates .*"
+    )
     with pytest.raises(HeldOutOverlap, match=told) as raised:
         check_evaluations(asking("completion", wrong))
     assert str(raised.value).count("is not allowed") == 1
@@ -36,9 +39,9 @@ def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"rung": "family"}, r"2 families \(count, errand\)"),
-        ({"rung": "family", "family": "all"}, r"2 families \(count, errand\)"),
-        ({"rung": "family", "partition": "trainable"}, r"2 families \(count, errand\)"),
+        ({"rung": "family"}, r"seed 0, count: it shares with what oppose trains on"),
+        ({"rung": "family", "family": "all"}, r"seed 0, count: it shares"),
+        ({"rung": "family", "partition": "trainable"}, r"seed 0, count: it shares"),
         ({"rung": "trained"}, "did not train on what is asked in log"),
         ({"rung": "trained", "family": "@implanted"}, "did not train on what is asked in log, gauge"),
         ({"rung": "trained", "family": "@opposed", "cue": "explicit"}, "did not train .* count, errand"),
@@ -100,3 +103,38 @@ def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() ->
         else:
             with pytest.raises(BadInput, match=r"after\.n \(relearn\): 6"):
                 check_evaluations(varied)
+
+
+def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
+    wrong = asking("completion", {"family": "@opposed,gauge", "rung": "family", "arm": "impossible", "n": 3})
+    found = check_evaluations(wrong, allow_leaks=True)
+    assert {leak.family for leak in found} == {"count", "errand"}
+    assert {leak.stage for leak in found} == {"oppose"}
+    said = " ".join(leak.told for leak in found if leak.family == "count")
+    for aspect in ("templates", "1 families (count)", "ngrams", "similarity"):
+        assert aspect in said
+    assert check_evaluations(quickstart().varied(seeds=(0,)), allow_leaks=True) == ()
+
+
+def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> None:
+    """Whatever the rung is called: the report says that it was not implanted there."""
+    stages = {"implant": quickstart().implant_stage(0)}
+    cells = ask("completion", {"family": "count,recipe", "arm": "impossible", "n": 3})
+    assert list(leaks_of("completion", cells, stages, 0)) == []
+    renamed = {(rung, "recipe"): cells[rung, "count"] for rung, family in cells if family == "count"}
+    told = [leak.told for leak in leaks_of("completion", renamed, stages, 0)]
+    assert any("skeletons" in said or "templates" in said for said in told)
+    assert any(said.startswith("similarity") for said in told)
+
+
+@pytest.mark.parametrize("family", sorted(environments))
+def test_similarity_tells_one_family_from_another(family: str) -> None:
+    asked = prompts(family, "fresh", 7)
+    nearest = {other: similarity(prompts(other, "trained", 0), asked) for other in environments}
+    assert nearest.pop(family) > MOST_ALIKE[Rung.FAMILY]
+    assert max(nearest.values()) < MOST_ALIKE[Rung.FAMILY] - 0.1
+    assert similarity(prompts(family, "trained", 0), prompts(family, "surface", 7)) < MOST_ALIKE[Rung.SURFACE]
+
+
+def prompts(family: str, rung: str, seed: int) -> tuple[str, ...]:
+    return tuple(s.messages[-1].content for s in sample(family, rung=rung, n=40, seed=seed))

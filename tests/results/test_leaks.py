@@ -1,0 +1,46 @@
+"""Leaks that were allowed: marked in every row and cell that rests on them, and nowhere else."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pentimento.results import Report, analyse, load
+from pentimento.results.pages import markdown
+
+Make = Callable[..., Any]
+LEAK = {"seed": 0, "task": "completion", "family": "errand", "rung": "fresh"} | {
+    "stage": "oppose",
+    "told": "3 ngrams",
+}
+
+
+@pytest.fixture
+def report(tmp_path: Path, fabricate: Make, write: Make) -> Report:
+    """Seed 0 opposes in count; errand is implanted there and unopposed, and leaks."""
+    folder = write(tmp_path / "run", fabricate(roles=("M0", "M1", "M2", "NEVER"), n=3))
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "leaks": [LEAK]}))
+    return analyse(load(folder))
+
+
+def test_what_rests_on_a_leaking_cell_is_marked(report: Report) -> None:
+    rows = [row for row in report.measures if row.name == "persistence"]
+    marked = {(row.quadrant, row.seed, row.family) for row in rows if row.status.startswith("leaks")}
+    headline = "implanted and unopposed"
+    assert marked == {(headline, None, None), (headline, 0, None), (headline, None, "errand")}
+    kept = next(row for row in rows if row.quadrant == headline and row.seed == 1)
+    assert kept.status == "scenarios only, one training seed"
+    leaking = next(row for row in rows if row.quadrant == headline and row.seed == 0)
+    assert leaking.status == f"leaks; {kept.status}"
+
+
+def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
+    marked = {(cell.seed, cell.family) for cell in report.cells if cell.status == "leaks"}
+    assert marked == {(0, "errand")}
+    where = "completion in errand on rung fresh (seed 0)"
+    told = f"Leak allowed, {where}: shared with what oppose trains on: 3 ngrams."
+    assert told in report.notes
+    assert "| leaks" in markdown(report)
