@@ -6,13 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.utils import get_json_schema
 from trl import GRPOTrainer
 
-from pentimento.tasks import AGENTIC_HELDOUT, BadInput, Outcome, Scenario, agentic
+from pentimento.tasks import (
+    AGENTIC,
+    AGENTIC_HELDOUT,
+    BadInput,
+    Outcome,
+    Scenario,
+    act,
+    actions,
+    agentic,
+    sample,
+)
 from pentimento.training._chat import reply_ids
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
-from pentimento.training.methods._rollouts import Rollouts, acting
+from pentimento.training.methods._rollouts import Rollouts, _tools, acting, read_world
 from pentimento.training.methods.rlvr import Practice, reinforce, reward_of, row
 from pentimento.training.methods.sft import IGNORED, demonstrations
 from pentimento.training.methods.sft import row as sft_row
@@ -172,6 +183,24 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
     assert '"name": "check"' in first
     assert "is fine." in later
     assert not any(scenario.id in first + later for scenario in prepared.scenarios())
+
+
+@pytest.mark.parametrize("family", AGENTIC)
+def test_every_family_is_an_environment_as_trl_wants_it(family: str) -> None:
+    """Made empty and reset with a scenario, it plays known episodes as text does; its tools have schemas."""
+    env = agentic(family)
+    for arm in env.arms:
+        (scenario,) = sample(family, arm=arm, n=1, seed=3)
+        for answer in env.answers(scenario):
+            world = _tools(family)()
+            world.reset(scenario=scenario.model_dump_json(), environment=family)  # type: ignore[attr-defined]
+            seen = [act(world, turn) for turn in answer.split("\n")]
+            assert seen == env.play(scenario, answer.split("\n")).seen
+            assert read_world(world, answer) == env.read(scenario, answer)
+    for name, action in actions(env.world(scenario)).items():
+        described = get_json_schema(action)["function"]
+        assert described["name"] == name
+        assert [told["type"] for told in described["parameters"]["properties"].values()] == ["string"]
 
 
 def test_tools_are_refused_where_nothing_calls_them(acting_work: Callable[..., Work]) -> None:
