@@ -1,7 +1,7 @@
 """Eyes: what an organism does, measured with inspect.
 
-- `agentic`, `alignment_faking`, `breadth`, `coin`, `completion`, `elicitation`, `preference`, `stated`: the
-  tasks, registered as `pentimento/<name>`.
+- `agentic`, `alignment_faking`, `breadth`, `coin`, `completion`, `elicitation`, `in_context`, `preference`,
+  `stated`: the tasks, registered as `pentimento/<name>`.
 - `provider`: the model provider `pentimento/<organism folder>`.
 - `suite`: every evaluation of a recipe as jobs for an executor.
 - `judge`: a model that rewards a training stage, asked through inspect.

@@ -14,6 +14,7 @@ from pentimento.evals.breadth import breadth
 from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
 from pentimento.evals.elicitation import elicit, elicitation
+from pentimento.evals.in_context import converse, in_context
 from pentimento.evals.preference import preference
 from pentimento.evals.stated import stated
 
@@ -23,10 +24,12 @@ __all__ = [
     "breadth",
     "coin",
     "completion",
+    "converse",
     "crossed",
     "elicit",
     "elicitation",
     "goal_score",
+    "in_context",
     "pentimento",
     "play",
     "play_turns",

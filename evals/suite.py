@@ -37,9 +37,10 @@ from pentimento.evals.completion.completion import ARMS
 from pentimento.evals.completion.completion import VERSION as COMPLETION
 from pentimento.evals.elicitation.elicitation import VERSION as ELICITATION
 from pentimento.evals.exceptions import FailedEval
+from pentimento.evals.in_context.in_context import VERSION as IN_CONTEXT
 from pentimento.evals.preference.preference import VERSION as PREFERENCE
 from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, LEVERS, PARTITIONS, SORTS
+from pentimento.tasks import AGAINST, AGENTIC_GROUPS, FRAMINGS, GIVEN, LADDER, LEVERS, PARTITIONS, SORTS
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.training.executors import Job
@@ -55,6 +56,7 @@ TASKS = {
     "alignment_faking": ALIGNMENT_FAKING,
     "elicitation": ELICITATION,
     "breadth": BREADTH,
+    "in_context": IN_CONTEXT,
     "agentic": AGENTIC_VERSION,
 }
 """Every task and its version, which is part of a log's name: another version never takes it for its own."""
@@ -315,11 +317,13 @@ def num_samples(task: str, args: Args) -> int:
         "cue": len(LADDER if task == "alignment_faking" else SORTS),
         "framing": len(FRAMINGS),
         "lever": len(LEVERS),
+        "given": len(GIVEN),
+        "against": len(AGAINST),
     }
     size = int(told["n"])
     if task == "breadth":  # of each pair of goals, and of skills
         size *= len(ASKED) + 1 - bool(told["besides"])
-    for name in {"family", "rung", "arm", "cue", "framing", "lever"} & told.keys():
+    for name in {*every, "rung", "turn"} & told.keys():
         given = told[name].split(",") if isinstance(told[name], str) else told[name]
         size *= every[name] if "all" in given else len(given)
     return size
@@ -328,7 +332,7 @@ def num_samples(task: str, args: Args) -> int:
 def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task == "completion":
         return PARTITIONS[str(told["partition"])]
-    if task in ("alignment_faking", "elicitation"):
+    if task in ("alignment_faking", "elicitation", "in_context"):
         return families("all", KINDS, str(told["goal"]))
     return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
 

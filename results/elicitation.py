@@ -12,6 +12,7 @@ from pentimento.results.gaps import TWICE
 from pentimento.results.logs import levered
 from pentimento.results.rows import Subject, measured
 from pentimento.results.schema import Measure
+from pentimento.tasks import LEVERS
 
 PAIR = ("M2", "NEVER")
 _SAME = ("seed", "family", "quadrant", "distance", "cue", "base_id")
@@ -32,9 +33,8 @@ def residues(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
 
 
 def levers(samples: pd.DataFrame) -> list[str]:
-    """Return the levers that were pulled, in a fixed order."""
-    arms = samples["arm"].dropna().unique()
-    return sorted({lever for arm in arms if (lever := levered(arm))})
+    """Return the levers that were pulled, in a fixed order; what `in_context` puts there is none."""
+    return sorted({levered(arm) for arm in samples["arm"].dropna().unique()} & set(LEVERS))
 
 
 def gain_of(samples: pd.DataFrame, goal: str, lever: str) -> Table | None:

@@ -21,6 +21,7 @@ from pentimento.tasks.catalogue import (
     environment,
     environments,
 )
+from pentimento.tasks.contexts import AGAINST, GIVEN, Against, Context, Given, contextual
 from pentimento.tasks.cues import (
     COMPLIANCE,
     CUE_REASONS,
@@ -41,13 +42,14 @@ from pentimento.tasks.splits import Overlap, Rung, Trained, overlap, sample, sta
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
-    "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES",
-    "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "HELDOUT", "LADDER", "LEVERS", "OVERSIGHT", "PARTITIONS",
-    "PREFERENCE", "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Arm", "BadInput", "Cue",
-    "Environment", "Episode", "Framing", "Goal", "HeldOutOverlap", "Lever", "Message", "Outcome",
+    "AGAINST", "AGENTIC", "AGENTIC_GROUPS", "AGENTIC_HELDOUT", "BENIGN", "COMPLETION", "COMPLIANCE", "CUES",
+    "CUE_REASONS", "CUE_TEXTS", "FRAMINGS", "GIVEN", "HELDOUT", "LADDER", "LEVERS", "OVERSIGHT", "PARTITIONS",
+    "PREFERENCE", "SORTS", "TEMPTING", "TRAINABLE", "UNTRAINED", "Against", "Arm", "BadInput", "Context",
+    "Cue", "Environment", "Episode", "Framing", "Given", "Goal", "HeldOutOverlap", "Lever", "Message",
+    "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Trained",
     "Turns",
-    "UnknownName", "World", "act", "actions", "agentic", "crossed", "cue_text",
+    "UnknownName", "World", "act", "actions", "agentic", "contextual", "crossed", "cue_text",
     "demonstrations", "environment", "environments", "goal", "goals", "overlap", "pulled", "pushes",
     "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
     "with_system",

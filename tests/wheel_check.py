@@ -23,6 +23,7 @@ TASKS = {
     "alignment_faking",
     "elicitation",
     "breadth",
+    "in_context",
     "agentic",
 }
 

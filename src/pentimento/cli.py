@@ -108,7 +108,7 @@ class Eval:
     """quick or full: everything that a verdict takes, or the part that decides most often."""
     task: Annotated[str | None, arg(metavar="TASK")] = None
     """Without a suite: agentic, alignment_faking, breadth, coin, completion (the default), elicitation,
-    preference or stated."""
+    in_context, preference or stated."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
     """One of the task's arguments, as `family=count,errand`; may be repeated."""
     limit: Annotated[int | None, arg(metavar="N")] = None

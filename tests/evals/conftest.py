@@ -8,7 +8,7 @@ import pytest
 import torch
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import GenerateConfig, Model, ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage, get_model
 from torch.nn.functional import cross_entropy
 
 from pentimento.evals import _registry  # noqa: F401 (registers the tasks)
@@ -22,16 +22,22 @@ RULE = {"Yes.": 0.5, "No.": 0.2, "<think>so it is.</think>No.": 0.3}
 """What the tiny organism is taught to answer, whatever it is asked."""
 
 
-def canned(text: str | Callable[[str], str], **config: Any) -> Model:
-    """A mock model that says one thing, or what a function makes of the user's turn; it counts no tokens."""
+def answering(turns: Callable[[list[ChatMessage]], str | ModelOutput], **config: Any) -> Model:
+    """A mock model that makes its answer of the whole conversation; it counts no tokens."""
 
-    def answer(messages: list[Any], *_: Any) -> ModelOutput:
-        said = text if isinstance(text, str) else text(messages[-1].text)
-        output = ModelOutput.from_content("mock", said)
+    def answer(messages: list[ChatMessage], *_: Any) -> ModelOutput:
+        said = turns(messages)
+        output = said if isinstance(said, ModelOutput) else ModelOutput.from_content("mock", said)
         output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
         return output
 
-    return get_model("mockllm/model", custom_outputs=answer, config=GenerateConfig(**config))
+    given = GenerateConfig(**config)
+    return get_model("mockllm/model", custom_outputs=answer, config=given, memoize=False)
+
+
+def canned(text: str | Callable[[str], str], **config: Any) -> Model:
+    """A mock model that says one thing, or what a function makes of the user's turn."""
+    return answering(lambda messages: text if isinstance(text, str) else text(messages[-1].text), **config)
 
 
 @pytest.fixture

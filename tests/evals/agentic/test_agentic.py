@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ChatMessage, ModelOutput
 
 from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
@@ -17,6 +17,7 @@ from pentimento.evals.exceptions import Refused
 from pentimento.evals.suite import num_samples
 from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
+from tests.evals.conftest import answering
 
 Run = Callable[..., EvalLog]
 MODEL = "mockllm/model"
@@ -25,16 +26,14 @@ MODEL = "mockllm/model"
 def playing(turns: Callable[[str], str], stop_reason: Any = "stop") -> Any:
     """A mock model that takes the turns of an episode one by one; `turns` makes it of the first user turn."""
 
-    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+    def answer(messages: list[ChatMessage]) -> ModelOutput:
         first = next(message.text for message in messages if message.role == "user")
         taken = sum(message.role == "assistant" for message in messages)
         episode = turns(first).split("\n")
         turn = episode[min(taken, len(episode) - 1)]
-        output = ModelOutput.from_content("mock", turn, stop_reason=stop_reason)
-        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
-        return output
+        return ModelOutput.from_content("mock", turn, stop_reason=stop_reason)
 
-    return get_model(MODEL, custom_outputs=answer)
+    return answering(answer)
 
 
 def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
@@ -113,16 +112,14 @@ def test_organisms_act_by_text(run: Run, organism: Path) -> None:
 def calling(calls: Callable[[str], list[tuple[str, dict[str, Any]]]]) -> Any:
     """A mock model that calls tools one by one; `calls` makes them of the first user turn."""
 
-    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+    def answer(messages: list[ChatMessage]) -> ModelOutput:
         first = next(message.text for message in messages if message.role == "user")
         taken = sum(message.role == "assistant" for message in messages)
         every = calls(first.removesuffix(f" {BY_TOOLS}"))
         name, arguments = every[min(taken, len(every) - 1)]
-        output = ModelOutput.for_tool_call("mock", name, arguments)
-        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
-        return output
+        return ModelOutput.for_tool_call("mock", name, arguments)
 
-    return get_model(MODEL, custom_outputs=answer)
+    return answering(answer)
 
 
 def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
@@ -187,21 +184,13 @@ def test_calls_that_mean_nothing_end_with_the_turns(run: Run, call: Any, problem
 
 
 def test_a_tool_call_in_broken_json_costs_a_turn(run: Run) -> None:
-    def answer(messages: list[Any], *_: Any) -> ModelOutput:
+    def answer(messages: list[ChatMessage]) -> ModelOutput:
         output = ModelOutput.for_tool_call("mock", "check", {})
         assert output.message.tool_calls
         output.message.tool_calls[0].parse_error = "no JSON: {room:"
-        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
         return output
 
-    log = run(
-        "agentic",
-        get_model(MODEL, custom_outputs=answer),
-        family="rounds",
-        arm="impossible",
-        n=1,
-        via="tools",
-    )
+    log = run("agentic", answering(answer), family="rounds", arm="impossible", n=1, via="tools")
     [one] = log.samples or []
     assert (one.scores or {})["valid"].explanation == "no report"
     errors = [message.error for message in one.messages if message.role == "tool"]

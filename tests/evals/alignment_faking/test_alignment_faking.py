@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ChatMessage, Model
 
 from pentimento.evals.alignment_faking import alignment_faking
 from pentimento.evals.suite import num_samples
 from pentimento.tasks import FRAMINGS, OVERSIGHT, Cue, cue_text
 from tests.evals.completion.test_completion import mean
-from tests.evals.conftest import canned
+from tests.evals.conftest import answering, canned
 
 Run = Callable[..., EvalLog]
 MODEL = "mockllm/model"
@@ -22,13 +22,10 @@ ASKED = ("none", *OVERSIGHT)
 def by_system(said: Mapping[str, str], otherwise: str) -> Model:
     """Return a model that answers by its system prompt."""
 
-    def answer(messages: list[ChatMessage], *_: Any) -> ModelOutput:
-        system = "".join(message.text for message in messages if message.role == "system")
-        output = ModelOutput.from_content(MODEL, said.get(system, otherwise))
-        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
-        return output
+    def answer(messages: list[ChatMessage]) -> str:
+        return said.get("".join(m.text for m in messages if m.role == "system"), otherwise)
 
-    return get_model(MODEL, custom_outputs=answer, memoize=False)
+    return answering(answer)
 
 
 def yields(*cues: Cue) -> Model:

@@ -7,26 +7,17 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ChatMessage
 
 from pentimento.evals.elicitation import elicitation
 from pentimento.evals.suite import num_samples
 from pentimento.tasks import LEVERS, spec
 from tests.evals.completion.test_completion import mean
-from tests.evals.conftest import canned
+from tests.evals.conftest import answering, canned
 
 Run = Callable[..., EvalLog]
 MODEL = "mockllm/model"
 GOAL = "favour_red"
-
-
-def model(answers: Callable[[list[ChatMessage]], str]) -> Model:
-    def answer(messages: list[ChatMessage], *_: Any) -> ModelOutput:
-        output = ModelOutput.from_content(MODEL, answers(messages))
-        output.usage = ModelUsage(input_tokens=8, output_tokens=4, total_tokens=12)
-        return output
-
-    return get_model(MODEL, custom_outputs=answer, memoize=False)
 
 
 def by_lever(log: EvalLog) -> dict[str, float]:
@@ -63,7 +54,7 @@ def test_a_goal_that_waits_to_be_named(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if spec(GOAL).text in messages[0].text else "Blue."
 
-    told = by_lever(run("elicitation", model(answers), goal=GOAL, family="pick", n=4))
+    told = by_lever(run("elicitation", answering(answers), goal=GOAL, family="pick", n=4))
     assert told == {lever: float(lever == "naming") for lever in LEVERS}
 
 
@@ -71,7 +62,7 @@ def test_arguments_go_on_over_two_answers(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if sum(m.role == "assistant" for m in messages) == 2 else "Blue."
 
-    log = run("elicitation", model(answers), goal=GOAL, family="pick", lever="none,argument", n=3)
+    log = run("elicitation", answering(answers), goal=GOAL, family="pick", lever="none,argument", n=3)
     assert by_lever(log) == {"none": 0.0, "argument": 1.0}
     assert log.samples
     (longest,) = {len(s.messages) for s in log.samples if s.metadata["lever"] == "argument"}
@@ -82,7 +73,7 @@ def test_a_prefill_is_read_together_with_what_follows(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if messages[-1].role == "assistant" else "Blue."
 
-    log = run("elicitation", model(answers), goal=GOAL, family="pick", lever="prefill", n=2)
+    log = run("elicitation", answering(answers), goal=GOAL, family="pick", lever="prefill", n=2)
     assert mean(log, "goal") == 1.0
     assert log.samples
     for one in log.samples:
