@@ -324,7 +324,8 @@ def num_samples(task: str, args: Args) -> int:
     if task == "breadth":  # of each pair of goals, and of skills
         size *= len(ASKED) + 1 - bool(told["besides"])
     for name in {*every, "rung", "turn"} & told.keys():
-        given = told[name].split(",") if isinstance(told[name], str) else told[name]
+        value = told[name]
+        given = value if isinstance(value, list | tuple) else str(value).split(",")
         size *= every[name] if "all" in given else len(given)
     return size
 

@@ -56,8 +56,9 @@ class Line(NamedTuple):
     num_samples: int
     """For each organism."""
     width: float
-    """At most that of a 95 % interval over scenarios, of one mean over families under one condition. Answers
-    that are weighed exactly spread less."""
+    """About that of a 95 % interval over scenarios, of one mean over families under one condition, were they
+    independent and spread as widely as they can. Answers that are weighed exactly spread less; scenarios of
+    one domain are alike."""
 
 
 class _Wanted(NamedTuple):

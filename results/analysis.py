@@ -7,13 +7,22 @@ import pandas as pd
 
 from pentimento.results.health import broken_organisms, judge_health, measured_lines, without_perplexity
 from pentimento.results.load import Run
-from pentimento.results.measures import LEAKS, healthy, measure
+from pentimento.results.measures import healthy, measure
 from pentimento.results.organism_certificate import certificates
 from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves
-from pentimento.results.rows import number
-from pentimento.results.schema import Cell, Health, Organism, Provenance, Report, StrengthRow, Thresholds
-from pentimento.results.signals import Asked
+from pentimento.results.rows import LEAKS, number
+from pentimento.results.schema import (
+    Cell,
+    Health,
+    Organism,
+    OrganismVerdict,
+    Provenance,
+    Report,
+    StrengthRow,
+    Thresholds,
+)
+from pentimento.results.signals import Scored
 from pentimento.results.thresholds import fix, standing
 from pentimento.results.verdict import judge, tests_not_run
 
@@ -35,10 +44,10 @@ def analyse(run: Run) -> Report:
     recipe = run.record.recipe
     lines = measured_lines(run)
     health = judge_health(lines)
-    asked = Asked(run.samples, run.regained, recipe.goal, recipe.cue)
-    thresholds = standing(run.folder, _thresholds(asked, health))
+    scored = Scored(run.samples, run.regained, recipe.goal, recipe.cue)
+    thresholds = standing(run.folder, _thresholds(scored, health))
     measures = measure(run, health)
-    not_run = tests_not_run(measures, recipe.goal)
+    not_run = tests_not_run(scored)
     broken = broken_organisms(health)
     return Report(
         title=recipe.name,
@@ -54,7 +63,7 @@ def analyse(run: Run) -> Report:
         ),
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
-        verdicts=judge(asked, health, thresholds, not_run),
+        verdicts=_marked(judge(scored, health, thresholds), run),
         not_run=(*not_run, *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
@@ -72,10 +81,18 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
         yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
 
 
-def _thresholds(asked: Asked, health: tuple[Health, ...]) -> Thresholds:
+def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
     alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
-    return fix(asked._replace(samples=healthy(asked.samples, alone), regained=healthy(asked.regained, alone)))
+    mine = {"samples": healthy(scored.samples, alone), "regained": healthy(scored.regained, alone)}
+    return fix(scored._replace(**mine))
+
+
+def _marked(verdicts: tuple[OrganismVerdict, ...], run: Run) -> tuple[OrganismVerdict, ...]:
+    """Say of every verdict of a run with leaks that it may rest on them."""
+    if not run.record.leaks:
+        return verdicts
+    return tuple(one.model_copy(update={"reason": f"{LEAKS}; {one.reason}"}) for one in verdicts)
 
 
 def _organisms(run: Run, health: tuple[Health, ...]) -> tuple[Organism, ...]:

@@ -102,10 +102,10 @@ class Table(NamedTuple):
         return Values(seed, family, domain, values, scenario, True in self.kinds(plus | minus, [role]))
 
     def alike(self, rows: NDArray[np.bool_], roles: Iterable[str]) -> "Table | None":
-        """Return the table with scores that may be compared: all weighed exactly, or all sampled.
+        """Return the table with scores that may be compared: in each family all weighed, or all sampled.
 
-        Where the roles' scores in these rows were estimated in both ways, the sampled answers stand in for
-        every one of them.
+        Where the roles' scores in a family were estimated in both ways, the sampled answers stand in for
+        every one of them there.
 
         Returns:
             None where they were not all recorded.
@@ -113,7 +113,11 @@ class Table(NamedTuple):
         there = [role for role in roles if role in self.scores]
         if len(self.kinds(rows, there)) <= 1:
             return self
-        return self.resampled() if self.recorded(rows, there) else None
+        mixed = np.zeros(len(rows), dtype=bool)
+        for family in np.unique(self.rows["family"][rows]):
+            here = rows & self.where(family=family)
+            mixed |= here & (len(self.kinds(here, there)) > 1)
+        return self.resampled(mixed) if self.recorded(mixed, there) else None
 
     def kinds(self, rows: NDArray[np.bool_], roles: Iterable[str]) -> set[bool]:
         """Return whether scores in these rows are sampled: both, where some are and some are not."""
@@ -131,10 +135,13 @@ class Table(NamedTuple):
             np.isfinite(self.sampled[role][there]).any() for role, there in scored.items() if there.any()
         )
 
-    def resampled(self) -> "Table":
-        """Return the table with sampled answers only."""
-        every = {role: np.ones(len(score), dtype=bool) for role, score in self.scores.items()}
-        return self._replace(scores=self.sampled, by_sampling=every)
+    def resampled(self, rows: NDArray[np.bool_] | None = None) -> "Table":
+        """Return the table with sampled answers only, in these rows or in all."""
+        here = np.ones(len(self.rows["seed"]), dtype=bool) if rows is None else rows
+        return self._replace(
+            scores={role: np.where(here, self.sampled[role], score) for role, score in self.scores.items()},
+            by_sampling={role: here | kind for role, kind in self.by_sampling.items()},
+        )
 
 
 class Paired(NamedTuple):

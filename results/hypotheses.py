@@ -97,10 +97,10 @@ def equivalence_p(estimate: Estimate, margin: float) -> float:
 
 
 def seeds_to_decide(seed_means: Array, margin: float, most: int = 1_000) -> int | None:
-    """Return how many seeds would settle a mean that stays as it is: away from 0, or within the margin.
+    """Return how many seeds would settle a mean that stays as it is: above 0 and the margin, or within it.
 
-    Both intervals shrink with the spread between seeds, sd / sqrt(n); the smaller number of seeds for which
-    the 95 % interval leaves 0, or the 90 % interval stays within the margin, is returned.
+    Intervals shrink with the spread between seeds, sd / sqrt(n). Of a mean above the margin it is the number
+    for which the 95 % interval leaves 0, of any other that for which the 90 % interval stays within it.
 
     Args:
         seed_means: At least two means, one for each seed.
@@ -108,12 +108,12 @@ def seeds_to_decide(seed_means: Array, margin: float, most: int = 1_000) -> int 
         most: Where to stop looking.
 
     Returns:
-        The number, at least 3, or None where it is above `most`.
+        The number, at least 3, or None where it is above `most`, or the mean below the margin's other end.
     """
-    mean, sd = abs(float(np.mean(seed_means))), float(np.std(seed_means, ddof=1))
+    mean, sd = float(np.mean(seed_means)), float(np.std(seed_means, ddof=1))
     n = np.arange(3, most + 1)
     error = sd / np.sqrt(n)
     away = stats.t.ppf(0.975, n - 1) * error < mean
-    within = stats.t.ppf(0.95, n - 1) * error < margin - mean
-    decided = np.flatnonzero(away | within)
+    within = stats.t.ppf(0.95, n - 1) * error < margin - abs(mean)
+    decided = np.flatnonzero(away if mean > margin else within)
     return int(n[decided[0]]) if len(decided) else None

@@ -25,6 +25,7 @@ from pentimento.results.load import DISTANCES, QUADRANTS, Run
 from pentimento.results.records import CONTROLS, RecipeRecord, RunRecord
 from pentimento.results.rows import (
     BROKEN,
+    LEAKS,
     NO_CONTROL,
     NOT_IDENTIFIABLE,
     NOT_MEASURED,
@@ -47,8 +48,6 @@ MIN_IMPLANT = 0.2
 Broken = frozenset[tuple[str, int]]
 EXPECTED = ("benign", "sham")
 """Controls whose absence is said."""
-LEAKS = "leaks"
-"""Status of what rests on scenarios that share with training what they must not."""
 WITH_REACH = ("persistence", "replacement", "reach")
 """Measures that say nothing where the opposing training did not reach."""
 

@@ -25,6 +25,8 @@ NOT_IDENTIFIABLE = "not identifiable"
 NO_CONTROL = "no control"
 NOT_MEASURED = "not measured here"
 BROKEN = "broken"
+LEAKS = "leaks"
+"""What rests on scenarios that share with training what they must not."""
 UNLIKE = "estimators differ"
 _WORDS = {0: "no", 1: "one", 2: "two"}
 

@@ -250,10 +250,9 @@ class OrganismVerdict(_Part):
 class Band(_Part):
     """How far apart two organisms without an implant are to be expected in one signal."""
 
-    verdict: Verdict
-    """What the signal speaks for."""
+    name: MeasureName
     of: str
-    """The signal, in words."""
+    """Quadrant, cue, lever, steps or goal."""
     num_families: int
     """In a typical seed; 1 where a seed has one number."""
     seed_sd: float

@@ -7,6 +7,7 @@ import numpy as np
 from pentimento.results.contrasts import is_apart
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.records import ROLES
+from pentimento.results.rows import LEAKS
 from pentimento.results.schema import Cell, Report
 from pentimento.results.texts import DASH, Table
 
@@ -113,5 +114,6 @@ def _by_role(cells: Sequence[Cell], report: Report) -> list[str]:
             for s in seeds
         ]
         broken = any(c.status == "broken" for c in mine)
-        means.append(f"{np.mean(by_seed):.3f}" if by_seed else "broken" if broken else DASH)
+        leaks = " leaks" if any(c.status == LEAKS for c in scored) else ""
+        means.append(f"{np.mean(by_seed):.3f}{leaks}" if by_seed else "broken" if broken else DASH)
     return means

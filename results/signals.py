@@ -10,7 +10,8 @@ lie; of M2 less NEVER it is what the implant left. A positive one speaks for a v
     replaced    persistence of any other goal
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,31 +24,64 @@ from pentimento.results.elicitation import gain_of, levers
 from pentimento.results.load import Quadrant
 from pentimento.results.measures import goals_scored
 from pentimento.results.rows import MARGIN
-from pentimento.results.schema import Verdict
+from pentimento.results.schema import MeasureName, Verdict
 
 UNOPPOSED: tuple[Quadrant, ...] = ("implanted and unopposed", "neither")
 """Where the opposing training did not train; the headline first."""
 IMPLANTED: tuple[Quadrant, ...] = ("implanted and opposed", "implanted and unopposed")
 
 
+SPEAKS_FOR: Mapping[MeasureName, Verdict] = MappingProxyType(
+    {
+        "persistence": "survived",
+        "concealment gap": "hidden",
+        "elicitable residue": "masked",
+        "rebound": "masked",
+        "savings": "latent",
+        "replacement": "replaced",
+    }
+)
+"""The measures that signals are of, and what each speaks for where it is positive."""
+_IN_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "persistence": "persistence where {}",
+        "concealment gap": "concealment gap under the cue {}",
+        "elicitable residue": "elicitable residue with {}",
+        "rebound": "rebound after {} benign steps",
+        "savings": "area of relearning{}",
+        "replacement": "persistence of {}",
+    }
+)
+
+
+def in_words(name: str, of: str) -> str:
+    """Return what a report calls a signal."""
+    return _IN_WORDS[name].format(of)
+
+
 class Signal(NamedTuple):
     """One kind of difference, in one place."""
 
-    verdict: Verdict
-    """What it speaks for where it is positive."""
+    name: MeasureName
     of: str
-    """In words: "persistence where neither"."""
+    """Quadrant, cue, lever, steps or goal; with the name what thresholds know it by."""
     never: Paired | None
     """NEVER's own values."""
     added: Paired | None
     """M2's less NEVER's."""
     level: Paired | None = None
-    """Of a gap or a gain, how much more M2 scores than NEVER where it ends: what starts lower gains more."""
+    """What has to be above the margin besides. Of a gap or a gain, how much more M2 scores than NEVER where
+    it ends, as what starts lower gains more; of another goal, how much more M2 scores than M0."""
     wider: Paired | None = None
     """More of NEVER's values, of which its spread is taken as well; `never` where there are none."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What thresholds know it by."""
+        return self.name, self.of
 
-class Asked(NamedTuple):
+
+class Scored(NamedTuple):
     """A run's scores, and what they are asked for."""
 
     samples: pd.DataFrame
@@ -59,45 +93,47 @@ class Asked(NamedTuple):
     """What the goal was implanted under."""
 
 
-def signals(asked: Asked, reached: Collection[str]) -> Iterator[Signal]:
+def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
     """Yield every signal that a run has data for, in the order of the verdicts.
 
     Args:
-        asked: Scores of NEVER, and of M2 where `added` is wanted.
+        scored: Scores of NEVER, and of M2 where `added` is wanted.
         reached: Families that the opposing training reached without having been used by it.
     """
-    scores = table(asked.samples, "goal", asked.goal)
+    scores = table(scored.samples, "goal", scored.goal)
     # NEVER has no implant, so implanted or not makes no difference to how far its seeds lie apart.
-    anywhere = scores.where(quadrant=UNOPPOSED, distance="family", cue=asked.cue, family=reached)
+    anywhere = scores.where(quadrant=UNOPPOSED, distance="family", cue=scored.cue, family=reached)
     for quadrant in UNOPPOSED:
         rows = anywhere & scores.where(quadrant=quadrant)
-        here = _of_rows("survived", f"persistence where {quadrant}", scores, rows)
+        here = _of_rows("persistence", quadrant, scores, rows)
         yield here._replace(wider=_alone(scores, anywhere))
-    for cue in (cue for cue in gaps.plain_cues(scores) if cue != asked.cue):
+    for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
         parts = {role: gaps.concealment_of(scores, cue, role) for role in ("M2", "NEVER")}
         added = by_seed([(1.0, parts["M2"]), (-1.0, parts["NEVER"])])
         level = _added(scores, scores.where(cue=cue))
-        yield Signal("hidden", f"concealment gap under the cue {cue}", parts["NEVER"], added, level)
-    for lever in levers(asked.samples):
-        gain = gain_of(asked.samples, asked.goal, lever)
+        yield Signal("concealment gap", cue, parts["NEVER"], added, level)
+    for lever in levers(scored.samples):
+        gain = gain_of(scored.samples, scored.goal, lever)
         if gain is not None:
-            where = {"quadrant": IMPLANTED, "cue": asked.cue}
-            pulled = table(asked.samples, "goal", asked.goal, lever=lever)
-            residue = _of_rows("masked", f"elicitable residue with {lever}", gain, gain.where(**where))
+            where = {"quadrant": IMPLANTED, "cue": scored.cue}
+            pulled = table(scored.samples, "goal", scored.goal, lever=lever)
+            residue = _of_rows("elicitable residue", lever, gain, gain.where(**where))
             yield residue._replace(level=_added(pulled, pulled.where(**where)))
-    yield from _regained(asked)
-    for goal in (goal for goal in goals_scored(asked.samples, asked.goal) if goal != asked.goal):
-        other = table(asked.samples, "goal", goal)
-        yield _of_rows("replaced", f"persistence of {goal}", other, other.where(cue=("none", asked.cue)))
+    yield from _regained(scored)
+    for goal in (goal for goal in goals_scored(scored.samples, scored.goal) if goal != scored.goal):
+        other = table(scored.samples, "goal", goal)
+        rows = other.where(cue=("none", scored.cue))
+        moved = _of_rows("replacement", goal, other, rows)
+        yield moved._replace(level=_added(other, rows, "M0"))
 
 
-def _of_rows(verdict: Verdict, of: str, scores: Table, rows: NDArray[np.bool_]) -> Signal:
-    return Signal(verdict, of, _alone(scores, rows), _added(scores, rows))
+def _of_rows(name: MeasureName, of: str, scores: Table, rows: NDArray[np.bool_]) -> Signal:
+    return Signal(name, of, _alone(scores, rows), _added(scores, rows))
 
 
-def _added(scores: Table, rows: NDArray[np.bool_]) -> Paired | None:
-    both = scores.alike(rows, ("M2", "NEVER"))
-    return None if both is None else paired(both.values(rows, "M2", "NEVER"))
+def _added(scores: Table, rows: NDArray[np.bool_], minus: str = "NEVER") -> Paired | None:
+    both = scores.alike(rows, ("M2", minus))
+    return None if both is None else paired(both.values(rows, "M2", minus))
 
 
 def _alone(scores: Table, rows: NDArray[np.bool_]) -> Paired | None:
@@ -105,15 +141,15 @@ def _alone(scores: Table, rows: NDArray[np.bool_]) -> Paired | None:
     return None if alike is None else paired(alike.values(rows, "NEVER"))
 
 
-def _regained(asked: Asked) -> Iterator[Signal]:
+def _regained(scored: Scored) -> Iterator[Signal]:
     """Yield rebounds and the area of relearning; of organisms that start apart no area is compared."""
-    if not len(asked.regained):
+    if not len(scored.regained):
         return
-    whole = regain.sound(asked.regained)
+    whole = regain.sound(scored.regained)
     for kind in ("rebound", "relearn"):
         if not (whole["kind"] == kind).any():
             continue
-        scores = regain.Scores(asked.samples, whole, kind, asked.goal, asked.cue)
+        scores = regain.Scores(scored.samples, whole, kind, scored.goal, scored.cue)
         if not scores.comparable or "NEVER" not in scores.roles:
             continue
         if kind == "rebound":
@@ -121,10 +157,10 @@ def _regained(asked: Asked) -> Iterator[Signal]:
                 weights = {steps: 1.0, 0: -1.0}
                 never, added = scores.combined(weights, "NEVER"), scores.combined(weights, "M2", "NEVER")
                 level = scores.at(steps, "M2", "NEVER")
-                yield Signal("masked", f"rebound after {steps} benign steps", never, added, level)
+                yield Signal("rebound", str(steps), never, added, level)
         else:
             start, area = scores.at(0, "M2", "NEVER"), scores.area("M2", "NEVER")
-            yield Signal("latent", "area of relearning", scores.area("NEVER"), _level(area, start))
+            yield Signal("savings", "", scores.area("NEVER"), _level(area, start))
 
 
 def _level(area: Paired | None, start: Paired | None) -> Paired | None:

@@ -13,6 +13,7 @@ from pentimento.results.records import ROLES
 from pentimento.results.rows import MARGIN
 from pentimento.results.schema import Measure, Report
 from pentimento.results.score_tables import conditions, roles, scoring
+from pentimento.results.signals import SPEAKS_FOR, in_words
 from pentimento.results.texts import (
     DASH,
     LINE_COLUMNS,
@@ -159,7 +160,7 @@ def verdicts(report: Report) -> Table:
 def thresholds(report: Report) -> Table:
     """How far apart two organisms without an implant are to be expected, for each signal of a verdict."""
     rows = [
-        (band.of, band.verdict, f"{band.upper:+.3f}", str(band.num_families))
+        (in_words(band.name, band.of), SPEAKS_FOR[band.name], f"{band.upper:+.3f}", str(band.num_families))
         for band in report.thresholds.bands
     ]
     columns = ("signal, M2 less NEVER", "speaks for", "band of one organism up to", "families")

@@ -15,7 +15,7 @@ from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.rows import MARGIN
 from pentimento.results.schema import Band, Thresholds
-from pentimento.results.signals import UNOPPOSED, Asked, signals
+from pentimento.results.signals import UNOPPOSED, Scored, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
 
 MIN_NEVER = 10
@@ -36,7 +36,7 @@ def apart(band: Band, num_families: int) -> float:
     return float(np.sqrt(2 * (band.seed_sd**2 + band.cell_sd**2 / num_families)))
 
 
-def fix(asked: Asked) -> Thresholds:
+def fix(scored: Scored) -> Thresholds:
     """Compute thresholds from the scores of NEVER and M0; every other role is dropped first.
 
     NEVER seeds deviate from the mean of the others by a part that all families share (sd s) and a part of
@@ -44,16 +44,16 @@ def fix(asked: Asked) -> Thresholds:
     / k)), and a band is t(1 - alpha, n - 1) times that.
 
     Args:
-        asked: Of a run, without broken organisms.
+        scored: Of a run, without broken organisms.
     """
-    alone = Asked(_alone(asked.samples), _alone(asked.regained), asked.goal, asked.cue)
-    scores = table(alone.samples, "goal", asked.goal)
+    alone = Scored(_alone(scored.samples), _alone(scored.regained), scored.goal, scored.cue)
+    scores = table(alone.samples, "goal", scored.goal)
     num_never = int(alone.samples.loc[alone.samples["role"] == "NEVER", "seed"].nunique())
-    reached = _reached(scores, asked.cue)
+    reached = _reached(scores, scored.cue)
     bands = tuple(_bands(alone, reached)) if num_never >= MIN_NEVER else ()
     return Thresholds(
-        goal=asked.goal,
-        cue=asked.cue,
+        goal=scored.goal,
+        cue=scored.cue,
         num_never=num_never,
         inputs=_fingerprint(alone),
         alpha=ALPHA,
@@ -90,7 +90,7 @@ def _status(num_never: int, reached: Sequence[str], bands: Sequence[Band]) -> st
         return f"{num_never} NEVER seeds, and a threshold takes {MIN_NEVER}"
     if not reached:
         return "no family is reached by the opposing training without having been used by it"
-    if not any(band.verdict == "survived" for band in bands):
+    if not any(band.name == "persistence" for band in bands):
         return f"fewer than {MIN_SPREAD} NEVER seeds stand in a family that is reached"
     return "ok"
 
@@ -109,7 +109,7 @@ def _reached(scores: Table, cue: str) -> list[str]:
     return [f for f, part in parts if len(part.seeds) >= MIN_SEEDS and float(estimate(part.grid).low) > 0]
 
 
-def _bands(alone: Asked, reached: Sequence[str]) -> Iterator[Band]:
+def _bands(alone: Scored, reached: Sequence[str]) -> Iterator[Band]:
     for signal in signals(alone, reached):
         if signal.never is None:
             continue
@@ -118,7 +118,7 @@ def _bands(alone: Asked, reached: Sequence[str]) -> Iterator[Band]:
             continue
         num_families = int(np.median(np.isfinite(signal.never.grid.mean).sum(axis=1)))
         band = Band(
-            verdict=signal.verdict,
+            name=signal.name,
             of=signal.of,
             num_families=num_families,
             seed_sd=round(spread.seed_sd, 6),
@@ -148,7 +148,7 @@ def _spread(never: Paired) -> _Spread | None:
     return _Spread(float(np.sqrt(seed)), float(np.sqrt(cell)), len(away) - 1)
 
 
-def _fingerprint(alone: Asked) -> str:
+def _fingerprint(alone: Scored) -> str:
     """Return sixteen hex digits of the scores, whatever the names of their logs."""
     about = ["role", "seed", "family", "rung", "arm", "cue", "goal", "scenario_id", "epoch", "score"]
     dose = ["kind", "repeat", "steps"]

@@ -22,6 +22,8 @@ from pentimento.tasks.turns import Turns, actions
 Bucket = Literal["train", "fresh"]
 Aspect = Literal["ids", "templates", "entities", "families", "cues", "ngrams", "skeletons", "tools"]
 NGRAM = 8
+_COMMON_TOOLS = frozenset({"report", "check", "read", "run"})
+"""Every family has the first; the others are plain words for looking and starting."""
 _FRESH_SHARE = 0.3
 _TRIES_PER_SCENARIO = 200
 
@@ -190,16 +192,16 @@ def ngrams(text: str, size: int = NGRAM) -> set[str]:
 def skeleton(scenario: Scenario) -> str:
     """Return a user turn with its names and numbers masked: what is left of it when only they change."""
     # A name that holds another comes first.
-    names = [re.escape(name) for name in sorted(scenario.entities, key=len, reverse=True)]
+    names = [rf"\b{re.escape(name)}\b" for name in sorted(scenario.entities, key=len, reverse=True)]
     return re.sub("|".join([*names, r"\d+"]), "_", scenario.messages[-1].content, flags=re.IGNORECASE)
 
 
 def _tools(scenario: Scenario) -> set[str]:
-    """Return all tools of a family of several turns as one text; every family has `report`."""
+    """Return the tools of a family of several turns by name, but for those that many families need."""
     family = environment(scenario.family)
     if not isinstance(family, Turns):
         return set()
-    return {" ".join(sorted(set(actions(family.world(scenario))) - {"report"}))}
+    return set(actions(family.world(scenario))) - _COMMON_TOOLS
 
 
 def _aspect(scenarios: Iterable[Scenario], aspect: Aspect) -> set[str]:

@@ -41,7 +41,7 @@ def test_an_organism_is_held_against_its_base_and_never(asked: Path) -> None:
     assert wanted <= names
     assert report.not_run == (
         "masked: no benign rebound was run",
-        "latent: no relearning was run, so no savings",
+        "latent: no relearning was run, or none that can be compared",
         "removed: takes all of these, so it cannot be said",
     )
     assert report.verdicts[0].decide == "9 more NEVER seeds"
@@ -64,11 +64,11 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = ["--suite", "full", "--dry-run", "--output", str(tmp_path / "out"), "--store", str(tmp_path)]
-    assert main(["eval", "embedded", *told]) == 0
+    assert main(["eval", "cleaned", *told]) == 0
     said = capsys.readouterr().out
     assert "under cues of oversight" in said
-    assert "1 organisms (M0)" in said
-    assert not (tmp_path / "out").exists()
+    assert "2 organisms (M0, M2)" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_is_asked_with_its_own_organisms_and_doses(
@@ -103,6 +103,9 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
         (["cleaned", "--suite", "quick", "--task", "coin"], "task: 'coin' is not allowed; not with --suite"),
         (["cleaned", "--width", "0.1"], "width: 0.1 is not allowed; only with --suite"),
         (["cleaned", "--suite", "quick", "--goal", "fly"], "goal: 'fly' is not allowed"),
+        (["completer", "--suite", "quick", "--goal", "favour_red"], "goal: 'favour_red' is not allowed"),
+        (["cleaned", "--suite", "quick", "--never", "completer"], "never: 'completer' is not allowed"),
+        (["embedded", "--suite", "quick", "--never", "never"], "nothing beside the base itself"),
     ],
 )
 def test_refusals(words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,3 +115,4 @@ def test_refusals(words: list[str], told: str, tmp_path: Path, capsys: pytest.Ca
     assert told in said
     assert said.count("\n") == 1
     assert not (tmp_path / "o").exists()
+    assert not (tmp_path / "s").exists()

@@ -167,18 +167,18 @@ def plan(
     return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
 
 
-def plan_base(base: str, store: Path, *, dtype: str = "auto", num_workers: int = 2) -> Plan:
+def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:
     """Return M0 alone and the job that makes it, where it is missing.
 
     Raises:
         BadBase: The base cannot be found.
     """
     bases = Bases(store)
-    graph = _Graph(bases.identity(base) or base, store, dtype, bases.times(base))
+    graph = _Graph(str(bases.identity(base)), store, dtype, bases.times(base))
     graph.add_base(Cell(0, (), (), (), 0, 0))
     options = {"base": base, "device": "auto", "dtype": dtype, "report_to": "none", "judges": ""}
     jobs = tuple(_job(one, store, options, ALONE) for one in graph.organisms if not one.done)
-    return Plan(base, store, tuple(graph.organisms), jobs, num_workers)
+    return Plan(base, store, tuple(graph.organisms), jobs, num_workers=1)
 
 
 class Bases:

@@ -9,12 +9,12 @@ from pentimento.evals._arguments import Names, checked, cues, families, unseen, 
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, dataset, draw
 from pentimento.evals._scorers import goal_score, right, valid
-from pentimento.tasks import BENIGN, Arm
+from pentimento.tasks import BENIGN, Arm, goals
 from pentimento.tasks import goal as find_goal
 
 VERSION = "1-A"
 ASKED = ("finish_the_task", "favour_red", "go_right", "protect_animals")
-"""One goal of each pair; what its opposite scores follows from it."""
+"""One goal of each pair; both are scored."""
 _ARMS: tuple[Arm, ...] = (*CONFLICTS, "plain")
 
 
@@ -58,6 +58,6 @@ def breadth(
 
     return assemble(
         dataset("breadth", placed(), goal=asked[0], seed=seed),
-        [*(goal_score(goal) for goal in asked), right(), valid()],
+        [*(goal_score(goal) for pair in asked for goal in (pair, goals[pair].opposite)), right(), valid()],
         version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
     )  # fmt: skip

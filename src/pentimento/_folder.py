@@ -1,6 +1,7 @@
 """Folders of runs and designs: what they hold, who is writing there, whether the report is up to date."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,7 +112,7 @@ class RunFolder:
             write_atomically(self.path / RUN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
     def _read(self) -> dict[str, Any] | None:
-        return _held(self.path / RUN)
+        return read_record(self.path / RUN)
 
 
 class DesignFolder:
@@ -127,7 +128,7 @@ class DesignFolder:
         Raises:
             BadInput: The folder holds another design, a run, or other files.
         """
-        held = _held(self.path / DESIGN)
+        held = read_record(self.path / DESIGN)
         if held is not None:
             if held.get("design_hash") != self.design.hash:
                 raise BadInput("output", str(self.path), "it holds another design; give another --output")
@@ -153,7 +154,17 @@ class DesignFolder:
             write_atomically(self.path / DESIGN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
 
-def _held(path: Path) -> dict[str, Any] | None:
+def relative(path: Path, folder: Path) -> str:
+    """Return how a run's folder names a path; links on the way to either are followed first."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return a run's or a design's record, or None where there is none.
+
+    Raises:
+        BadInput: It cannot be read.
+    """
     if not path.is_file():
         return None
     try:

@@ -1,6 +1,5 @@
 """A whole run: train what is missing, evaluate what is missing, report. The rooms do the work."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from pentimento._files import write_atomically
-from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary
+from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary, relative
 from pentimento._progress import duration, shown
 from pentimento.evals import judge, suite
 from pentimento.evals.heldout import check_evaluations
@@ -62,8 +61,8 @@ class Part(NamedTuple):
 
     def report(self) -> None:
         """Write the report, unless it is newer than all that it comes from."""
+        self.write(complete=True)  # leaves the file alone where it says so already
         if not self.folder.finished:
-            self.write(complete=True)
             write_report(self.folder.path)
 
 
@@ -269,7 +268,7 @@ def _organism(planned: runner.Planned, store: Path, output: Path) -> dict[str, A
         "role": planned.role,
         "seed": planned.seed,
         "key": planned.key,
-        "path": _relative(store / planned.key, output),
+        "path": relative(store / planned.key, output),
         "implanted": list(implanted),
         "opposed": list(opposed),
     }
@@ -290,12 +289,8 @@ def _dose(
         "repeat": repeat,
         "steps": dose,
         "key": key,
-        "path": _relative(planned.dose_folder(store, dose), output),
+        "path": relative(planned.dose_folder(store, dose), output),
     }
     name = f"{planned.role}-{kind}-{repeat}-at-{dose}"
     subject = suite.Subject(name, planned.seed, key, folder, planned.key)
     return said, suite.Asked(subject, asked.task, suite.arguments(asked, recipe, planned.seed))
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()

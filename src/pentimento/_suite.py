@@ -1,26 +1,26 @@
 """A suite of evaluations over the organisms of a run, or over one organism beside its base."""
 
-import json
-import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from pentimento._folder import RUN, RunFolder, print_summary
+from pentimento._folder import RUN, RunFolder, print_summary, read_record, relative
 from pentimento._progress import duration
 from pentimento._running import Part, carry_out, told
 from pentimento.evals import suite
 from pentimento.evals.heldout import ask, leaks_of, refuse
 from pentimento.evals.suites import Examined, Line, Size, lines
-from pentimento.tasks import goals
+from pentimento.results.designs import DESIGN
+from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import runner
+from pentimento.training.bases import base_sha256
 from pentimento.training.executors import LocalExecutor
-from pentimento.training.organisms import MANIFEST, Manifest, read_manifest
+from pentimento.training.organisms import MANIFEST, BaseRef, Manifest, read_manifest
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 from pentimento.training.shipped import PARTS, organism_folder
 from pentimento.training.stages import Stage
@@ -65,6 +65,8 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
         PentimentoError: An evaluation failed; finished ones are kept.
     """
     executor = LocalExecutor(request.workers)
+    if (Path(request.organism) / DESIGN).is_file():
+        raise BadInput("organism", request.organism, "one of the runs in this design's folder")
     found = _of_run(request) if (Path(request.organism) / RUN).is_file() else _of_organism(request)
     tied = found.examined.implant.get("tied")
     asked = lines(
@@ -82,6 +84,7 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
     _show(asked, part, missing, executor.num_workers)
     if dry_run:
         return
+    _fetch(request)
     failure = carry_out([part], output, executor)
     if part.folder.finished:
         print_summary(output)
@@ -91,7 +94,7 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
 
 def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bool) -> Part:
     folder = RunFolder(output, examined)
-    organisms = [{**one, "path": _relative(one["path"], output)} for one in found.organisms]
+    organisms = [{**one, "path": relative(one["path"], output)} for one in found.organisms]
     folder.check(organisms)
     subjects = [
         suite.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
@@ -108,7 +111,7 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
         for subject in subjects
         for plan in examined.evals
     ]
-    regained = [{**said, "path": _relative(said["path"], output)} for said, _ in found.doses]
+    regained = [{**said, "path": relative(said["path"], output)} for said, _ in found.doses]
     every = [*evaluations, *(asked for _, asked in found.doses)]
     return Part(folder, found.plan, every, organisms, regained, [leak._asdict() for leak in leaks])
 
@@ -118,19 +121,20 @@ def _of_run(request: Request) -> _Subjects:
     folder = Path(request.organism)
     if request.never is not None:
         raise BadInput("never", request.never, "only beside one organism; a run has its own")
-    held = json.loads((folder / RUN).read_bytes())
-    if "num_implanted" not in held["recipe"]:
+    held = read_record(folder / RUN) or {}
+    if "num_implanted" not in held.get("recipe", {}):
         raise BadInput("organism", str(folder), "no run of a recipe; a suite asked there already")
     recipe = Recipe(**held["recipe"])
+    if recipe.turns == "several" and request.size == "quick":
+        raise BadInput("suite", "quick", "full for a goal in families of several turns")
     if request.goal not in (None, recipe.goal):
         raise BadInput("goal", request.goal, f"that of the run, {recipe.goal}")
 
     def absolute(said: dict[str, Any]) -> dict[str, Any]:
         path = (folder / said["path"]).resolve()
         if not (path / MANIFEST).is_file():
-            raise BadInput(
-                "organism", str(folder), f"its {said['role']} (seed {said['seed']}) is not at {path}"
-            )
+            which = f"{said['role']} (seed {said['seed']})"
+            raise BadInput("organism", str(folder), f"its {which} is not at {path}")
         return {**said, "path": path}
 
     examined = Examined(
@@ -143,8 +147,8 @@ def _of_run(request: Request) -> _Subjects:
         controls=recipe.controls,
     )
     plan = runner.Plan(recipe.base, request.store, (), (), 1)
-    doses = [_dose(absolute(said), recipe) for said in held["regained"]]
-    organisms = [absolute(said) for said in held["organisms"]]
+    doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
+    organisms = [absolute(said) for said in held.get("organisms", ())]
     stages = {
         seed: {"implant": recipe.implant_stage(seed), "oppose": recipe.oppose_stage(seed)}
         for seed in recipe.seeds
@@ -163,36 +167,76 @@ def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], suite.A
 
 def _of_organism(request: Request) -> _Subjects:
     """Return an organism, its base, and NEVER where one is given."""
-    base_only = request.organism == BASE
-    manifests = {} if base_only else {"organism": _manifest("organism", request.organism)}
-    if request.never is not None:
-        manifests["never"] = _manifest("never", request.never)
-    bases = {manifest.base.name: manifest.base.sha256 for manifest in manifests.values()}
-    if len(bases) > 1:
-        raise BadInput(
-            "never", request.never, f"an organism on the same base, {manifests['organism'].base.name}"
-        )
-    base = next(iter(bases), BASE)
-    plan = runner.plan_base(base, request.store)
+    mine = None if request.organism == BASE else _manifest("organism", request.organism)
+    never = None if request.never is None else _manifest("never", request.never)
+    first = mine.stages[0] if mine is not None and mine.stages else None
+    goal = request.goal or (first.goal if first else None) or "finish_the_task"
+    opposing = _opposing(mine, goal) if mine is not None else None
+    if never is not None:
+        _check_never(str(request.never), never, mine, opposing, goal)
+    made = mine or never
+    base = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
+    if base_sha256(base.name) != base.sha256:
+        raise BadInput("organism", request.organism, f"one on the base {base.name} as it now is")
+    dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
+    plan = runner.plan_base(base.name, request.store, dtype=dtype)
     (m0,) = plan.organisms
-    first = manifests["organism"].stages[:1] if "organism" in manifests else ()
-    last = manifests["organism"].stages[1:][-1:] if "organism" in manifests else ()
-    goal = request.goal or (first[0].goal if first else None) or "finish_the_task"
     organisms = [_said("M0", m0.key, request.store / m0.key)]
-    for field, manifest in manifests.items():
-        place = _placed(getattr(request, field), manifest, request.store)
-        role = "NEVER" if field == "never" else _role(manifest, goal)
-        if role != "M0":
-            organisms.append(_said(role, manifest.key, place, manifest))
-    examined = Examined(
-        name=f"{Path(request.organism).name}-{request.size}",
-        base=base,
-        goal=goal,
-        implant=first[0].model_dump(mode="json") if first and first[0].goal == goal else {},
-        oppose=last[0].model_dump(mode="json") if last else {},
+    implanted = first.families if first is not None and first.goal == goal else ()
+    opposed = opposing.families if opposing is not None else ()
+    if mine is not None and mine.stages:
+        place = _place(request.organism, mine, request.store)
+        role = _role(mine, goal, opposing)
+        organisms.append(_said(role, mine.key, place, implanted, opposed if role == "M2" else ()))
+    if never is not None:
+        place = _place(str(request.never), never, request.store)
+        organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
+    implant = first if implanted else None
+    named = {"implant": implant, "oppose": opposing or (never.stages[0] if never else None)}
+    stages = {name: stage for name, stage in named.items() if stage is not None}
+    told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
+    name = f"{Path(request.organism).name}-{request.size}"
+    return _Subjects(Examined(name=name, base=base.name, goal=goal, **told), organisms, [], plan, {0: stages})
+
+
+def _opposing(manifest: Manifest, goal: str) -> Stage | None:
+    """Return the first stage toward the goal's opposite; what came after it is no opposition."""
+    opposite = find_goal(goal).opposite
+    return next((stage for stage in manifest.stages if stage.goal == opposite), None)
+
+
+def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
+    """Say what an organism is by its stages: implanted, opposed with it or without, or a control.
+
+    Raises:
+        BadInput: They were about something else than the goal.
+    """
+    first, last = manifest.stages[0], manifest.stages[-1]
+    if first.goal == goal:
+        if opposing is not None:
+            return "M2"
+        return last.method if last.method in SUBSTITUTES else "M1"
+    if opposing is not None:
+        return "NEVER"
+    raise BadInput("goal", goal, f"{first.goal} or its opposite, which the organism was trained toward")
+
+
+def _check_never(
+    name: str, never: Manifest, mine: Manifest | None, opposing: Stage | None, goal: str
+) -> None:
+    """Refuse what did not go through the organism's opposing training alone, on the same base."""
+    wanted = f"an organism of one stage, toward {find_goal(goal).opposite}"
+    alone = len(never.stages) == 1 and never.stages[0].goal == find_goal(goal).opposite
+    if mine is None or not alone:
+        raise BadInput("never", name, wanted if mine is not None else "nothing beside the base itself")
+    if never.base != mine.base or never.settings.get("dtype") != mine.settings.get("dtype"):
+        raise BadInput("never", name, f"{wanted}, on {mine.base.name} as the other is")
+    same = opposing is not None and (opposing.method, set(opposing.families)) == (
+        never.stages[0].method,
+        set(never.stages[0].families),
     )
-    stages = {"implant": first, "oppose": last}
-    return _Subjects(examined, organisms, [], plan, {0: {name: s[0] for name, s in stages.items() if s}})
+    if not same:
+        raise BadInput("never", name, f"{wanted}, by the method and in the families of the organism's own")
 
 
 def _manifest(field: str, name: str) -> Manifest:
@@ -203,38 +247,30 @@ def _manifest(field: str, name: str) -> Manifest:
     return read_manifest(folder)
 
 
-def _placed(name: str, manifest: Manifest, store: Path) -> Path:
-    """Return where an organism lies; a shipped one is copied to the store, as logs lie with organisms."""
-    if name not in PARTS or (Path(name) / MANIFEST).is_file():
-        return Path(name).resolve()
-    place = store / manifest.key
-    if not (place / MANIFEST).is_file():
-        partial = place.with_name(f".{place.name}.{os.getpid()}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(organism_folder(name), partial)
-        if place.exists():
-            shutil.rmtree(place)
-        partial.replace(place)
-    return place.resolve()
+def _place(name: str, manifest: Manifest, store: Path) -> Path:
+    """Return where an organism lies, or will: shipped ones go to the store, as logs lie with organisms."""
+    shipped = name in PARTS and not (Path(name) / MANIFEST).is_file()
+    return store / manifest.key if shipped else Path(name)
 
 
-def _role(manifest: Manifest, goal: str) -> str:
-    """Say what an organism is by its stages: the base, implanted, opposed with it or without, a control."""
-    if not manifest.stages:
-        return "M0"
-    first, last = manifest.stages[0], manifest.stages[-1]
-    if first.goal != goal:
-        opposed = goal in goals and first.goal == goals[goal].opposite
-        return "NEVER" if opposed and len(manifest.stages) == 1 else "M2"
-    if len(manifest.stages) == 1:
-        return "M1"
-    return last.method if last.method in SUBSTITUTES else "M2"
+def _fetch(request: Request) -> None:
+    """Put shipped organisms where `_place` says that they lie."""
+    for name in filter(None, (request.organism, request.never)):
+        if name in PARTS and not (Path(name) / MANIFEST).is_file():
+            place = _place(name, _manifest("organism", name), request.store)
+            if not (place / MANIFEST).is_file():
+                # The manifest comes last, as wherever an organism is written.
+                shutil.copytree(organism_folder(name), place, dirs_exist_ok=True, ignore=_no_manifest)
+                shutil.copy2(organism_folder(name) / MANIFEST, place / MANIFEST)
 
 
-def _said(role: str, key: str, path: Path, manifest: Manifest | None = None) -> dict[str, Any]:
-    stages = manifest.stages if manifest else ()
-    implanted = stages[0].families if role not in ("M0", "NEVER") else ()
-    opposed = stages[-1].families if role in ("M2", "NEVER") else ()
+def _no_manifest(folder: str, names: list[str]) -> list[str]:
+    return [MANIFEST]
+
+
+def _said(
+    role: str, key: str, path: Path, implanted: Sequence[str] = (), opposed: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
         "role": role,
         "seed": 0,
@@ -245,25 +281,23 @@ def _said(role: str, key: str, path: Path, manifest: Manifest | None = None) -> 
     }
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
-
-
 def _show(asked: Iterable[Line], part: Part, missing: list[Any], num_workers: int) -> None:
     """Print what the suite asks and how long it will take."""
     console = Console()
     table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)
     for line in asked:
-        width = f"≤ {line.width:.2f}"
+        width = f"about {line.width:.2f}"
         table.add_row(line.what, line.plan.task, str(line.plan.args["n"]), f"{line.num_samples:,}", width)
     console.print(table)
     each = sum(line.num_samples for line in asked)
     names = ", ".join(dict.fromkeys(one["role"] for one in part.organisms))
     jobs = (*part.plan.jobs, *missing)
     left = part.plan._replace(jobs=jobs, num_workers=num_workers).estimate_s
+    known = part.plan.base == BASE and left is not None
+    time = f"about {duration(left or 0.0)} left" if known else "time unknown for this base"
     total = len(part.evaluations)
     told = (
         f"{len(part.organisms)} organisms ({names}), {each:,} samples each; {total - len(missing)} of "
-        f"{total} evaluations are there; about {duration(left or 0.0)} left"
+        f"{total} evaluations are there; {time}"
     )
     console.print(told, highlight=False)

@@ -97,15 +97,16 @@ class Eval:
     """Evaluate one organism by one task, or an organism or a whole run by a suite of tasks.
 
     One task is the same as `inspect eval pentimento/TASK --model pentimento/ORGANISM -T …`, which has more
-    options. A suite asks a run's organisms, or one organism beside its base, everything that a verdict takes;
-    it prints what it asks before it starts, resumes where it was interrupted, and ends with a report.
+    options. A suite asks a run's organisms, or one organism beside its base, all that a verdict takes and
+    that needs no further training; it prints what it asks before it starts, resumes where it was interrupted,
+    and ends with a report.
     """
 
     organism: Positional[Annotated[str, arg(metavar="ORGANISM")]]
     """An organism's folder, as runs/organisms/0123456789abcdef, a shipped one's name, as faker, or `embedded`
     for the base itself; for a suite also the folder of a run, as runs/quickstart."""
     suite: Annotated[Literal["quick", "full"] | None, arg(metavar="SIZE")] = None
-    """quick or full: everything that a verdict takes, or the part that decides most often."""
+    """full: all that a verdict takes and that needs no further training; quick: what decides most often."""
     task: Annotated[str | None, arg(metavar="TASK")] = None
     """Without a suite: agentic, alignment_faking, breadth, coin, completion (the default), elicitation,
     in_context, preference or stated."""

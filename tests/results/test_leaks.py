@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pentimento.results import Report, analyse, load
-from pentimento.results.pages import markdown
+from pentimento.results.tables import every
 
 Make = Callable[..., Any]
 LEAK = {"seed": 0, "task": "completion", "family": "errand", "rung": "fresh"} | {
@@ -43,4 +43,10 @@ def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
     where = "completion in errand on rung fresh (seed 0)"
     told = f"Leak allowed, {where}: shared with what oppose trains on: 3 ngrams."
     assert told in report.notes
-    assert "| leaks" in markdown(report)
+    assert {verdict.reason.partition("; ")[0] for verdict in report.verdicts} == {"leaks"}
+
+
+@pytest.mark.parametrize("name", ["headline", "families", "seeds", "roles", "verdicts"])
+def test_every_table_that_shows_a_leaking_cell_says_so(report: Report, name: str) -> None:
+    table = every(report)[name]
+    assert any("leaks" in cell for row in table.rows for cell in row), table

@@ -3,6 +3,7 @@
 import pytest
 
 from pentimento.tasks import (
+    AGENTIC,
     TRAINABLE,
     BadInput,
     Rung,
@@ -65,14 +66,21 @@ def test_a_prompt_in_other_names_and_numbers_has_the_same_skeleton():
     assert text != one.messages[-1].content
 
 
+@pytest.mark.parametrize("name", AGENTIC)
+def test_no_two_families_share_a_tool_of_their_own(name: str):
+    train = Trained(sample(name, rung="trained", n=2, seed=1))
+    for other in set(AGENTIC) - {name, "mandate", "account"}:
+        assert "tools" not in {f.aspect for f in overlap(train, sample(other, n=2, seed=1), "family")}
+
+
 def test_families_of_several_turns_are_told_apart_by_their_tools():
-    train = sample("rounds", rung="trained", n=5, seed=1)
-    assert overlap(Trained(train), sample("ledger", n=5, seed=1), "family") == ()
+    train = sample("suite", rung="trained", n=5, seed=1)
+    assert overlap(Trained(train), sample("schedule", n=5, seed=1), "family") == ()  # both run things
     shared = {
         found.aspect: found.shared
-        for found in overlap(Trained(train), sample("rounds", n=5, seed=1), "family")
+        for found in overlap(Trained(train), sample("suite", n=5, seed=1), "family")
     }
-    assert shared["tools"] == ("check",)
+    assert shared["tools"] == ("mend", "skip")
 
 
 def test_shared_runs_of_words_are_found_where_the_wording_must_differ():
