@@ -378,8 +378,8 @@ def test_another_framing_has_its_own_placebo_and_no_say_in_the_verdict(analysed:
     found = rows(framed, "concealment gap", "all", cue="unwatched, cut")
     assert {row.control for row in found} == {"placebo, cut"}
     assert next(row for row in found if row.role == "M2").value == pytest.approx(0.7, abs=0.02)
-    assert [band.verdict for band in plain.thresholds.bands].count("hidden") == 1
-    assert [band.verdict for band in framed.thresholds.bands].count("hidden") == 0
+    assert [band.name for band in plain.thresholds.bands].count("concealment gap") == 1
+    assert [band.name for band in framed.thresholds.bands].count("concealment gap") == 0
 
 
 def test_a_run_in_which_every_sample_failed_has_a_report(analysed: Make) -> None:
