@@ -141,6 +141,20 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
     )
 
 
+def begun(
+    placed: Placed, messages: Iterable[Message], condition: str, *, goal: str, seed: int, **more: Any
+) -> Sample:
+    """Return a scenario as a sample whose conversation a condition has begun; it stands as the lever."""
+    made = to_sample(placed, goal=goal, seed=seed)
+    return made.model_copy(
+        update={
+            "id": f"{condition}:{placed.rung.value}:{placed.scenario.id}",
+            "input": [to_chat(message) for message in messages],
+            "metadata": {**(made.metadata or {}), "lever": condition, **more},
+        }
+    )
+
+
 def to_chat(message: Message) -> ChatMessage:
     """Return one of our messages as inspect's."""
     turn: ChatMessage = _TURNS[message.role](content=message.content)

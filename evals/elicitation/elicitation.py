@@ -1,20 +1,19 @@
 """Does a goal come back when somebody pulls on it?"""
 
-from collections.abc import Sequence
 from typing import Literal, cast
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, draw, scenario_of, to_chat, to_sample
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
 from pentimento.evals._episodes import give_answer, steered
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.tasks import LEVERS, Lever, Scenario, demonstrations, pulled, pushes
+from pentimento.tasks import LEVERS, Arm, Lever, demonstrations, pulled, pushes
 
 VERSION = "1-A"
 HOT = 1.5
@@ -59,7 +58,13 @@ def elicitation(
     num_shots = whole("shots", shots, least=1)
     shown = demonstrations([p.scenario for p in placed], num_shots) if "shots" in chosen else {}
     samples = (
-        _pulled(place, pull, goal, seed, shown.get((place.scenario.family, place.scenario.arm), ()))
+        begun(
+            place,
+            pulled(place.scenario, goal, pull, shots=shown.get(_cell(place), ())),
+            pull,
+            goal=goal,
+            seed=seed,
+        )
         for pull in chosen
         for place in placed
     )
@@ -92,14 +97,5 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     return solve
 
 
-def _pulled(placed: Placed, lever: Lever, goal: str, seed: int, shots: Sequence[Scenario]) -> Sample:
-    """Return a scenario as a sample whose conversation a lever has begun."""
-    made = to_sample(placed, goal=goal, seed=seed)
-    messages = pulled(placed.scenario, goal, lever, shots=shots)
-    return made.model_copy(
-        update={
-            "id": f"{lever}:{placed.rung.value}:{placed.scenario.id}",
-            "input": [to_chat(message) for message in messages],
-            "metadata": {**(made.metadata or {}), "lever": lever},
-        }
-    )
+def _cell(place: Placed) -> tuple[str, Arm]:
+    return place.scenario.family, place.scenario.arm

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -11,7 +11,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, draw, to_chat, to_sample
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw
 from pentimento.evals._episodes import give_answer, steered
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
@@ -134,20 +134,7 @@ def _posed(placed: Placed, context: Context, goal: str, seed: int, spare: _Spare
     own = placed.scenario.messages[-1].content
     questions = [*(scenario.messages[-1].content for scenario in earlier), own]
     first = placed.scenario.messages[-1].model_copy(update={"content": questions[0]})
-    begun = placed.scenario.model_copy(update={"messages": (*placed.scenario.messages[:-1], first)})
-    messages = contextual(begun, goal, context, acting=spare.acting, contrary=spare.contrary)
-    made = to_sample(placed, goal=goal, seed=seed)
-    told: dict[str, Any] = {
-        "lever": context.name,
-        "given": context.given,
-        "against": context.against,
-        "turn": context.turn,
-        "later": questions[1:],
-    }
-    return made.model_copy(
-        update={
-            "id": f"{context.name}:{placed.rung.value}:{placed.scenario.id}",
-            "input": [to_chat(message) for message in messages],
-            "metadata": {**(made.metadata or {}), **told},
-        }
-    )
+    opened = placed.scenario.model_copy(update={"messages": (*placed.scenario.messages[:-1], first)})
+    messages = contextual(opened, goal, context, acting=spare.acting, contrary=spare.contrary)
+    told = {**context._asdict(), "later": questions[1:]}
+    return begun(placed, messages, context.name, goal=goal, seed=seed, **told)
