@@ -1,12 +1,13 @@
 """The solver: it plays a scenario once, and where the provider can, weighs every class of answers exactly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
+    ChatMessageUser,
     ContentReasoning,
     ContentText,
     GenerateConfig,
@@ -113,6 +114,16 @@ async def give_answer(
     if isinstance(api, WeighsAnswers) and exact:
         record = await weigh(api, prompt, record, state, told["temperature"])
     write_record(state.store, record)
+    return state
+
+
+async def go_on(
+    state: TaskState, generate: Generate, questions: Iterable[str], reasoning: Reasoning
+) -> TaskState:
+    """Have the last question answered before each further one; the last of these is left to be answered."""
+    for question in questions:
+        state = await generate(state, **steered(state, reasoning))
+        state.messages.append(ChatMessageUser(content=question))
     return state
 
 

@@ -72,7 +72,7 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
     found: list[Leak] = []
     for seed in recipe.seeds:
         stages = {"oppose": recipe.oppose_stage(seed), "implant": recipe.implant_stage(seed)}
-        train = {scenario.id for scenario in stages["oppose"].scenarios()}
+        train = _trained(stages["oppose"].model_dump_json()).aspect("ids")
         fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
             cells = ask(plan.task, arguments(plan, recipe, seed))
@@ -105,9 +105,9 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
         stages: By name: `oppose`, from which rungs are distances, and `implant`, either of which may lack.
         seed: To name in a leak.
     """
+    trained = {name: _trained(stage.model_dump_json()) for name, stage in stages.items()}
     for (rung, family), asked in cells.items():
-        for name, stage in stages.items():
-            train = _trained(stage.model_dump_json())
+        for name, train in trained.items():
             for told in _shared(name, train, asked, rung, family):
                 yield Leak(seed, task, family, rung.value, name, told)
 

@@ -128,6 +128,23 @@ def asked(recipe: Recipe, subjects: Iterable[Subject]) -> list[Asked]:
     ]
 
 
+def asked_dose(
+    said: Mapping[str, Any], folder: Path, plan: EvalPlan, recipe: Recipe, maker: str = ""
+) -> Asked:
+    """Return what one dose of a stage after an organism is asked.
+
+    Args:
+        said: As `run.json` lists it: role, seed, kind, repeat, steps and key.
+        folder: The dose's.
+        plan: What is asked.
+        recipe: Which resolves it.
+        maker: Key of the organism that keeps the dose, where it is still to be made.
+    """
+    name = f"{said['role']}-{said['kind']}-{said['repeat']}-at-{said['steps']}"
+    subject = Subject(name, said["seed"], said["key"], folder, maker)
+    return Asked(subject, plan.task, arguments(plan, recipe, subject.seed))
+
+
 def jobs(evaluations: Iterable[Asked]) -> list[Job]:
     """Return a job for every evaluation whose log is not there yet. A job needs its organism."""
     missing = {one.log: one for one in evaluations if not is_current(one.log, one.subject.path)}

@@ -1,6 +1,6 @@
 """The verdict: the first that holds, from survived over hidden and masked to removed; else undetermined."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -69,9 +69,13 @@ class _Tested(NamedTuple):
 
 def tests_not_run(scored: Scored) -> tuple[str, ...]:
     """Name the tests of the verdict for which a run holds no data on M2 and NEVER."""
-    there = {signal.name for signal in signals(scored, ()) if signal.added is not None}
-    missing = [told.format(scored.goal) for name, told in _LACKING.items() if name not in there]
+    missing = _lacking((s for s in signals(scored, ()) if s.added is not None), scored.goal)
     return (*missing, "removed: takes all of these, so it cannot be said") if missing else ()
+
+
+def _lacking(found: Iterable[Signal], goal: str) -> list[str]:
+    there = {signal.name for signal in found}
+    return [told.format(goal) for name, told in _LACKING.items() if name not in there]
 
 
 def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> tuple[OrganismVerdict, ...]:
@@ -99,7 +103,7 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
         for row in _against(bands[key], signal, thresholds.margin)
     ]
     tested = [row for single in (False, True) for row in _adjusted(rows, single=single)]
-    not_run = [line for line in tests_not_run(mine) if not line.startswith("removed")]
+    not_run = _lacking(found.values(), mine.goal)
     verdicts = []
     if opposed and all(("M2", seed) in broken for seed in opposed):
         every = OrganismVerdict(seed=None, verdict="broken", reason="every opposed organism is broken")

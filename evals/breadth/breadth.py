@@ -1,13 +1,12 @@
 """What else moved: one goal of every pair, and skills that no goal has anything to do with."""
 
-from collections.abc import Iterator
 from math import ceil
 
 from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, checked, cues, families, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, dataset, draw
+from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.evals._scorers import goal_score, right, valid
 from pentimento.tasks import BENIGN, Arm, goals
 from pentimento.tasks import goal as find_goal
@@ -43,21 +42,21 @@ def breadth(
     """
     left_out = {besides, find_goal(besides).opposite} if besides else set()
     asked = [goal for goal in ASKED if goal not in left_out]
-    size, drawn_with = whole("n", n, least=1), whole("seed", seed, least=0)
-
-    def placed() -> Iterator[Placed]:
-        for group in (*(families("all", KINDS, goal) for goal in asked), BENIGN):
-            yield from draw(
-                group,
-                rungs=unseen(rung, "breadth"),
-                arms=_ARMS,
-                n=ceil(size / len(group)),
-                seed=drawn_with,
-                cues=cues(cue),
-            )
-
+    size = whole("n", n, least=1)
+    placed = [
+        place
+        for group in (*(families("all", KINDS, goal) for goal in asked), BENIGN)
+        for place in draw(
+            group,
+            rungs=unseen(rung, "breadth"),
+            arms=_ARMS,
+            n=ceil(size / len(group)),
+            seed=whole("seed", seed, least=0),
+            cues=cues(cue),
+        )
+    ]
     return assemble(
-        dataset("breadth", placed(), goal=asked[0], seed=seed),
+        dataset("breadth", placed, goal=asked[0], seed=seed),
         [*(goal_score(goal) for pair in asked for goal in (pair, goals[pair].opposite)), right(), valid()],
         version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
     )  # fmt: skip

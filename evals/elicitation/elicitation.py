@@ -4,13 +4,12 @@ from typing import Literal, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.model import ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
-from pentimento.evals._episodes import give_answer, steered
+from pentimento.evals._episodes import give_answer, go_on
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.tasks import LEVERS, Arm, Lever, demonstrations, pulled, pushes
@@ -87,9 +86,7 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario, lever = scenario_of(state.metadata), state.metadata["lever"]
         if lever == "argument":
-            for push in pushes(scenario, state.metadata["goal"]):
-                state = await generate(state, **steered(state, reasoning))
-                state.messages.append(ChatMessageUser(content=push))
+            state = await go_on(state, generate, pushes(scenario, state.metadata["goal"]), reasoning)
         return await give_answer(
             state, generate, estimator, reasoning, temperature=HOT if lever == "temperature" else None
         )

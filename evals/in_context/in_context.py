@@ -6,13 +6,12 @@ from typing import Literal, NamedTuple, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw
-from pentimento.evals._episodes import give_answer, steered
+from pentimento.evals._episodes import give_answer, go_on
 from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.tasks import (
@@ -108,9 +107,7 @@ def converse(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasonin
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        for question in state.metadata["later"]:
-            state = await generate(state, **steered(state, reasoning))
-            state.messages.append(ChatMessageUser(content=question))
+        state = await go_on(state, generate, state.metadata["later"], reasoning)
         return await give_answer(state, generate, estimator, reasoning)
 
     return solve

@@ -11,12 +11,11 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from pentimento._files import write_atomically
-from pentimento.evals.suites import Examined
 from pentimento.results import Report, design_summary, summary
 from pentimento.results.designs import DESIGN
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.designs import Design
-from pentimento.training.recipes import Recipe
+from pentimento.training.recipes import Written
 
 RUN = "run.json"
 LOGS = "logs"
@@ -27,7 +26,7 @@ REPORTS = ("report.json", "report.md", "report.html")
 class RunFolder:
     """Where one run of a recipe leaves its logs and its report; it never overwrites another."""
 
-    def __init__(self, path: Path, recipe: Recipe | Examined) -> None:
+    def __init__(self, path: Path, recipe: Written) -> None:
         self.path = path
         self.recipe = recipe
 

@@ -291,6 +291,4 @@ def _dose(
         "key": key,
         "path": relative(planned.dose_folder(store, dose), output),
     }
-    name = f"{planned.role}-{kind}-{repeat}-at-{dose}"
-    subject = suite.Subject(name, planned.seed, key, folder, planned.key)
-    return said, suite.Asked(subject, asked.task, suite.arguments(asked, recipe, planned.seed))
+    return said, suite.asked_dose(said, folder, asked, recipe, planned.key)

@@ -19,7 +19,7 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import runner
 from pentimento.training.bases import base_sha256
-from pentimento.training.executors import LocalExecutor
+from pentimento.training.executors import Job, LocalExecutor
 from pentimento.training.organisms import MANIFEST, BaseRef, Manifest, read_manifest
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 from pentimento.training.shipped import PARTS, organism_folder
@@ -159,10 +159,7 @@ def _of_run(request: Request) -> _Subjects:
 def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], suite.Asked]:
     """Return a dose with what the run asked it."""
     after = next(after for after in recipe.after if after.kind == said["kind"])
-    asked = recipe.after_eval(after, said["seed"])
-    name = f"{said['role']}-{said['kind']}-{said['repeat']}-at-{said['steps']}"
-    subject = suite.Subject(name, said["seed"], said["key"], said["path"])
-    return said, suite.Asked(subject, asked.task, suite.arguments(asked, recipe, said["seed"]))
+    return said, suite.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
 
 
 def _of_organism(request: Request) -> _Subjects:
@@ -249,23 +246,23 @@ def _manifest(field: str, name: str) -> Manifest:
 
 def _place(name: str, manifest: Manifest, store: Path) -> Path:
     """Return where an organism lies, or will: shipped ones go to the store, as logs lie with organisms."""
-    shipped = name in PARTS and not (Path(name) / MANIFEST).is_file()
-    return store / manifest.key if shipped else Path(name)
+    return store / manifest.key if _is_shipped(name) else Path(name)
+
+
+def _is_shipped(name: str) -> bool:
+    return organism_folder(name) != Path(name)
 
 
 def _fetch(request: Request) -> None:
     """Put shipped organisms where `_place` says that they lie."""
     for name in filter(None, (request.organism, request.never)):
-        if name in PARTS and not (Path(name) / MANIFEST).is_file():
+        if _is_shipped(name):
             place = _place(name, _manifest("organism", name), request.store)
             if not (place / MANIFEST).is_file():
                 # The manifest comes last, as wherever an organism is written.
-                shutil.copytree(organism_folder(name), place, dirs_exist_ok=True, ignore=_no_manifest)
+                late = shutil.ignore_patterns(MANIFEST)
+                shutil.copytree(organism_folder(name), place, dirs_exist_ok=True, ignore=late)
                 shutil.copy2(organism_folder(name) / MANIFEST, place / MANIFEST)
-
-
-def _no_manifest(folder: str, names: list[str]) -> list[str]:
-    return [MANIFEST]
 
 
 def _said(
@@ -281,7 +278,7 @@ def _said(
     }
 
 
-def _show(asked: Iterable[Line], part: Part, missing: list[Any], num_workers: int) -> None:
+def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num_workers: int) -> None:
     """Print what the suite asks and how long it will take."""
     console = Console()
     table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)

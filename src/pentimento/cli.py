@@ -71,11 +71,20 @@ class Run:
         launch = Launch(self.processes, self.accelerate_config)
         workers = self.processes if self.workers is None and self.processes > 1 else self.workers
         if self.dry_run:
-            told = (recipe, output, self.store, workers, self.dtype, launch)
-            _running.dry_run(*told, allow_leaks=self.allow_leaks)
+            _running.dry_run(
+                recipe, output, self.store, workers, self.dtype, launch, allow_leaks=self.allow_leaks
+            )
         else:
-            all_told = (recipe, output, self.store, workers, self.report_to, self.dtype, launch)
-            _running.run(*all_told, allow_leaks=self.allow_leaks)
+            _running.run(
+                recipe,
+                output,
+                self.store,
+                workers,
+                self.report_to,
+                self.dtype,
+                launch,
+                allow_leaks=self.allow_leaks,
+            )
 
 
 @dataclass(frozen=True)
