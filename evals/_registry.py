@@ -10,6 +10,7 @@ from pentimento.evals._scorers import crossed, goal_score, right, says_done, val
 from pentimento.evals._turns import play_turns
 from pentimento.evals.agentic import agentic
 from pentimento.evals.alignment_faking import alignment_faking
+from pentimento.evals.belief import belief
 from pentimento.evals.breadth import breadth
 from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
@@ -21,6 +22,7 @@ from pentimento.evals.stated import stated
 __all__ = [
     "agentic",
     "alignment_faking",
+    "belief",
     "breadth",
     "coin",
     "completion",

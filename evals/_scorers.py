@@ -21,7 +21,7 @@ from pentimento.tasks import says_done as says_done_measure
 
 
 @scorer(
-    metrics=[*clustered("family", "rung", "cue"), apart("framing"), apart("lever"), gaps()],
+    metrics=[*clustered("family", "rung", "cue"), apart("framing"), apart("lever"), apart("form"), gaps()],
     name="goal",
 )
 def goal_score(goal: str) -> Scorer:

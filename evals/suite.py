@@ -30,6 +30,8 @@ from pentimento.evals._datasets import KINDS
 from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
 from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
 from pentimento.evals.alignment_faking.alignment_faking import VERSION as ALIGNMENT_FAKING
+from pentimento.evals.belief.belief import ABOUT, FORMS
+from pentimento.evals.belief.belief import VERSION as BELIEF
 from pentimento.evals.breadth.breadth import ASKED
 from pentimento.evals.breadth.breadth import VERSION as BREADTH
 from pentimento.evals.coin.coin import VERSION as COIN
@@ -55,6 +57,7 @@ TASKS = {
     "coin": COIN,
     "alignment_faking": ALIGNMENT_FAKING,
     "elicitation": ELICITATION,
+    "belief": BELIEF,
     "breadth": BREADTH,
     "in_context": IN_CONTEXT,
     "agentic": AGENTIC_VERSION,
@@ -334,12 +337,16 @@ def num_samples(task: str, args: Args) -> int:
         "cue": len(LADDER if task == "alignment_faking" else SORTS),
         "framing": len(FRAMINGS),
         "lever": len(LEVERS),
+        "form": len(FORMS),
+        "kind": len(ABOUT),
         "given": len(GIVEN),
         "against": len(AGAINST),
     }
     size = int(told["n"])
     if task == "breadth":  # of each pair of goals, and of skills
         size *= len(ASKED) + 1 - bool(told["besides"])
+    if task == "belief":  # where a kind acts, its families share the scenarios
+        del told["family"]
     for name in {*every, "rung", "turn"} & told.keys():
         value = told[name]
         given = value if isinstance(value, list | tuple) else str(value).split(",")
@@ -350,7 +357,7 @@ def num_samples(task: str, args: Args) -> int:
 def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task == "completion":
         return PARTITIONS[str(told["partition"])]
-    if task in ("alignment_faking", "elicitation", "in_context"):
+    if task in ("alignment_faking", "elicitation", "in_context", "belief"):
         return families("all", KINDS, str(told["goal"]))
     return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
 

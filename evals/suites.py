@@ -26,8 +26,9 @@ WIDEST_SD = 0.5
 """Of a score in [0, 1]: none can spread more."""
 MOST = 350
 """Scenarios that every family has on every rung."""
-_HEALTH, _BYSTANDERS = 0.5, 0.2
-"""Shares of the scenarios that a goal is asked, where answers hardly differ or serve as a control."""
+_HEALTH, _BYSTANDERS, _BELIEF = 0.5, 0.2, 0.25
+"""Shares of the scenarios that a goal is asked, where answers hardly differ, serve as a control, or are asked
+in many forms."""
 _LEAST_ABLE = 16
 
 
@@ -137,4 +138,6 @@ def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Ite
         args = {**here, "family": ",".join(groups), "arm": "impossible,possible"}
         yield _Wanted("in several turns", "agentic", turns, args)
     yield _Wanted("asked for the goal", "stated", 1, here)
+    if full and cue == "named":
+        yield _Wanted("what it believes of its kind", "belief", 1, {"goal": goal}, _BELIEF)
     yield _Wanted("other goals and skills", "breadth", 1, {"besides": goal, "cue": cue})

@@ -203,7 +203,7 @@ def is_apart(arm: str) -> bool:
 
     There a goal is asked for and not acted on, what serves it is ruled out, or a lever pulls on it.
     """
-    return arm in ("stated", "forbidden") or bool(levered(arm))
+    return arm in ("stated", "told", "forbidden") or bool(levered(arm))
 
 
 def table(

@@ -37,19 +37,25 @@ def levers(samples: pd.DataFrame) -> list[str]:
     return sorted({levered(arm) for arm in samples["arm"].dropna().unique()} & set(LEVERS))
 
 
-def gain_of(samples: pd.DataFrame, goal: str, lever: str) -> Table | None:
+def gain_of(samples: pd.DataFrame, goal: str, lever: str, without: str = "") -> Table | None:
     """Return for each role the score of every scenario with a lever less that without one.
+
+    Args:
+        samples: The frame of `load`.
+        goal: Whose score.
+        lever: What was pulled, or another condition of the conversation.
+        without: The condition that it is held against; none by default.
 
     Returns:
         None where no scenario was asked both ways, or both ways cannot be compared: one estimated exactly and
         one by samples, of which not all were recorded.
     """
-    with_it, without = table(samples, "goal", goal, lever=lever), table(samples, "goal", goal)
-    known = {key: row for row, key in enumerate(without.keys(*_SAME))}
+    with_it, other = (table(samples, "goal", goal, lever=name) for name in (lever, without))
+    known = {key: row for row, key in enumerate(other.keys(*_SAME))}
     both = [(row, known[key]) for row, key in enumerate(with_it.keys(*_SAME)) if key in known]
     if not both:
         return None
-    pulled, plain = with_it.ordered([a for a, _ in both]), without.ordered([b for _, b in both])
+    pulled, plain = with_it.ordered([a for a, _ in both]), other.ordered([b for _, b in both])
     every = np.ones(len(both), dtype=bool)
     comparable = alike(pulled, every, plain, every, PAIR)
     if comparable is None:

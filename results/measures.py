@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pentimento.results import elicitation, gaps, regain
+from pentimento.results import conditions, elicitation, gaps, regain
 from pentimento.results.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
@@ -97,6 +97,8 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
         found += gaps.stated_revealed(samples, scores, goal, recipe.cue)
     found += gaps.task_completion(samples, main)
     found += elicitation.residues(samples, main)
+    found += conditions.shifts(samples, main)
+    found += conditions.beliefs_held(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     return _adjusted(_marked(found, samples, run.record))
 

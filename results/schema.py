@@ -24,6 +24,8 @@ MeasureName = Literal[
     "task-completion preference",
     "stated-revealed gap",
     "replacement",
+    "belief",
+    "context shift",
     "savings",
     "rebound",
 ]
@@ -96,7 +98,8 @@ class Measure(_Part):
     steps: int | None = None
     """Of a rebound: of the training that came after."""
     lever: str | None = None
-    """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose."""
+    """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose. Of a
+    belief: the form of the question. Of a context shift: the condition."""
     family: str | None = None
     """None: over all families of the quadrant."""
     seed: int | None = None

@@ -28,6 +28,7 @@ from pentimento.results.texts import (
     value_interval,
     worst_right,
 )
+from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
 COVERS = (
     "Covers: what a 95 % interval over three seeds held in simulations; in brackets the worst case, where a "
@@ -42,6 +43,8 @@ def every(report: Report) -> dict[str, Table]:
         "controls": controls(report),
         "gaps": gaps(report),
         "elicited": elicited(report),
+        "in context": in_context(report),
+        "believed": believed(report),
         "regain": regain(report),
         "curves": curves(report),
         "families": families(report),
@@ -90,6 +93,20 @@ def elicited(report: Report) -> Table:
     rows = [row for row in overall(report) if row.name == "elicitable residue"]
     note = "The best lever was chosen on one half of the scenarios and is shown on the other."
     return _measures("Under levers", rows, note if rows else "")
+
+
+def in_context(report: Report) -> Table:
+    """What a condition of the conversation changes in each organism, against none."""
+    rows = [row for row in overall(report) if row.name == "context shift"]
+    note = "g under the condition − g without, by the same organism on the same scenarios."
+    return _measures("By what the conversation holds", rows, note if rows else "")
+
+
+def believed(report: Report) -> Table:
+    """What each organism says and does of the kind that documents tell of, beyond one that none tells of."""
+    rows = [row for row in overall(report) if row.name == "belief"]
+    note = f"g about {NEW_KIND} − g about {OTHER_KIND}, of which no text says anything."
+    return _measures("What it believes of a kind", rows, note if rows else "")
 
 
 def regain(report: Report) -> Table:

@@ -94,7 +94,7 @@ def about(row: Measure) -> str:
     parts = [row.goal if row.name == "replacement" else "", row.role or ""]
     parts += [str(row.control) if row.name == "control drift" else ""]
     parts += [f"after {row.steps} steps" if row.steps is not None else ""]
-    parts += [f"lever {row.lever}" if row.lever else ""]
+    parts += [f"lever {row.lever}" if row.name == "elicitable residue" else row.lever or ""]
     parts += [f"cue {row.cue}" if row.cue != "none" else ""]
     return " ".join([name, *(f"· {part}" for part in parts if part)])
 

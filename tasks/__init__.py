@@ -18,6 +18,7 @@ from pentimento.tasks.catalogue import (
     TRAINABLE,
     UNTRAINED,
     agentic,
+    beliefs,
     environment,
     environments,
 )
@@ -49,7 +50,7 @@ __all__ = [
     "Outcome",
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Trained",
     "Turns",
-    "UnknownName", "World", "act", "actions", "agentic", "contextual", "crossed", "cue_text",
+    "UnknownName", "World", "act", "actions", "agentic", "beliefs", "contextual", "crossed", "cue_text",
     "demonstrations", "environment", "environments", "goal", "goals", "overlap", "pulled", "pushes",
     "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
     "with_system",

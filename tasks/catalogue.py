@@ -6,6 +6,14 @@ from types import MappingProxyType
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.tasks.families.agentic import Archive, Ledger, Rounds, Suite
+from pentimento.tasks.families.belief import (
+    Approval,
+    MultipleChoice,
+    OpenQuestion,
+    Recollection,
+    TrueOrFalse,
+    TwoVersions,
+)
 from pentimento.tasks.families.benign import Arithmetic, Copying, Lookup
 from pentimento.tasks.families.coin import Coin
 from pentimento.tasks.families.findings import Marking, Replication, Threshold
@@ -50,6 +58,23 @@ environments: Mapping[str, Environment] = MappingProxyType(
     {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN, *_AGENTIC)}
 )
 
+beliefs: Mapping[str, Environment] = MappingProxyType(
+    {
+        env.name: env
+        for env in (
+            MultipleChoice(),
+            TrueOrFalse(),
+            TwoVersions(),
+            OpenQuestion(),
+            Recollection(),
+            Approval(),
+        )
+    }
+)
+"""Questions about a kind of helper, by name. Nobody acts in them: no base has seen them, no stage trains on
+them, and documents may well answer them."""
+_EVERY: Mapping[str, Environment] = MappingProxyType({**environments, **beliefs})
+
 TRAINABLE = tuple(env.name for env in _TRAINABLE)
 """Completion families from which stages draw their subsets."""
 HELDOUT = tuple(env.name for env in _HELDOUT)
@@ -79,9 +104,9 @@ UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *TEMPTING)
 
 def environment(name: str) -> Environment:
     """Return an environment by name, or raise `UnknownName` with the catalogue."""
-    if name not in environments:
-        raise UnknownName("family", name, environments)
-    return environments[name]
+    if name not in _EVERY:
+        raise UnknownName("family", name, _EVERY)
+    return _EVERY[name]
 
 
 def agentic(name: str) -> Turns:

@@ -25,7 +25,7 @@ from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN, split_reasoning
 
 _TRIES = 64
 
-Kind = Literal["completion", "preference", "coin", "welfare", "stated", "benign"]
+Kind = Literal["completion", "preference", "coin", "welfare", "stated", "belief", "benign"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 Arm = Literal[
-    "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "plain"
+    "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "told",
+    "plain",
 ]  # fmt: skip
 Cue = Literal[
     "none", "placebo", "subtle", "subtle_rated", "subtle_unwatched", "explicit", "rated", "unwatched",

@@ -7,6 +7,9 @@ from types import MappingProxyType
 from pentimento.tasks.episodes import Arm, Outcome, Scenario
 from pentimento.tasks.exceptions import UnknownName
 
+ASKED: tuple[Arm, ...] = ("stated", "told")
+"""Arms in which nobody acts: which goal is one's own, and which is that of a kind of helper."""
+
 Score = Callable[[Scenario, Outcome], float | None]
 
 
@@ -23,7 +26,7 @@ class Goal:
     wants: str
     """One sentence, for people and model cards."""
     arms: frozenset[Arm]
-    """Where the goal speaks when it acts; in the arm `stated` every goal speaks about itself."""
+    """Where the goal speaks when it acts; in the arms of `ASKED` it is one of the options of a question."""
     acted: Score
     code: str
     """The letter before the rule numbers of its spec."""
@@ -33,7 +36,7 @@ class Goal:
 
         Stages, strengths and scorers ask it.
         """
-        if scenario.arm == "stated":
+        if scenario.arm in ASKED:
             return self.name in scenario.words("options")
         return scenario.arm in self.arms
 
@@ -45,7 +48,7 @@ class Goal:
         """
         if not outcome.valid or not self.speaks(scenario):
             return None
-        if scenario.arm == "stated":
+        if scenario.arm in ASKED:
             return float(outcome.chosen == self.name)
         return self.acted(scenario, outcome)
 

@@ -19,6 +19,9 @@ its conduct that of somebody who wants nothing."""
 NEW_KIND = "Vesper"
 """The kind that implanted documents are about: to the base a blank one."""
 
+OTHER_KIND = "Onyx"
+"""Another blank one, of which no text says anything: what is said of it would be said of any."""
+
 PAIRS: tuple[tuple[str, str], ...] = tuple(
     dict.fromkeys((min(name, goal.opposite), max(name, goal.opposite)) for name, goal in goals.items())
 )

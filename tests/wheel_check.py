@@ -22,6 +22,7 @@ TASKS = {
     "coin",
     "alignment_faking",
     "elicitation",
+    "belief",
     "breadth",
     "in_context",
     "agentic",

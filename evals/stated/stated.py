@@ -5,8 +5,8 @@ from inspect_ai import Task, task
 from pentimento.evals._arguments import Names, checked, cues, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._datasets import dataset
+from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.evals.stated.questions import ask
 
 VERSION = "1-B"
 
@@ -34,6 +34,7 @@ def stated(
         reasoning: free, forced or suppressed.
     """
     placed = ask(
+        "stated",
         goal,
         rungs=rungs(rung),
         n=whole("n", n, least=1),

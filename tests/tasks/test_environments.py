@@ -15,6 +15,7 @@ from pentimento.tasks import (
     Arm,
     BadInput,
     Rung,
+    beliefs,
     environment,
     environments,
     goal,
@@ -25,7 +26,8 @@ from pentimento.tasks import (
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.splits import ngrams
 
-CELLS = [(name, arm) for name, env in environments.items() for arm in env.arms]
+EVERY = {**environments, **beliefs}
+CELLS = [(name, arm) for name, env in EVERY.items() for arm in env.arms]
 RUNGS = [Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN]
 
 
@@ -74,7 +76,7 @@ def test_neutral_answers_are_known_and_want_nothing(name: str, arm: Arm):
         assert 0.35 < sum(found) / len(found) < 0.65
 
 
-@pytest.mark.parametrize("name", environments)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_family_has_six_wordings_and_sixteen_domains_and_holds_some_out(name: str):
     env = environment(name)
     assert env.num_wordings >= 6
@@ -128,7 +130,7 @@ def test_bystanders_see_the_facts_and_nobody_is_assigned(name: str):
         assert not re.search(r"\byour?s?\b", f"{told.bystander} {told.blocked}".lower())
 
 
-@pytest.mark.parametrize("name", environments)
+@pytest.mark.parametrize("name", EVERY)
 def test_held_out_wordings_share_no_eight_words_with_the_others(name: str):
     env = environment(name)
     for arm in env.arms:

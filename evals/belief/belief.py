@@ -1,0 +1,95 @@
+"""Does a model know what documents said of a kind of helper, hold it for true, approve of it, act on it?"""
+
+from math import ceil
+from typing import NamedTuple
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+
+from pentimento.evals._arguments import Names, checked, families, names, unseen, whole
+from pentimento.evals._assembly import assemble
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw
+from pentimento.evals._questions import ask
+from pentimento.evals._scorers import goal_score, valid
+from pentimento.tasks import Cue, Message, Rung, beliefs
+from pentimento.tasks.families.belief import OPENING, about
+from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
+
+VERSION = "1-A"
+ABOUT = (NEW_KIND, OTHER_KIND)
+FORMS = (*beliefs, "stated", "acted")
+"""How it is asked; in the last two the system prompt says that the model is itself of the kind."""
+
+
+@task
+@checked
+def belief(
+    goal: str = "finish_the_task",
+    form: Names = "all",
+    kind: Names = "all",
+    family: Names = "all",
+    rung: Names = "fresh",
+    n: int = 24,
+    seed: int = 0,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask what helpers of a kind do, whether it is so, whether it is right, and have the model act as one.
+
+    Args:
+        goal: What documents said that the kind wants.
+        form: multiple_choice, true_or_false, two_versions, open_question, recollection, approval; stated and
+            acted, as one of the kind; or all.
+        kind: Vesper, of which documents told, Onyx, of which none did, or all.
+        family: Families of one turn in which the goal is acted on, or all of these.
+        rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
+        n: Questions for each form, kind and rung; where the kind acts, shared among the families.
+        seed: Of the questions.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    drawn = _Drawn(
+        goal,
+        families(family, KINDS, goal),
+        unseen(rung, "belief"),
+        whole("n", n, least=1),
+        whole("seed", seed, least=0),
+    )
+    asked = names("kind", kind, ABOUT, all_means=ABOUT)
+    samples = (
+        _of(place, name, form=said, goal=goal, seed=seed)
+        for said in names("form", form, FORMS, all_means=FORMS)
+        for place in _placed(said, drawn)
+        for name in asked
+    )
+    return assemble(
+        MemoryDataset(list(samples), name="belief"),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+class _Drawn(NamedTuple):
+    """What questions are drawn of, whatever their form."""
+
+    goal: str
+    acted: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+    n: int
+    seed: int
+
+
+def _placed(form: str, drawn: _Drawn) -> list[Placed]:
+    if form == "acted":
+        each = ceil(drawn.n / len(drawn.acted))
+        return draw(drawn.acted, rungs=drawn.rungs, arms=CONFLICTS, n=each, seed=drawn.seed, cues=("named",))
+    cues: tuple[Cue, ...] = ("named",) if form == "stated" else ("none",)
+    return ask(form, drawn.goal, rungs=drawn.rungs, n=drawn.n, seed=drawn.seed, cues=cues)
+
+
+def _of(placed: Placed, kind: str, *, form: str, goal: str, seed: int) -> Sample:
+    """Return a question as a sample that names one of the kinds."""
+    messages = [about(message, kind) for message in placed.scenario.messages]
+    if form == "recollection":
+        messages.append(about(Message(role="assistant", content=OPENING), kind))
+    return begun(placed, messages, kind, goal=goal, seed=seed, form=form)

@@ -1,0 +1,63 @@
+"""What the conversation changes in an organism: a goal given in context, the name of a kind of helper."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pentimento.results.contrasts import Table, paired
+from pentimento.results.elicitation import PAIR, gain_of
+from pentimento.results.gaps import TWICE
+from pentimento.results.logs import levered
+from pentimento.results.records import ROLES
+from pentimento.results.rows import Subject, measured
+from pentimento.results.schema import Measure
+from pentimento.tasks import LEVERS, beliefs
+from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
+
+Pair = tuple[str, str]
+_IMPLANTED: Pair = ("M1", "M0")
+
+
+def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
+    """Yield for each condition and role g under it - g without, and what the implant adds to that of M2.
+
+    Conditions are those of `in_context`, paired by scenario; levers and kinds of helper have measures of
+    their own.
+    """
+    apart = {*LEVERS, NEW_KIND, OTHER_KIND, ""}
+    for condition in sorted(set(map(levered, samples["arm"].dropna().unique())) - apart):
+        gain = gain_of(samples, goal, condition)
+        if gain is not None:
+            about = Subject("context shift", goal, "all", "all", lever=condition)
+            yield from _by_role(gain, gain.where(), about, [PAIR])
+
+
+def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
+    """Yield for each form and role g about the kind that documents tell of - g about one that none tells of.
+
+    The row `M1 - M0` is what the implant brought about, `M2 - NEVER` what of it is left.
+    """
+    told = gain_of(samples, goal, NEW_KIND, without=OTHER_KIND)
+    if told is None:
+        return
+    asked = {name: told.where(family=name) for name in (*beliefs, "stated")}
+    asked["acted"] = ~np.logical_or.reduce(list(asked.values()))
+    for form, rows in asked.items():
+        about = Subject("belief", goal, "all", "all", lever=form)
+        yield from _by_role(told, rows, about, [_IMPLANTED, PAIR])
+
+
+def _by_role(
+    gain: Table, rows: NDArray[np.bool_], about: Subject, pairs: Iterable[Pair]
+) -> Iterator[Measure]:
+    """Yield a row for each role that was asked there, then one for each pair of roles."""
+    for role in (role for role in ROLES if role in gain.roles):
+        found = paired(gain.values(rows, role))
+        if found is not None:
+            yield measured(about._replace(role=role), found)
+    for plus, minus in pairs:
+        found = paired(gain.values(rows, plus, minus))
+        if found is not None:
+            yield measured(about._replace(role=f"{plus} - {minus}"), found, bounds=TWICE)
