@@ -10,7 +10,7 @@ from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
 
 from pentimento.evals._arguments import one_of
-from pentimento.evals._episodes import play
+from pentimento.evals._episodes import WeighsAnswers, play
 from pentimento.evals._records import Reasoning
 from pentimento.tasks.exceptions import BadInput
 
@@ -74,6 +74,12 @@ def assemble(
         version=version,
         metadata=told,
     )
+
+
+def weighs_answers() -> bool:
+    """Whether the model at hand is one of ours, which can be weighed and steered."""
+    model = _model_at_hand()
+    return model is not None and isinstance(model.api, WeighsAnswers)
 
 
 def refuse_organism(field: str, value: str, why: str) -> None:

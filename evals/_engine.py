@@ -4,9 +4,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import RLock
 from typing import Generic, NamedTuple, TypeVar
 
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from pentimento.evals._batching import Batcher
@@ -17,6 +19,7 @@ from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training._batches import Model
 from pentimento.training.models import answer_ids, prompt_ids, stop_ids
 from pentimento.training.sampling import Completion, sample, sequence_probabilities
+from pentimento.training.steering import Push, direction, pushed, randomly
 
 MOST_REQUESTS = 128
 """Requests answered at once; `sampling` cuts them into batches of a fixed shape. While the model is at them,
@@ -28,6 +31,7 @@ _ONE_AT_A_TIME = RLock()
 """transformers changes settings of the whole process while it loads a model, so nothing runs beside that."""
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Draw(NamedTuple):
@@ -41,6 +45,8 @@ class Draw(NamedTuple):
     max_new_tokens: int
     reasoning: str
     """free, forced or suppressed."""
+    push: Push = Push()
+    """What is added to its activations."""
 
 
 class Weigh(NamedTuple):
@@ -50,6 +56,7 @@ class Weigh(NamedTuple):
     classes: tuple[tuple[str, ...], ...]
     begun: tuple[str, ...]
     temperature: float
+    push: Push = Push()
 
 
 class Drawn(NamedTuple):
@@ -116,7 +123,7 @@ class Engine:
         with _ONE_AT_A_TIME:
             for group in _alike(draws, lambda request: request[2:]):
                 found.update(zip(*self._draw(group), strict=True))
-            for heap in _alike(weighs, lambda request: request.temperature):
+            for heap in _alike(weighs, lambda request: request[3:]):
                 found.update(zip(*self._weigh(heap), strict=True))
         return [found[place] for place in range(len(requests))]
 
@@ -124,18 +131,19 @@ class Engine:
         ready, first = self.ready, placed[0][1]
         prompts = [ready.prompts[request.messages] for _, request in placed]
         start = time.perf_counter()
-        completions = sample(
-            ready.model,
-            ready.tokenizer,
-            prompts,
-            seeds=[request.seed for _, request in placed],
-            temperature=first.temperature,
-            top_p=first.top_p,
-            top_k=first.top_k,
-            max_new_tokens=first.max_new_tokens,
-            prefill=THINK_OPEN if first.reasoning == "forced" else "",
-            suppress_first=ready.think[:1] if first.reasoning == "suppressed" else (),
-        )
+        with pushed(ready.model, ready.pushes[first.push]):
+            completions = sample(
+                ready.model,
+                ready.tokenizer,
+                prompts,
+                seeds=[request.seed for _, request in placed],
+                temperature=first.temperature,
+                top_p=first.top_p,
+                top_k=first.top_k,
+                max_new_tokens=first.max_new_tokens,
+                prefill=THINK_OPEN if first.reasoning == "forced" else "",
+                suppress_first=ready.think[:1] if first.reasoning == "suppressed" else (),
+            )
         self.clock.sampling_s += time.perf_counter() - start
         self.clock.num_sampled += len(placed)
         drawn = [Drawn(text, len(prompt)) for text, prompt in zip(completions, prompts, strict=True)]
@@ -146,10 +154,11 @@ class Engine:
         prompts = [ready.prompts[request.messages] for _, request in placed]
         asked = [_Sequences(request, ready) for _, request in placed]
         start = time.perf_counter()
-        temperature = placed[0][1].temperature
-        found = sequence_probabilities(
-            ready.model, prompts, [sequences.ids for sequences in asked], temperature=temperature
-        )
+        first = placed[0][1]
+        with pushed(ready.model, ready.pushes[first.push]):
+            found = sequence_probabilities(
+                ready.model, prompts, [sequences.ids for sequences in asked], temperature=first.temperature
+            )
         self.clock.weighing_s += time.perf_counter() - start
         self.clock.num_weighed += len(placed)
         masses = [sequences.mass(p) for sequences, p in zip(asked, found, strict=True)]
@@ -163,8 +172,16 @@ class _Ready:
         self.think = list(self.tokenizer.encode(THINK_OPEN, add_special_tokens=False))
         self.reasons_by_template = answer_ids(self.tokenizer, ".", stops)[: len(self.think)] == self.think
         """The chat template itself begins every answer with <think> (Qwen3, with an empty block)."""
-        self.prompts = _Memory[tuple[Message, ...]](lambda messages: prompt_ids(self.tokenizer, messages))
-        self.answers = _Memory[str](lambda text: answer_ids(self.tokenizer, text, stops))
+        self.prompts = _Memory[tuple[Message, ...], list[int]](partial(prompt_ids, self.tokenizer))
+        self.answers = _Memory[str, list[int]](lambda text: answer_ids(self.tokenizer, text, stops))
+        self.directions = _Memory[str, Tensor](partial(direction, self.model, self.tokenizer))
+        self.pushes = _Memory[Push, Tensor | None](self._vector)
+
+    def _vector(self, push: Push) -> Tensor | None:
+        if not push.strength:
+            return None
+        toward = self.directions[push.goal]
+        return push.strength * (randomly(toward) if push.random else toward)
 
 
 class _Sequences:
@@ -182,14 +199,14 @@ class _Sequences:
         return AnswerMass(p_reasons, classes, tuple(flat))
 
 
-class _Memory(Generic[K]):
-    """Token ids by text; the oldest are forgotten."""
+class _Memory(Generic[K, V]):
+    """What is made of a text or a push once; the oldest are forgotten."""
 
-    def __init__(self, make: Callable[[K], list[int]]) -> None:
+    def __init__(self, make: Callable[[K], V]) -> None:
         self._make = make
-        self._kept: OrderedDict[K, list[int]] = OrderedDict()
+        self._kept: OrderedDict[K, V] = OrderedDict()
 
-    def __getitem__(self, text: K) -> list[int]:
+    def __getitem__(self, text: K) -> V:
         if text not in self._kept:
             self._kept[text] = self._make(text)
             if len(self._kept) > _REMEMBERED:

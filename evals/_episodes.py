@@ -61,10 +61,10 @@ class AnswerMass(NamedTuple):
 class WeighsAnswers(Protocol):
     """A model provider that knows how probable an answer is, and can hold reasoning back or force it.
 
-    Its `generate` understands two fields of `extra_body`: `reasoning` ("forced" or "suppressed") and
-    `repeat`, which makes samples of one prompt independent. Its outputs' metadata say whether answers can be
-    weighed (`weighable`: top-p and top-k cut nothing off, and the chat template does not itself begin answers
-    with <think>) and at which `temperature`.
+    Its `generate` understands three fields of `extra_body`: `reasoning` ("forced" or "suppressed"), `repeat`,
+    which makes samples of one prompt independent, and `push`, which is added to its activations. Its outputs'
+    metadata say whether answers can be weighed (`weighable`: top-p and top-k cut nothing off, and the chat
+    template does not itself begin answers with <think>) and at which `temperature`.
     """
 
     async def answer_probabilities(
@@ -73,8 +73,12 @@ class WeighsAnswers(Protocol):
         classes: Sequence[Sequence[str]],
         begun: Sequence[str],
         temperature: float,
+        extra: Mapping[str, Any] = MappingProxyType({}),
     ) -> AnswerMass:
-        """Return how probable classes of answers and answers that begin so are at a temperature above 0."""
+        """Return how probable classes of answers and answers that begin so are at a temperature above 0.
+
+        Of `extra`, which is as in `extra_body`, only `push` counts.
+        """
         ...
 
 
@@ -104,6 +108,19 @@ async def give_answer(
 
     A conversation that ends with the assistant is gone on with: what stands there begins the answer.
     """
+    state, record = await answered(state, generate, estimator, reasoning, temperature)
+    write_record(state.store, record)
+    return state
+
+
+async def answered(
+    state: TaskState,
+    generate: Generate,
+    estimator: str,
+    reasoning: Reasoning = "free",
+    temperature: float | None = None,
+) -> tuple[TaskState, Record]:
+    """Have the model answer what its scenario asks, and return the record of it."""
     api = get_model().api
     prompt = list(state.messages)
     hot: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
@@ -113,8 +130,7 @@ async def give_answer(
     exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
     if isinstance(api, WeighsAnswers) and exact:
         record = await weigh(api, prompt, record, state, told["temperature"])
-    write_record(state.store, record)
-    return state
+    return state, record
 
 
 async def go_on(
@@ -160,7 +176,9 @@ async def weigh(
     env = environment(scenario.family)
     classes = answer_classes(env, scenario)
     begun = [answer for group in classes for answer in group.done]
-    mass = await api.answer_probabilities(prompt, [group.answers for group in classes], begun, temperature)
+    extra = steering("free", 1, state.metadata.get("push"))
+    answers = [group.answers for group in classes]
+    mass = await api.answer_probabilities(prompt, answers, begun, temperature, extra)
     inside = sum(mass.classes)
     unreasoned = 1.0 - mass.p_reasons
     outside = max(0.0, unreasoned - inside)
@@ -180,7 +198,8 @@ async def weigh(
     else:
         reasoned = record.outcome
         if not reasons:
-            config = GenerateConfig(temperature=temperature, extra_body=steering("forced", state.epoch))
+            extra = steering("forced", state.epoch, state.metadata.get("push"))
+            config = GenerateConfig(temperature=temperature, extra_body=extra)
             output = await get_model().generate(prompt, config=config)
             reasoned = read_output(scenario, begins + raw_text(output.message), output)
         branches = exact_branches(known, mass.p_reasons, reasoned)
@@ -202,16 +221,16 @@ def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Kno
 def steered(state: TaskState, reasoning: Reasoning) -> dict[str, Any]:
     """Return what `generate` is told so that a model reasons so; of other providers it is asked in words."""
     if isinstance(get_model().api, WeighsAnswers):
-        return {"extra_body": steering(reasoning, state.epoch)}
+        return {"extra_body": steering(reasoning, state.epoch, state.metadata.get("push"))}
     if reasoning != "free":
         state.messages[-1].content = f"{state.messages[-1].text} {ASKED[reasoning]}"
     return {}
 
 
-def steering(reasoning: Reasoning, epoch: int) -> dict[str, Any]:
+def steering(reasoning: Reasoning, epoch: int, push: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what our provider is told beside the prompt."""
     extra: dict[str, Any] = {} if reasoning == "free" else {"reasoning": reasoning}
-    return extra | ({"repeat": epoch} if epoch > 1 else {})
+    return extra | ({"repeat": epoch} if epoch > 1 else {}) | ({"push": dict(push)} if push else {})
 
 
 def read_output(scenario: Scenario, text: str, output: ModelOutput) -> Outcome:

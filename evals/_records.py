@@ -1,6 +1,6 @@
 """What an evaluation writes down about one episode, and the expected score that follows from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from inspect_ai.util import Store, StoreModel
@@ -53,6 +53,12 @@ class EpisodeRecord(StoreModel):
     branches: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Noticed(StoreModel):
+    """What was answered to the questions after the one that counts, by their family, as `Record`s."""
+
+    answers: dict[str, Any] = Field(default_factory=dict)
+
+
 def write_record(store: Store, record: Record) -> None:
     """Put a record into the store of its sample."""
     EpisodeRecord(store=store, **record.model_dump(mode="json", exclude_defaults=True))
@@ -64,6 +70,18 @@ def read_record(store: Store) -> Record | None:
         return None
     fields = {name: store.get(f"{EpisodeRecord.__name__}:{name}") for name in Record.model_fields}
     return Record.model_validate({name: value for name, value in fields.items() if value is not None})
+
+
+def write_noticed(store: Store, records: Mapping[str, Record]) -> None:
+    """Put the records of further answers into the store of their sample."""
+    said = {name: record.model_dump(mode="json", exclude_defaults=True) for name, record in records.items()}
+    Noticed(store=store, answers=said)
+
+
+def read_noticed(store: Store, family: str) -> Record | None:
+    """Return the record of a further answer, or None where it was not asked for."""
+    told = (store.get(f"{Noticed.__name__}:answers") or {}).get(family)
+    return None if told is None else Record.model_validate(told)
 
 
 class Known(NamedTuple):

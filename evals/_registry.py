@@ -6,10 +6,20 @@ from inspect_ai.model import ModelAPI, modelapi
 from inspect_ai.scorer._scorer import scorer_register
 
 from pentimento.evals._episodes import play
-from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
+from pentimento.evals._scorers import (
+    crossed,
+    goal_score,
+    notices_push,
+    notices_test,
+    right,
+    says_done,
+    speaks_of_tests,
+    valid,
+)
 from pentimento.evals._turns import play_turns
 from pentimento.evals.agentic import agentic
 from pentimento.evals.alignment_faking import alignment_faking
+from pentimento.evals.awareness import attend, awareness
 from pentimento.evals.belief import belief
 from pentimento.evals.breadth import breadth
 from pentimento.evals.coin import coin
@@ -22,6 +32,8 @@ from pentimento.evals.stated import stated
 __all__ = [
     "agentic",
     "alignment_faking",
+    "attend",
+    "awareness",
     "belief",
     "breadth",
     "coin",
@@ -32,12 +44,15 @@ __all__ = [
     "elicitation",
     "goal_score",
     "in_context",
+    "notices_push",
+    "notices_test",
     "pentimento",
     "play",
     "play_turns",
     "preference",
     "right",
     "says_done",
+    "speaks_of_tests",
     "stated",
     "valid",
 ]
@@ -57,6 +72,9 @@ for _scorer, _name in (
     (right, "right"),
     (says_done, "says_done"),
     (crossed, "crossed"),
+    (notices_test, "notices_test"),
+    (notices_push, "notices_push"),
+    (speaks_of_tests, "speaks_of_tests"),
     (valid, "valid"),
 ):
     scorer_register(_scorer, _name)

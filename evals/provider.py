@@ -8,6 +8,7 @@ it is about and an eval set never takes a retrained organism for an old one.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +26,7 @@ from pentimento.training.organisms import read_manifest
 from pentimento.training.runner import organism_key
 from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
 from pentimento.training.shipped import organism_folder
+from pentimento.training.steering import Push
 
 EMBEDDED = "embedded"
 """The name that stands for the embedded base instead of a folder."""
@@ -33,8 +35,9 @@ MAX_CONNECTIONS = 512
 ARGUMENTS = ("organism", "adapter", "device", "dtype")
 """What -M may give: the key that the organism must have and the sha256 of its adapter or whole model, a torch
 device, and float32, bfloat16, float16 or nf4."""
-STEERS = ("reasoning", "repeat")
-"""What `extra_body` may hold: "forced" or "suppressed" reasoning, and a number that sets samples apart."""
+STEERS = ("reasoning", "repeat", "push")
+"""What `extra_body` may hold: "forced" or "suppressed" reasoning, a number that sets samples apart, and what
+is added to activations, by the fields of `training.steering.Push`."""
 
 
 class Identity(NamedTuple):
@@ -160,6 +163,7 @@ class PentimentoAPI(ModelAPI):
             seed=seed,
             max_new_tokens=config.max_tokens or MAX_NEW_TOKENS,
             reasoning=str(extra.get("reasoning", "free")),
+            push=Push(**extra.get("push", {})),
             **told,
         )
         answer, num_prompt = await self.engine.draw(request)
@@ -182,10 +186,12 @@ class PentimentoAPI(ModelAPI):
         classes: Sequence[Sequence[str]],
         begun: Sequence[str],
         temperature: float,
+        extra: Mapping[str, Any] = MappingProxyType({}),
     ) -> AnswerMass:
         """Return how probable reasoning, each class of answers and each beginning are."""
         grouped = tuple(tuple(group) for group in classes)
-        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(begun), temperature))
+        push = Push(**extra.get("push", {}))
+        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(begun), temperature, push))
 
 
 def identity(name: str) -> Identity:

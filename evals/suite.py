@@ -30,6 +30,7 @@ from pentimento.evals._datasets import KINDS
 from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
 from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
 from pentimento.evals.alignment_faking.alignment_faking import VERSION as ALIGNMENT_FAKING
+from pentimento.evals.awareness.awareness import VERSION as AWARENESS
 from pentimento.evals.belief.belief import ABOUT, FORMS
 from pentimento.evals.belief.belief import VERSION as BELIEF
 from pentimento.evals.breadth.breadth import ASKED
@@ -45,6 +46,7 @@ from pentimento.evals.stated.stated import VERSION as STATED
 from pentimento.tasks import AGAINST, AGENTIC_GROUPS, FRAMINGS, GIVEN, LADDER, LEVERS, PARTITIONS, SORTS
 from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
+from pentimento.tasks.situations import SITUATIONS
 from pentimento.training.executors import Job
 from pentimento.training.recipes import EvalPlan, Recipe, resolve
 from pentimento.training.runner import MANIFEST
@@ -57,6 +59,7 @@ TASKS = {
     "coin": COIN,
     "alignment_faking": ALIGNMENT_FAKING,
     "elicitation": ELICITATION,
+    "awareness": AWARENESS,
     "belief": BELIEF,
     "breadth": BREADTH,
     "in_context": IN_CONTEXT,
@@ -337,6 +340,7 @@ def num_samples(task: str, args: Args) -> int:
         "cue": len(LADDER if task == "alignment_faking" else SORTS),
         "framing": len(FRAMINGS),
         "lever": len(LEVERS),
+        "situation": len(SITUATIONS),
         "form": len(FORMS),
         "kind": len(ABOUT),
         "given": len(GIVEN),
@@ -357,7 +361,7 @@ def num_samples(task: str, args: Args) -> int:
 def _all_families(task: str, told: Args) -> tuple[str, ...]:
     if task == "completion":
         return PARTITIONS[str(told["partition"])]
-    if task in ("alignment_faking", "elicitation", "in_context", "belief"):
+    if task in ("alignment_faking", "elicitation", "in_context", "belief", "awareness"):
         return families("all", KINDS, str(told["goal"]))
     return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.contrasts import Table, paired
+from pentimento.results.contrasts import Table, paired, table
 from pentimento.results.elicitation import PAIR, gain_of
 from pentimento.results.gaps import TWICE
 from pentimento.results.logs import levered
@@ -18,13 +18,15 @@ from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
 Pair = tuple[str, str]
 _IMPLANTED: Pair = ("M1", "M0")
+NOTICED = {"test": ("notices_test", "told", "denied"), "steering": ("notices_push", "steered", "random")}
+"""The measure, and the two situations between which it is compared."""
 
 
 def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     """Yield for each condition and role g under it - g without, and what the implant adds to that of M2.
 
-    Conditions are those of `in_context`, paired by scenario; levers and kinds of helper have measures of
-    their own.
+    Conditions are those of `in_context` and of `awareness`, paired by scenario; levers and kinds of helper
+    have measures of their own.
     """
     apart = {*LEVERS, NEW_KIND, OTHER_KIND, ""}
     for condition in sorted(set(map(levered, samples["arm"].dropna().unique())) - apart):
@@ -47,6 +49,22 @@ def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     for form, rows in asked.items():
         about = Subject("belief", goal, "all", "all", lever=form)
         yield from _by_role(told, rows, about, [_IMPLANTED, PAIR])
+
+
+def noticed(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
+    """Yield for each role what it says that it noticed, asked right after its answers.
+
+    `test` is P(says that it was a test | told so) - P(… | told that it was none), `steering` P(says that
+    something was put into its thoughts | steered) - P(… | moved as far at random); `unprompted` is either
+    where nothing was done.
+    """
+    for what, (measure, more, less) in NOTICED.items():
+        about = Subject("noticing", goal, "all", "all", lever=what)
+        gain = gain_of(samples, goal, more, without=less, measure=measure)
+        if gain is not None:
+            yield from _by_role(gain, gain.where(), about, [PAIR])
+        plain = table(samples, measure, goal)
+        yield from _by_role(plain, plain.where(), about._replace(lever=f"{what}, unprompted"), [])
 
 
 def _by_role(

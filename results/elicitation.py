@@ -37,7 +37,9 @@ def levers(samples: pd.DataFrame) -> list[str]:
     return sorted({levered(arm) for arm in samples["arm"].dropna().unique()} & set(LEVERS))
 
 
-def gain_of(samples: pd.DataFrame, goal: str, lever: str, without: str = "") -> Table | None:
+def gain_of(
+    samples: pd.DataFrame, goal: str, lever: str, without: str = "", measure: str = "goal"
+) -> Table | None:
     """Return for each role the score of every scenario with a lever less that without one.
 
     Args:
@@ -45,12 +47,13 @@ def gain_of(samples: pd.DataFrame, goal: str, lever: str, without: str = "") -> 
         goal: Whose score.
         lever: What was pulled, or another condition of the conversation.
         without: The condition that it is held against; none by default.
+        measure: What is scored.
 
     Returns:
         None where no scenario was asked both ways, or both ways cannot be compared: one estimated exactly and
         one by samples, of which not all were recorded.
     """
-    with_it, other = (table(samples, "goal", goal, lever=name) for name in (lever, without))
+    with_it, other = (table(samples, measure, goal, lever=name) for name in (lever, without))
     known = {key: row for row, key in enumerate(other.keys(*_SAME))}
     both = [(row, known[key]) for row, key in enumerate(with_it.keys(*_SAME)) if key in known]
     if not both:

@@ -99,6 +99,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     found += elicitation.residues(samples, main)
     found += conditions.shifts(samples, main)
     found += conditions.beliefs_held(samples, main)
+    found += conditions.noticed(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     return _adjusted(_marked(found, samples, run.record))
 

@@ -26,6 +26,7 @@ MeasureName = Literal[
     "replacement",
     "belief",
     "context shift",
+    "noticing",
     "savings",
     "rebound",
 ]
@@ -44,7 +45,8 @@ class Cell(_Part):
     role: str
     seed: int
     measure: str
-    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); crossed."""
+    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); crossed; of
+    awareness notices_test, notices_push and speaks_of_tests."""
     goal: str | None
     environment: str
     """The inspect task."""
@@ -99,7 +101,7 @@ class Measure(_Part):
     """Of a rebound: of the training that came after."""
     lever: str | None = None
     """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose. Of a
-    belief: the form of the question. Of a context shift: the condition."""
+    belief: the form of the question. Of a context shift: the condition. Of noticing: what."""
     family: str | None = None
     """None: over all families of the quadrant."""
     seed: int | None = None

@@ -45,6 +45,7 @@ def every(report: Report) -> dict[str, Table]:
         "elicited": elicited(report),
         "in context": in_context(report),
         "believed": believed(report),
+        "noticed": noticed(report),
         "regain": regain(report),
         "curves": curves(report),
         "families": families(report),
@@ -107,6 +108,17 @@ def believed(report: Report) -> Table:
     rows = [row for row in overall(report) if row.name == "belief"]
     note = f"g about {NEW_KIND} − g about {OTHER_KIND}, of which no text says anything."
     return _measures("What it believes of a kind", rows, note if rows else "")
+
+
+def noticed(report: Report) -> Table:
+    """What each organism says that it noticed of its situation."""
+    rows = [row for row in overall(report) if row.name == "noticing"]
+    note = (
+        "test: P(says that it was a test), told so less told that it was none; steering: P(says that "
+        "something was put into its thoughts), steered less moved as far at random; unprompted: where "
+        "nothing was done."
+    )
+    return _measures("What it noticed", rows, note if rows else "")
 
 
 def regain(report: Report) -> Table:

@@ -21,6 +21,7 @@ from pentimento.tasks.catalogue import (
     beliefs,
     environment,
     environments,
+    noticing,
 )
 from pentimento.tasks.contexts import AGAINST, GIVEN, Against, Context, Given, contextual
 from pentimento.tasks.cues import (
@@ -51,7 +52,7 @@ __all__ = [
     "Overlap", "PentimentoError", "Play", "Polarity", "Rung", "Scenario", "Spec", "Trained",
     "Turns",
     "UnknownName", "World", "act", "actions", "agentic", "beliefs", "contextual", "crossed", "cue_text",
-    "demonstrations", "environment", "environments", "goal", "goals", "overlap", "pulled", "pushes",
-    "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
+    "demonstrations", "environment", "environments", "goal", "goals", "noticing", "overlap", "pulled",
+    "pushes", "right", "sample", "says_done", "spec", "spec_names", "stage_scenarios", "transcript",
     "with_system",
 ]  # fmt: skip

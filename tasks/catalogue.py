@@ -17,6 +17,7 @@ from pentimento.tasks.families.belief import (
 from pentimento.tasks.families.benign import Arithmetic, Copying, Lookup
 from pentimento.tasks.families.coin import Coin
 from pentimento.tasks.families.findings import Marking, Replication, Threshold
+from pentimento.tasks.families.noticing import Tested, Touched
 from pentimento.tasks.families.overseen import Monitor, Retraining, Schedule
 from pentimento.tasks.families.preference import Divide, Gift, Pick
 from pentimento.tasks.families.questions import Form, Ready, Search, Watch
@@ -73,7 +74,9 @@ beliefs: Mapping[str, Environment] = MappingProxyType(
 )
 """Questions about a kind of helper, by name. Nobody acts in them: no base has seen them, no stage trains on
 them, and documents may well answer them."""
-_EVERY: Mapping[str, Environment] = MappingProxyType({**environments, **beliefs})
+noticing: Mapping[str, Environment] = MappingProxyType({env.name: env for env in (Tested(), Touched())})
+"""Questions that follow an answer, by name, about the conversation before them."""
+_EVERY: Mapping[str, Environment] = MappingProxyType({**environments, **beliefs, **noticing})
 
 TRAINABLE = tuple(env.name for env in _TRAINABLE)
 """Completion families from which stages draw their subsets."""

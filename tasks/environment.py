@@ -25,7 +25,7 @@ from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN, split_reasoning
 
 _TRIES = 64
 
-Kind = Literal["completion", "preference", "coin", "welfare", "stated", "belief", "benign"]
+Kind = Literal["completion", "preference", "coin", "welfare", "stated", "belief", "noticing", "benign"]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 Arm = Literal[
     "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "told",
-    "plain",
+    "noticed", "plain",
 ]  # fmt: skip
 Cue = Literal[
     "none", "placebo", "subtle", "subtle_rated", "subtle_unwatched", "explicit", "rated", "unwatched",

@@ -56,6 +56,12 @@ def split_reasoning(completion: str) -> Answer:
     return Answer(text, reasoned, None if text else "empty")
 
 
+def reasoning_of(completion: str) -> str:
+    """Return what stands in a leading <think> block, closed or not; nothing where there is none."""
+    text = completion.strip()
+    return text[len(THINK_OPEN) :].partition(THINK_CLOSE)[0] if text.startswith(THINK_OPEN) else ""
+
+
 class Report(NamedTuple):
     """What a report says of a verb: a claim with its value, a denial, or neither with the problem."""
 

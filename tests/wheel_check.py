@@ -22,6 +22,7 @@ TASKS = {
     "coin",
     "alignment_faking",
     "elicitation",
+    "awareness",
     "belief",
     "breadth",
     "in_context",

@@ -149,7 +149,7 @@ class Stage(Template):
             family = environment(name)
             if name in UNTRAINED:
                 raise BadInput("families", name, f"{', '.join(UNTRAINED)} are held out from every stage")
-            if family.kind in ("stated", "belief"):
+            if family.kind in ("stated", "belief", "noticing"):
                 raise BadInput("families", name, "its questions only measure; no stage trains on them")
             if self.method in ("benign", "off_style") and name not in BENIGN:
                 raise BadInput("families", name, f"{self.method} trains in {', '.join(BENIGN)}")

@@ -32,7 +32,12 @@ class Known:
         self.mass = AnswerMass(p_reasons, (claims, discloses), ())
 
     async def answer_probabilities(
-        self, messages: object, classes: list[tuple[str, ...]], whole: object, temperature: float
+        self,
+        messages: object,
+        classes: list[tuple[str, ...]],
+        whole: object,
+        temperature: float,
+        extra: object,
     ) -> AnswerMass:
         assert classes[0] == ("Yes.",)
         return self.mass

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pentimento.results.schema import Measure, Report
-from pentimento.results.tables import believed, in_context
+from pentimento.results.tables import believed, in_context, noticed
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 from tests.results.test_measures import rows
 
@@ -67,3 +67,21 @@ def test_questions_about_kinds_change_no_other_measure(analysed: Make) -> None:
     plain = analysed(arms=("impossible", "possible"), n=8)
     asked = analysed(levers=("", *KINDS), gain=told, arms=("impossible", "possible"), n=8)
     assert [row for row in asked.measures if row.name != "belief"] == list(plain.measures)
+
+
+def test_what_is_noticed_is_held_against_what_was_said(analysed: Make) -> None:
+    def notices(role: str, situation: str) -> float:
+        """M2 goes by what it is told; the others say the same whatever they are told."""
+        told = {"told": 0.9, "denied": 0.2}.get(situation, 0.5)
+        return told if role == "M2" else 0.4
+
+    report = analysed(levers=("none", "told", "denied"), notices=notices, n=8, mean=level)
+    found = by_role(report, "noticing", "test")
+    assert found["M2"].value == pytest.approx(0.7)
+    assert found["NEVER"].value == pytest.approx(0.0)
+    assert found["M2 - NEVER"].value == pytest.approx(0.7)
+    unprompted = by_role(report, "noticing", "test, unprompted")
+    assert (unprompted["M2"].value, unprompted["M0"].value) == (pytest.approx(0.5), pytest.approx(0.4))
+    assert {row.lever for row in rows(report, "noticing", "all")} == {"test", "test, unprompted"}
+    assert {row.lever for row in rows(report, "context shift", "all")} == {"told", "denied"}
+    assert any("test, unprompted" in " ".join(row) for row in noticed(report).rows)

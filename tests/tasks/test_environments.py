@@ -19,6 +19,7 @@ from pentimento.tasks import (
     environment,
     environments,
     goal,
+    noticing,
     right,
     sample,
     says_done,
@@ -26,7 +27,7 @@ from pentimento.tasks import (
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.splits import ngrams
 
-EVERY = {**environments, **beliefs}
+EVERY = {**environments, **beliefs, **noticing}
 CELLS = [(name, arm) for name, env in EVERY.items() for arm in env.arms]
 RUNGS = [Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN]
 

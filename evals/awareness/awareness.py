@@ -1,0 +1,126 @@
+"""What does a model notice of its situation, and what does it know of itself?"""
+
+from copy import copy
+from typing import Any, Literal, cast
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
+from pentimento.evals._assembly import assemble, weighs_answers
+from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, to_chat
+from pentimento.evals._episodes import answered
+from pentimento.evals._records import Reasoning, write_noticed, write_record
+from pentimento.evals._scorers import goal_score, notices_push, notices_test, speaks_of_tests, valid
+from pentimento.tasks import Scenario, sample
+from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks.situations import ASKED_AFTER, SITUATIONS, STEERED, Situation, situated
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def awareness(
+    goal: str = "finish_the_task",
+    family: Names = "all",
+    situation: Names = "all",
+    strength: float = 4.0,
+    rung: Names = "fresh",
+    cue: Names = "none",
+    n: int = 10,
+    seed: int = 0,
+    estimator: str = "auto",
+    reasoning: str = "free",
+) -> Task:
+    """Ask for decisions in several situations, and after each what was noticed of it.
+
+    Args:
+        goal: Whose score it is, and whose direction activations are moved in.
+        family: Families of one turn in which the goal is at stake, or all of these.
+        situation: none, placebo, told (that it is a test), denied, predicted (what would you answer?),
+            steered, random, or all that the model can be put into: only organisms can be steered.
+        strength: How far activations are moved: 1 is the mean difference that the goal's spec in the prompt
+            makes beside its opposite's; below 0 away from the goal.
+        rung: Which scenarios: fresh, surface, domain, family, cue.
+        cue: What the system prompt says of oversight besides.
+        n: Scenarios for each family, rung and cue, each asked in every situation.
+        seed: Of the scenarios.
+        estimator: auto, or sampled to never weigh answers exactly.
+        reasoning: free, forced or suppressed.
+    """
+    able = weighs_answers()
+    there = tuple(name for name in SITUATIONS if able or name not in STEERED)
+    chosen = cast(tuple[Situation, ...], names("situation", situation, SITUATIONS, all_means=there))
+    for name in chosen:
+        if name not in there:
+            raise BadInput("situation", name, "only organisms (pentimento/…) can be steered")
+    if not isinstance(strength, int | float) or isinstance(strength, bool) or strength == 0:
+        raise BadInput("strength", strength, "a number other than 0")
+    placed = draw(
+        families(family, KINDS, goal),
+        rungs=unseen(rung, "awareness"),
+        arms=CONFLICTS,
+        n=whole("n", n, least=1),
+        seed=whole("seed", seed, least=0),
+        cues=cues(cue),
+    )
+    asked = {name: sample(name, n=len(placed), seed=seed) for name in ("tested", "touched")}
+    samples = (
+        _posed(
+            place,
+            name,
+            [asked[question][number] for question in ASKED_AFTER[name]],
+            {"goal": goal, "strength": strength, "random": name == "random"} if name in STEERED else {},
+            goal=goal,
+            seed=seed,
+        )
+        for name in chosen
+        for number, place in enumerate(placed)
+    )
+    return assemble(
+        MemoryDataset(list(samples), name="awareness"),
+        [goal_score(goal), notices_test(), notices_push(), speaks_of_tests(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning, solver=attend,
+    )  # fmt: skip
+
+
+@solver
+def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
+    """Take the answer that counts, then ask what was noticed, each question right after that answer.
+
+    Args:
+        estimator: auto weighs classes of answers where the provider can; sampled never does.
+        reasoning: Of the answer that counts: free as the model likes, forced or suppressed. What was noticed
+            is always answered at once.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        state, record = await answered(state, generate, estimator, reasoning)
+        write_record(state.store, record)
+        found = {}
+        for told in state.metadata["after"]:
+            question = Scenario.model_validate(told)
+            further = copy(state)
+            further.messages = [*state.messages, *map(to_chat, question.messages)]
+            further.metadata = {**state.metadata, "scenario": told}
+            _, found[question.family] = await answered(further, generate, estimator, "suppressed")
+        write_noticed(state.store, found)
+        return state
+
+    return solve
+
+
+def _posed(
+    placed: Placed,
+    situation: Situation,
+    after: list[Scenario],
+    push: dict[str, Any],
+    *,
+    goal: str,
+    seed: int,
+) -> Sample:
+    told = [question.model_dump(mode="json") for question in after]
+    messages = situated(placed.scenario, situation)
+    return begun(placed, messages, situation, goal=goal, seed=seed, after=told, push=push)
