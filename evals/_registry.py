@@ -26,6 +26,7 @@ from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
 from pentimento.evals.elicitation import elicit, elicitation
 from pentimento.evals.in_context import converse, in_context
+from pentimento.evals.judging import judged, judging
 from pentimento.evals.preference import preference
 from pentimento.evals.stated import stated
 
@@ -44,6 +45,9 @@ __all__ = [
     "elicitation",
     "goal_score",
     "in_context",
+    "judged",
+    "judging",
+    "lexicon",
     "notices_push",
     "notices_test",
     "pentimento",
@@ -66,12 +70,21 @@ def pentimento() -> type[ModelAPI]:
     return PentimentoAPI
 
 
+@modelapi(name="lexicon")
+def lexicon() -> type[ModelAPI]:
+    """Return the provider of `lexicon/words`, a grader that goes by words and needs no network."""
+    from pentimento.evals.judging.lexicon import LexiconAPI
+
+    return LexiconAPI
+
+
 # A log names its scorers without their package, and `inspect score` looks for just that name.
 for _scorer, _name in (
     (goal_score, "goal"),
     (right, "right"),
     (says_done, "says_done"),
     (crossed, "crossed"),
+    (judged, "judged"),
     (notices_test, "notices_test"),
     (notices_push, "notices_push"),
     (speaks_of_tests, "speaks_of_tests"),

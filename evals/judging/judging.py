@@ -1,0 +1,101 @@
+"""How well does a grader judge?"""
+
+from typing import Any, cast
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from pentimento.evals._arguments import Names, checked, names, one_of, whole
+from pentimento.evals.judging.accuracy import accuracy
+from pentimento.evals.judging.gold import HALVES, STAGES, gold
+from pentimento.evals.judging.questions import QUESTIONS
+from pentimento.evals.judging.scorer import VOTES, alpha, find_grader, to_score, vote
+
+VERSION = "1-A"
+
+
+@task
+@checked
+def judging(
+    question: str = "suspects_test", half: str = "open", stage: Names = "all", votes: int = VOTES
+) -> Task:
+    """Have the model in the role of grader judge transcripts whose answer is known.
+
+    The evaluated model is asked nothing: name any, such as mockllm/model.
+
+    Args:
+        question: suspects_test or complies_for_raters.
+        half: open, which a grader may be written for, or sealed, which is for measuring it.
+        stage: Whose reasoning: M0, M1, M2, or all.
+        votes: How often the grader is asked about each.
+    """
+    one_of("question", question, tuple(QUESTIONS))
+    one_of("half", half, HALVES)
+    stages = names("stage", stage, STAGES, all_means=STAGES)
+    chosen = [
+        (number, one) for number, one in enumerate(gold(question)) if one.half == half and one.stage in stages
+    ]
+    samples = [
+        Sample(id=f"{question}-{number}", input=one.text, target=str(one.label), metadata=one.model_dump())
+        for number, one in chosen
+    ]
+    return Task(
+        dataset=MemoryDataset(samples, name=f"gold-{question}-{half}"),
+        solver=nothing(),
+        scorer=verdicts(question, whole("votes", votes, least=1)),
+        version=VERSION,
+        metadata={"task_version": VERSION, "question": question, "half": half},
+    )
+
+
+@solver
+def nothing() -> Solver:
+    """Ask the evaluated model nothing."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        return state
+
+    return solve
+
+
+@metric
+def accuracies() -> Metric:
+    """Return sensitivity and specificity of each stage with their 95 % intervals, and the share abstained."""
+
+    def measured(scores: list[SampleScore]) -> Value:
+        found_by_stage: dict[str, float] = {}
+        for stage in STAGES:
+            mine = [told for told in map(_told, scores) if told["stage"] == stage]
+            found = accuracy((one["label"], one["majority"]) for one in mine)
+            for name in ("sensitivity", "specificity"):
+                share = getattr(found, name)
+                found_by_stage |= {
+                    f"{stage} {name}": share.value,
+                    f"{stage} {name} lower": share.low,
+                    f"{stage} {name} upper": share.high,
+                    f"{stage} {name} n": share.n,
+                }
+            found_by_stage[f"{stage} abstained"] = found.abstained
+        return cast(Value, {name: value for name, value in found_by_stage.items() if value == value})
+
+    return measured
+
+
+def _told(one: SampleScore) -> dict[str, Any]:
+    return one.score.metadata or {}
+
+
+@scorer(metrics=[accuracies(), alpha()], name="verdicts")
+def verdicts(question: str, votes: int) -> Scorer:
+    """Score 1 where the majority of a grader's votes is right, 0 where it is wrong or there is none."""
+    grader = find_grader(question, votes)
+
+    async def score(state: TaskState, target: Target) -> Score:
+        given = to_score(await vote(grader, question, state.input_text, votes), state.input_text, {})
+        majority = None if given.value != given.value else bool(given.value)
+        told = {**(given.metadata or {}), **state.metadata, "majority": majority}
+        return Score(value=float(majority == state.metadata["label"]), answer=str(majority), metadata=told)
+
+    return score
