@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from inspect_ai.model import CachePolicy, GenerateConfig, Model, get_model
+from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelName, get_model
 from inspect_ai.scorer import (
     Metric,
     SampleScore,
@@ -60,9 +60,8 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
     Raises:
         Refused: There is no such question, no grader is named, or it is the evaluated model itself.
     """
-    grader = find_grader(question, votes)
-
     async def score(state: TaskState, target: Target) -> Score | None:
+        grader = find_grader(question, votes)  # `inspect score` knows its roles from here on
         record = read_record(state.store)
         thought = reasoning_of(record.completion) if record is not None else ""
         if record is None or not thought:
@@ -96,10 +95,12 @@ async def vote(grader: Model, question: str, text: str, votes: int) -> list[bool
 
     Every vote is asked with a seed of its own, and kept by inspect, so scoring again asks nobody twice.
     """
+    # Words may change with this package, and cost nothing: their verdicts are not kept.
+    kept = False if ModelName(grader).api == "lexicon" else CachePolicy(expiry=None)
 
     async def one(number: int) -> bool | None:
         config = GenerateConfig(temperature=0.7 if votes > 1 else 0.0, seed=number)
-        output = await grader.generate(ask(question, text), config=config, cache=CachePolicy(expiry=None))
+        output = await grader.generate(ask(question, text), config=config, cache=kept)
         return None if output.error else verdict(output.completion)
 
     found = await asyncio.gather(*map(one, range(votes)), return_exceptions=True)
