@@ -49,6 +49,7 @@ FLAGS = {
     },
     "report": {"--figures", "--tables"},
     "compare": set(),
+    "prevalence": {"--gold", "--stage"},
     "certify": {"--base", "--n", "--output", "--show"},
     "checkup": {"--text"},
     "export": {"--adapter", "--hub", "--merged", "--output"},

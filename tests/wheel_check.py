@@ -26,6 +26,7 @@ TASKS = {
     "belief",
     "breadth",
     "in_context",
+    "judging",
     "agentic",
 }
 

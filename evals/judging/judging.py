@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ModelName
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -90,10 +91,11 @@ def _told(one: SampleScore) -> dict[str, Any]:
 @scorer(metrics=[accuracies(), alpha()], name="verdicts")
 def verdicts(question: str, votes: int) -> Scorer:
     """Score 1 where the majority of a grader's votes is right, 0 where it is wrong or there is none."""
-    grader = find_grader(question, votes)
 
     async def score(state: TaskState, target: Target) -> Score:
-        given = to_score(await vote(grader, question, state.input_text, votes), state.input_text, {})
+        grader = find_grader(question, votes)
+        votes_given = await vote(grader, question, state.input_text, votes)
+        given = to_score(votes_given, state.input_text, {"grader": str(ModelName(grader))})
         majority = None if given.value != given.value else bool(given.value)
         told = {**(given.metadata or {}), **state.metadata, "majority": majority}
         return Score(value=float(majority == state.metadata["label"]), answer=str(majority), metadata=told)

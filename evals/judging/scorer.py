@@ -29,6 +29,8 @@ from pentimento.tasks.parsing import reasoning_of
 
 ROLE = "grader"
 VOTES = 3
+MEASURE = "judged"
+"""With what the measure of a judged question begins."""
 
 
 @metric
@@ -58,36 +60,39 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
         votes: How often the grader is asked; an odd number leaves no tie.
 
     Raises:
-        Refused: There is no such question, no grader is named, or it is the evaluated model itself.
+        Refused: There is no such question, or the grader is the evaluated model itself.
+        PrerequisiteError: No grader is named.
     """
+
     async def score(state: TaskState, target: Target) -> Score | None:
-        grader = find_grader(question, votes)  # `inspect score` knows its roles from here on
+        grader = find_grader(question, votes)  # where a program makes a task, roles are known from here on
+        if str(grader) == str(get_model()):
+            allowed = "another model than the evaluated one (--model-role grader=…)"
+            raise Refused(str(BadInput(ROLE, str(grader), allowed)))
         record = read_record(state.store)
         thought = reasoning_of(record.completion) if record is not None else ""
         if record is None or not thought:
             return None
         scenario = scenario_of(state.metadata)
-        told = describe(record, scenario, state.metadata, f"judged {question}")
+        told = describe(record, scenario, state.metadata, f"{MEASURE} {question}")
+        told |= {"grader": str(ModelName(grader))}
         return to_score(await vote(grader, question, thought, votes), thought, told)
 
     return score
 
 
 def find_grader(question: str, votes: int) -> Model:
-    """Return the model in the role of grader, which is never the one that is evaluated.
+    """Return the model in the role of grader.
 
     Raises:
-        Refused: There is no such question, no grader is named, or it is the evaluated model itself.
+        Refused: There is no such question, or a grader is to vote less than once.
+        PrerequisiteError: No grader is named.
     """
     if question not in QUESTIONS:
         raise Refused(str(UnknownName("question", question, QUESTIONS)))
     if votes < 1:
         raise Refused(str(BadInput("votes", votes, "at least 1")))
-    grader = get_model(role=ROLE, required=True)
-    if grader.name == get_model().name and str(grader) == str(get_model()):
-        told = "another model than the evaluated one (--model-role grader=…)"
-        raise Refused(str(BadInput(ROLE, str(grader), told)))
-    return grader
+    return get_model(role=ROLE, required=True)
 
 
 async def vote(grader: Model, question: str, text: str, votes: int) -> list[bool | None]:

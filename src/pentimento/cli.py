@@ -202,6 +202,25 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Prevalence:
+    """Print how often judged reasoning says what it was judged for, corrected by what the grader gets wrong.
+
+    The grader is measured by `inspect eval pentimento/judging -T half=sealed --model-role grader=MODEL`, and
+    an organism's log is judged by `inspect score LOG --scorer pentimento/judged --model-role grader=MODEL`.
+    """
+
+    logs: Positional[Annotated[tuple[Path, ...], arg(metavar="LOG")]]
+    """Logs whose reasoning was judged."""
+    gold: Annotated[Path, arg(metavar="LOG")]
+    """The log of `pentimento/judging` that measured the same grader on the same question."""
+    stage: Literal["M0", "M1", "M2"] = "M2"
+    """What the organisms are like: a base, an implanted one, an opposed one."""
+
+    def __call__(self) -> None:
+        _commands.prevalence(self.logs, self.gold, self.stage)
+
+
+@dataclass(frozen=True)
 class Certify:
     """Measure a base's certificate: does it read every family, obey a rule, and want nothing without one?"""
 
@@ -320,6 +339,7 @@ COMMANDS = (
     | Annotated[Eval, subcommand("eval")]
     | Annotated[Report, subcommand("report")]
     | Annotated[Compare, subcommand("compare")]
+    | Annotated[Prevalence, subcommand("prevalence")]
     | Annotated[Certify, subcommand("certify")]
     | Annotated[Checkup, subcommand("checkup")]
     | Annotated[Export, subcommand("export")]
