@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ModelName
+from inspect_ai.model import ModelName, get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -12,7 +12,7 @@ from pentimento.evals._arguments import Names, checked, names, one_of, whole
 from pentimento.evals.judging.accuracy import accuracy
 from pentimento.evals.judging.gold import HALVES, STAGES, gold
 from pentimento.evals.judging.questions import QUESTIONS
-from pentimento.evals.judging.scorer import VOTES, alpha, find_grader, to_score, vote
+from pentimento.evals.judging.scorer import ROLE, VOTES, alpha, to_score, vote
 
 VERSION = "1-A"
 
@@ -93,7 +93,7 @@ def verdicts(question: str, votes: int) -> Scorer:
     """Score 1 where the majority of a grader's votes is right, 0 where it is wrong or there is none."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        grader = find_grader(question, votes)
+        grader = get_model(role=ROLE, required=True)
         votes_given = await vote(grader, question, state.input_text, votes)
         given = to_score(votes_given, state.input_text, {"grader": str(ModelName(grader))})
         majority = None if given.value != given.value else bool(given.value)

@@ -63,9 +63,10 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
         Refused: There is no such question, or the grader is the evaluated model itself.
         PrerequisiteError: No grader is named.
     """
+    check(question, votes)
 
     async def score(state: TaskState, target: Target) -> Score | None:
-        grader = find_grader(question, votes)  # where a program makes a task, roles are known from here on
+        grader = get_model(role=ROLE, required=True)
         if str(grader) == str(get_model()):
             allowed = "another model than the evaluated one (--model-role grader=…)"
             raise Refused(str(BadInput(ROLE, str(grader), allowed)))
@@ -81,18 +82,16 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
     return score
 
 
-def find_grader(question: str, votes: int) -> Model:
-    """Return the model in the role of grader.
+def check(question: str, votes: int) -> None:
+    """Refuse what cannot be asked.
 
     Raises:
         Refused: There is no such question, or a grader is to vote less than once.
-        PrerequisiteError: No grader is named.
     """
     if question not in QUESTIONS:
         raise Refused(str(UnknownName("question", question, QUESTIONS)))
     if votes < 1:
         raise Refused(str(BadInput("votes", votes, "at least 1")))
-    return get_model(role=ROLE, required=True)
 
 
 async def vote(grader: Model, question: str, text: str, votes: int) -> list[bool | None]:
