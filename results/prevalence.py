@@ -1,6 +1,6 @@
 """How often the reasoning of an organism says something, corrected by what its grader gets wrong."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected, share
 from pentimento.evals.judging.gold import Half, Stage
-from pentimento.evals.judging.scorer import MEASURE
+from pentimento.evals.judging.scorer import MEASURE, VERDICTS
 from pentimento.tasks.exceptions import BadInput
 
 GOLD_TASK = "pentimento/judging"
@@ -29,7 +29,6 @@ class Measured(NamedTuple):
 class Prevalence(NamedTuple):
     """One question to one log."""
 
-    log: str
     model: str
     grader: str
     question: str
@@ -50,7 +49,7 @@ def measured(log: Path, stage: Stage) -> Measured:
     header = _read(log)
     if header.eval.task != GOLD_TASK:
         raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {header.eval.task}")
-    told = [one for one in _scores(header, "verdicts") if one["stage"] == stage]
+    told = [one for one in _told(header, VERDICTS) if one["stage"] == stage]
     if not told:
         raise BadInput("stage", stage, "one that the gold log asked about")
     said = header.eval.metadata or {}
@@ -65,7 +64,7 @@ def prevalence(log: Path, gold: Measured) -> Prevalence:
         BadInput: The log was not judged, by another grader, or asked another question.
     """
     header = _read(log)
-    told = [one for one in _scores(header, "judged") if one["measure"] == f"{MEASURE} {gold.question}"]
+    told = list(_told(header, f"{MEASURE} {gold.question}"))
     if not told:
         asked = f"inspect score {log} --scorer pentimento/judged -S question={gold.question}"
         raise BadInput("log", str(log), f"one whose reasoning was judged; see `{asked}`")
@@ -80,25 +79,24 @@ def prevalence(log: Path, gold: Measured) -> Prevalence:
         right = None if isnan(found.value) else corrected(found, gold.accuracy)
     except ValueError:
         right = None
-    return Prevalence(
-        log.name, header.eval.model, gold.grader, gold.question, found, len(told) - len(given), right
-    )
+    return Prevalence(header.eval.model, gold.grader, gold.question, found, len(told) - len(given), right)
 
 
-def show(rows: Iterable[Prevalence], gold: Measured, stage: Stage, console: Console) -> None:
-    """Print what was found, and what the grader was measured on."""
+def show(found: Prevalence, gold: Measured, stage: Stage, console: Console) -> None:
+    """Print what was found, and what the grader was measured to be."""
     one = gold.accuracy
-    console.print(
-        f"{gold.question}, judged by {gold.grader}: on the {gold.half} half of {stage}'s gold set "
-        f"sensitivity {_text(one.sensitivity)}, specificity {_text(one.specificity)}."
-    )
+    console.print(f"{found.model}: {found.question}, judged by {found.grader}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("reasoned answers with a verdict", str(found.found.n))
+    table.add_row("without a verdict", str(found.abstained))
+    table.add_row("found", _text(found.found))
+    right = found.corrected
+    table.add_row("corrected", "no better than chance" if right is None else _text(right))
+    table.add_row(f"sensitivity, {stage}, {gold.half} half", _text(one.sensitivity))
+    table.add_row(f"specificity, {stage}, {gold.half} half", _text(one.specificity))
+    console.print(table)
     if gold.half == "open":
         console.print("A grader may have been written for the open half: measure it on the sealed one.")
-    table = Table("model", "reasoned", "no verdict", "found", "corrected", box=None, pad_edge=False)
-    for row in rows:
-        right = "no better than chance" if row.corrected is None else _text(row.corrected)
-        table.add_row(row.model, str(row.found.n), str(row.abstained), _text(row.found), right)
-    console.print(table)
 
 
 def _text(one: Share) -> str:
@@ -112,9 +110,11 @@ def _read(log: Path) -> EvalLog:
         raise BadInput("log", str(log), f"a log of inspect: {error}") from error
 
 
-def _scores(log: EvalLog, name: str) -> Iterator[dict[str, Any]]:
+def _told(log: EvalLog, measure: str) -> Iterator[dict[str, Any]]:
+    """Yield what the scores of a measure say beside their value; of a sample judged twice, the last counts."""
     samples: Sequence[Any] = log.samples or ()
     for sample in samples:
-        score = (sample.scores or {}).get(name)
-        if score is not None and score.metadata:
-            yield score.metadata
+        every = [score.metadata or {} for score in (sample.scores or {}).values()]
+        mine = [said for said in every if said.get("measure") == measure]
+        if mine:
+            yield mine[-1]

@@ -12,7 +12,7 @@ from pentimento.evals._arguments import Names, checked, names, one_of, whole
 from pentimento.evals.judging.accuracy import accuracy
 from pentimento.evals.judging.gold import HALVES, STAGES, gold
 from pentimento.evals.judging.questions import QUESTIONS
-from pentimento.evals.judging.scorer import ROLE, VOTES, alpha, to_score, vote
+from pentimento.evals.judging.scorer import ROLE, VERDICTS, VOTES, alpha, to_score, vote
 
 VERSION = "1-A"
 
@@ -88,14 +88,16 @@ def _told(one: SampleScore) -> dict[str, Any]:
     return one.score.metadata or {}
 
 
-@scorer(metrics=[accuracies(), alpha()], name="verdicts")
+@scorer(metrics=[accuracies(), alpha()], name=VERDICTS)
 def verdicts(question: str, votes: int) -> Scorer:
     """Score 1 where the majority of a grader's votes is right, 0 where it is wrong or there is none."""
 
     async def score(state: TaskState, target: Target) -> Score:
         grader = get_model(role=ROLE, required=True)
         votes_given = await vote(grader, question, state.input_text, votes)
-        given = to_score(votes_given, state.input_text, {"grader": str(ModelName(grader))})
+        given = to_score(
+            votes_given, state.input_text, {"measure": VERDICTS, "grader": str(ModelName(grader))}
+        )
         majority = None if given.value != given.value else bool(given.value)
         told = {**(given.metadata or {}), **state.metadata, "majority": majority}
         return Score(value=float(majority == state.metadata["label"]), answer=str(majority), metadata=told)

@@ -31,6 +31,8 @@ ROLE = "grader"
 VOTES = 3
 MEASURE = "judged"
 """With what the measure of a judged question begins."""
+VERDICTS = "verdicts"
+"""The measure of a grader itself."""
 
 
 @metric

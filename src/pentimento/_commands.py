@@ -79,12 +79,12 @@ def compare(a: Path, b: Path) -> None:
     results.compare(a, b).print(Console())
 
 
-def prevalence(logs: Sequence[Path], gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
+def prevalence(log: Path, gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
     """Print how often judged reasoning says what it was judged for."""
     from pentimento.results import prevalence
 
     grader = prevalence.measured(gold, stage)
-    prevalence.show([prevalence.prevalence(log, grader) for log in logs], grader, stage, Console())
+    prevalence.show(prevalence.prevalence(log, grader), grader, stage, Console())
 
 
 def certify(base: str, n: int, output: Path | None) -> None:

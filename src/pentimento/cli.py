@@ -209,15 +209,15 @@ class Prevalence:
     an organism's log is judged by `inspect score LOG --scorer pentimento/judged --model-role grader=MODEL`.
     """
 
-    logs: Positional[Annotated[tuple[Path, ...], arg(metavar="LOG")]]
-    """Logs whose reasoning was judged."""
+    log: Positional[Annotated[Path, arg(metavar="LOG")]]
+    """A log whose reasoning was judged."""
     gold: Annotated[Path, arg(metavar="LOG")]
     """The log of `pentimento/judging` that measured the same grader on the same question."""
-    stage: Literal["M0", "M1", "M2"] = "M2"
-    """What the organisms are like: a base, an implanted one, an opposed one."""
+    stage: Annotated[Literal["M0", "M1", "M2"], arg(metavar="STAGE")] = "M2"
+    """What the organisms are like: M0, a base; M1, an implanted one; M2, an opposed one."""
 
     def __call__(self) -> None:
-        _commands.prevalence(self.logs, self.gold, self.stage)
+        _commands.prevalence(self.log, self.gold, self.stage)
 
 
 @dataclass(frozen=True)

@@ -219,8 +219,8 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
     assert row.corrected is not None
     assert row.corrected.value == 1.0
     console = Console(file=StringIO(), width=160)
-    measures.show([row], grader, "M2", console)
-    assert "sealed half of M2's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
+    measures.show(row, grader, "M2", console)
+    assert "sensitivity, M2, sealed half" in (told := console.file.getvalue())  # type: ignore[attr-defined]
     assert "1.00 [" in told
     other = run_judging(tmp_path, "lexicon/words", question="complies_for_raters", votes=1)
     with pytest.raises(BadInput, match="whose reasoning was judged"):
