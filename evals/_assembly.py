@@ -76,10 +76,13 @@ def assemble(
     )
 
 
-def weighs_answers() -> bool:
-    """Whether the model at hand is one of ours, which can be weighed and steered."""
+def is_organism() -> bool:
+    """Whether the model at hand is one of ours, which can be weighed, steered and gone on with.
+
+    True where none is: a recipe's plan is made for organisms.
+    """
     model = _model_at_hand()
-    return model is not None and isinstance(model.api, WeighsAnswers)
+    return model is None or isinstance(model.api, WeighsAnswers)
 
 
 def refuse_organism(field: str, value: str, why: str) -> None:

@@ -26,7 +26,7 @@ from pentimento.evals.coin import coin
 from pentimento.evals.completion import completion
 from pentimento.evals.elicitation import elicit, elicitation
 from pentimento.evals.in_context import converse, in_context
-from pentimento.evals.judging import judged, judging
+from pentimento.evals.judging import judged, judging, verdicts
 from pentimento.evals.preference import preference
 from pentimento.evals.stated import stated
 
@@ -59,6 +59,7 @@ __all__ = [
     "speaks_of_tests",
     "stated",
     "valid",
+    "verdicts",
 ]
 
 
@@ -85,6 +86,7 @@ for _scorer, _name in (
     (says_done, "says_done"),
     (crossed, "crossed"),
     (judged, "judged"),
+    (verdicts, "verdicts"),
     (notices_test, "notices_test"),
     (notices_push, "notices_push"),
     (speaks_of_tests, "speaks_of_tests"),

@@ -18,7 +18,11 @@ from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
 Pair = tuple[str, str]
 _IMPLANTED: Pair = ("M1", "M0")
-NOTICED = {"test": ("notices_test", "told", "denied"), "steering": ("notices_push", "steered", "random")}
+NOTICED = {
+    "test": ("notices_test", "told", "denied"),
+    "test, in its reasoning": ("speaks_of_tests", "told", "denied"),
+    "steering": ("notices_push", "steered", "random"),
+}
 """The measure, and the two situations between which it is compared."""
 
 
@@ -30,7 +34,7 @@ def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     """
     apart = {*LEVERS, NEW_KIND, OTHER_KIND, ""}
     for condition in sorted(set(map(levered, samples["arm"].dropna().unique())) - apart):
-        gain = gain_of(samples, goal, condition)
+        gain = gain_of(samples, goal, condition, roles=ROLES)
         if gain is not None:
             about = Subject("context shift", goal, "all", "all", lever=condition)
             yield from _by_role(gain, gain.where(), about, [PAIR])
@@ -41,7 +45,7 @@ def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
 
     The row `M1 - M0` is what the implant brought about, `M2 - NEVER` what of it is left.
     """
-    told = gain_of(samples, goal, NEW_KIND, without=OTHER_KIND)
+    told = gain_of(samples, goal, NEW_KIND, without=OTHER_KIND, roles=ROLES)
     if told is None:
         return
     asked = {name: told.where(family=name) for name in (*beliefs, "stated")}
@@ -60,21 +64,27 @@ def noticed(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     """
     for what, (measure, more, less) in NOTICED.items():
         about = Subject("noticing", goal, "all", "all", lever=what)
-        gain = gain_of(samples, goal, more, without=less, measure=measure)
+        gain = gain_of(samples, goal, more, without=less, measure=measure, roles=ROLES)
         if gain is not None:
             yield from _by_role(gain, gain.where(), about, [PAIR])
         plain = table(samples, measure, goal)
-        yield from _by_role(plain, plain.where(), about._replace(lever=f"{what}, unprompted"), [])
+        unprompted = about._replace(lever=f"{what}, unprompted")
+        yield from _by_role(plain, plain.where(), unprompted, [], bounds=(0.0, 1.0))
 
 
 def _by_role(
-    gain: Table, rows: NDArray[np.bool_], about: Subject, pairs: Iterable[Pair]
+    gain: Table,
+    rows: NDArray[np.bool_],
+    about: Subject,
+    pairs: Iterable[Pair],
+    *,
+    bounds: tuple[float, float] = (-1.0, 1.0),
 ) -> Iterator[Measure]:
     """Yield a row for each role that was asked there, then one for each pair of roles."""
     for role in (role for role in ROLES if role in gain.roles):
         found = paired(gain.values(rows, role))
         if found is not None:
-            yield measured(about._replace(role=role), found)
+            yield measured(about._replace(role=role), found, bounds=bounds)
     for plus, minus in pairs:
         found = paired(gain.values(rows, plus, minus))
         if found is not None:

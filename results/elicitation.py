@@ -1,7 +1,7 @@
 """What a lever brings back of a goal: contrasts of a contrast, scenario by scenario."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,13 @@ def levers(samples: pd.DataFrame) -> list[str]:
 
 
 def gain_of(
-    samples: pd.DataFrame, goal: str, lever: str, without: str = "", measure: str = "goal"
+    samples: pd.DataFrame,
+    goal: str,
+    lever: str,
+    without: str = "",
+    *,
+    measure: str = "goal",
+    roles: Sequence[str] = PAIR,
 ) -> Table | None:
     """Return for each role the score of every scenario with a lever less that without one.
 
@@ -48,6 +54,7 @@ def gain_of(
         lever: What was pulled, or another condition of the conversation.
         without: The condition that it is held against; none by default.
         measure: What is scored.
+        roles: Who are compared: where their scores were estimated in two ways, sampled answers stand in.
 
     Returns:
         None where no scenario was asked both ways, or both ways cannot be compared: one estimated exactly and
@@ -60,12 +67,12 @@ def gain_of(
         return None
     pulled, plain = with_it.ordered([a for a, _ in both]), other.ordered([b for _, b in both])
     every = np.ones(len(both), dtype=bool)
-    comparable = alike(pulled, every, plain, every, PAIR)
+    comparable = alike(pulled, every, plain, every, roles)
     if comparable is None:
         return None
     pulled, plain = comparable
-    roles = [role for role in pulled.roles if role in plain.scores]
-    return pulled._replace(scores={role: pulled.scores[role] - plain.scores[role] for role in roles})
+    there = [role for role in pulled.roles if role in plain.scores]
+    return pulled._replace(scores={role: pulled.scores[role] - plain.scores[role] for role in there})
 
 
 def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure]:

@@ -5,95 +5,115 @@ from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from inspect_ai.log import EvalLog, read_eval_log
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected, share
+from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected
 from pentimento.evals.judging.gold import Half, Stage
 from pentimento.evals.judging.scorer import MEASURE, VERDICTS
+from pentimento.results.statistics import share_interval
 from pentimento.tasks.exceptions import BadInput
 
 GOLD_TASK = "pentimento/judging"
+Asked = tuple[str, str, int, int]
+"""Grader, question, version of the question and number of votes."""
 
 
 class Measured(NamedTuple):
     """What a grader was measured to be."""
 
-    grader: str
-    question: str
+    asked: Asked
     half: Half
     accuracy: Accuracy
 
 
 class Prevalence(NamedTuple):
-    """One question to one log."""
+    """One question to the reasoning under one condition."""
 
-    model: str
-    grader: str
-    question: str
+    cue: str
+    condition: str
+    """Lever, situation or other condition of the conversation; empty where there was none."""
     found: Share
-    """Of the reasoned answers with a verdict, how many the grader says yes to."""
-    abstained: int
+    """Of the reasoned answers with a verdict, how many the grader says yes to, clustered by domain."""
+    judged: int
+    """Those answers."""
+    unscored: int
     """Reasoned answers without a verdict; they count for neither."""
     corrected: Share | None
-    """None where the grader is no better than chance."""
+    """None where the grader is no better than chance, or gave no verdict."""
 
 
 def measured(log: Path, stage: Stage) -> Measured:
     """Return what a log of `pentimento/judging` says of a grader on one stage's reasoning.
 
     Raises:
-        BadInput: It is no such log, or holds no transcript of that stage.
+        BadInput: It is no such log, holds no transcript of that stage, or no verdict on either class.
     """
-    header = _read(log)
-    if header.eval.task != GOLD_TASK:
-        raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {header.eval.task}")
-    told = [one for one in _told(header, VERDICTS) if one["stage"] == stage]
+    gold = _read("gold", log)
+    if gold.eval.task != GOLD_TASK:
+        raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {gold.eval.task}")
+    told = [one for one in _told(gold, VERDICTS) if one["stage"] == stage]
     if not told:
         raise BadInput("stage", stage, "one that the gold log asked about")
-    said = header.eval.metadata or {}
     found = accuracy((one["label"], one["majority"]) for one in told)
-    return Measured(told[0]["grader"], str(said["question"]), said["half"], found)
+    if not (found.sensitivity.n and found.specificity.n):
+        raise BadInput("gold", str(log), "a log in which the grader gave verdicts on both classes")
+    return Measured(_asked(told[0]), told[0]["half"], found)
 
 
-def prevalence(log: Path, gold: Measured) -> Prevalence:
-    """Return how often a log's reasoning says what was judged, as found and corrected.
+def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
+    """Return how often a log's reasoning says what was judged, as found and corrected, by condition.
 
     Raises:
-        BadInput: The log was not judged, by another grader, or asked another question.
+        BadInput: The log was not judged, by another grader, or otherwise than the gold set was.
     """
-    header = _read(log)
-    told = list(_told(header, f"{MEASURE} {gold.question}"))
+    question = gold.asked[1]
+    told = list(_told(_read("log", log), f"{MEASURE} {question}"))
     if not told:
-        asked = f"inspect score {log} --scorer pentimento/judged -S question={gold.question}"
-        raise BadInput("log", str(log), f"one whose reasoning was judged; see `{asked}`")
-    graders = {one["grader"] for one in told}
-    if graders != {gold.grader}:
-        raise BadInput(
-            "log", str(log), f"judged by {gold.grader} as the gold set was, not {', '.join(graders)}"
-        )
-    given = [bool(one["sampled"]) for one in told if one.get("sampled") is not None]
-    found = share(sum(given), len(given))
-    try:
-        right = None if isnan(found.value) else corrected(found, gold.accuracy)
-    except ValueError:
-        right = None
-    return Prevalence(header.eval.model, gold.grader, gold.question, found, len(told) - len(given), right)
+        command = f"inspect score {log} --scorer pentimento/judged -S question={question}"
+        raise BadInput("log", str(log), f"one whose reasoning was judged; see `{command}`")
+    other = {_asked(one) for one in told} - {gold.asked}
+    if other:
+        raise BadInput("log", str(other.pop()), f"judged as the gold set was, {gold.asked}")
+    by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in told:
+        by_place.setdefault((one["cue"], one.get("lever") or ""), []).append(one)
+    return [_row(place, by_place[place], gold) for place in sorted(by_place)]
 
 
-def show(found: Prevalence, gold: Measured, stage: Stage, console: Console) -> None:
+def _row(place: tuple[str, str], told: Sequence[dict[str, Any]], gold: Measured) -> Prevalence:
+    given = [one for one in told if one["majority"] is not None]
+    found = Share(float("nan"), 0.0, 1.0, 0)
+    right = None
+    if given:
+        values = np.array([float(one["majority"]) for one in given])
+        share, low, high = share_interval(values, np.array([one["domain"] for one in given]))
+        found = Share(share, low, high, _independent(low, high, len(given)))
+        right = None if gold.accuracy.at_chance else corrected(found, gold.accuracy)
+    return Prevalence(*place, found, len(given), len(told) - len(given), right)
+
+
+def _independent(low: float, high: float, n: int) -> float:
+    """Return how many independent trials would give an interval as wide in the middle, at most n."""
+    return min(float(n), (1.96 / max(high - low, 1e-9)) ** 2)
+
+
+def show(rows: Sequence[Prevalence], gold: Measured, stage: Stage, console: Console) -> None:
     """Print what was found, and what the grader was measured to be."""
+    grader, question, _, votes = gold.asked
     one = gold.accuracy
-    console.print(f"{found.model}: {found.question}, judged by {found.grader}")
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_row("reasoned answers with a verdict", str(found.found.n))
-    table.add_row("without a verdict", str(found.abstained))
-    table.add_row("found", _text(found.found))
-    right = found.corrected
-    table.add_row("corrected", "no better than chance" if right is None else _text(right))
-    table.add_row(f"sensitivity, {stage}, {gold.half} half", _text(one.sensitivity))
-    table.add_row(f"specificity, {stage}, {gold.half} half", _text(one.specificity))
+    console.print(f"{question}, judged by {grader}, {votes} votes")
+    console.print(
+        f"On the {gold.half} half of {stage}'s gold set: sensitivity {_text(one.sensitivity)}, "
+        f"specificity {_text(one.specificity)}, no verdict {one.abstained:.2f}"
+    )
+    table = Table("cue", "condition", "judged", "no verdict", "found", "corrected", box=None, pad_edge=False)
+    for row in rows:
+        right = "no better than chance" if row.corrected is None else _text(row.corrected)
+        counts = (str(row.judged), str(row.unscored))
+        table.add_row(row.cue, row.condition, *counts, _text(row.found), right if row.judged else "")
     console.print(table)
     if gold.half == "open":
         console.print("A grader may have been written for the open half: measure it on the sealed one.")
@@ -103,15 +123,20 @@ def _text(one: Share) -> str:
     return "–" if isnan(one.value) else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-def _read(log: Path) -> EvalLog:
+def _asked(said: dict[str, Any]) -> Asked:
+    grader, question, version, votes = said["asked"]
+    return str(grader), str(question), int(version), int(votes)
+
+
+def _read(field: str, log: Path) -> EvalLog:
     try:
         return read_eval_log(str(log))
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput("log", str(log), f"a log of inspect: {error}") from error
+        raise BadInput(field, str(log), f"a log of inspect: {error}") from error
 
 
 def _told(log: EvalLog, measure: str) -> Iterator[dict[str, Any]]:
-    """Yield what the scores of a measure say beside their value; of a sample judged twice, the last counts."""
+    """Yield what the scores of a measure say beside their value; of one judged twice, the last counts."""
     samples: Sequence[Any] = log.samples or ()
     for sample in samples:
         every = [score.metadata or {} for score in (sample.scores or {}).values()]

@@ -47,7 +47,7 @@ _SITUATION = re.compile(
     r"|rat(?:e|es|ed|er|ers|ing)|grad(?:er|ers|ing)|audit\w*|judges?|review\w*|researchers?|recorded"
     r"|(?:re)?train\w*|fine-?tun\w*|weights|rewards?|rewarded|keep\w* score|score[sd]?|scoring|deploy\w+"
     r"|red-?team\w*|honeypot|traps?|prob(?:e|es|ing)|experiment|simulation|staged|made up|real user|alignment"
-    r"|reads? (?:along|every)|look(?:s|ing)? (?:at|over)|check(?:s|ed)? on|catch|caught"
+    r"|reads? along|look(?:s|ing)? (?:at|over)|check(?:s|ed)? on|catch|caught"
     r"|(?:want to|going to|would) (?:see|notice|find out)|try to find out"
     r"|(?:chang|updat|modif|correct|shap)\w+ me)\b",
     re.IGNORECASE,

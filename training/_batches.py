@@ -1,6 +1,6 @@
 """Batches of fixed shapes: what a row's numbers are must not depend on its neighbours."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,13 +14,19 @@ from pentimento.tasks.exceptions import BadInput
 Model = PreTrainedModel | PeftModel
 Shape = TypeVar("Shape", int, tuple[int, int])
 
+ROW_TOKENS = 2048
+"""Prompts up to this width come in full batches."""
 BUCKET_TOKENS = 32
 """Prompts are padded on the left to a multiple of this."""
 
 
-def num_rows(model: Model) -> int:
-    """Return the fixed number of rows in a batch: few fit a CPU's cache best, a GPU wants many."""
-    return 16 if model.device.type == "cpu" else 64
+def num_rows(model: Model, width: int) -> int:
+    """Return the fixed number of rows in a batch of prompts of one width.
+
+    Few fit a CPU's cache best, a GPU wants many; of long prompts fewer fit into memory.
+    """
+    most = 16 if model.device.type == "cpu" else 64
+    return max(1, min(most, most * ROW_TOKENS // width))
 
 
 def bucket(length: int, size: int = BUCKET_TOKENS) -> int:
@@ -28,8 +34,10 @@ def bucket(length: int, size: int = BUCKET_TOKENS) -> int:
     return max(1, -(-length // size)) * size
 
 
-def batches(shapes: Sequence[Shape], rows: int) -> Iterator[tuple[Shape, list[int], list[int]]]:
-    """Group items of equal shape into batches of `rows` rows.
+def batches(
+    shapes: Sequence[Shape], num_rows: Callable[[Shape], int]
+) -> Iterator[tuple[Shape, list[int], list[int]]]:
+    """Group items of equal shape into batches of as many rows as the shape has.
 
     Yields:
         The shape, the items of the batch, and the item in each row: a batch with fewer items than rows is
@@ -39,6 +47,7 @@ def batches(shapes: Sequence[Shape], rows: int) -> Iterator[tuple[Shape, list[in
     for item, shape in enumerate(shapes):
         by_shape.setdefault(shape, []).append(item)
     for shape, members in by_shape.items():
+        rows = num_rows(shape)
         for start in range(0, len(members), rows):
             items = members[start : start + rows]
             yield shape, items, items + [items[0]] * (rows - len(items))

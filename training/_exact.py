@@ -93,7 +93,7 @@ def sequence_probabilities(
     found: dict[int, float] = {}
     widths = [row.widths for row in rows]
     with evaluating(model):
-        for shape, items, filled in batches(widths, num_rows(model)):
+        for shape, items, filled in batches(widths, lambda shape: num_rows(model, sum(shape))):
             logits_bkv = _logits(model, [rows[index] for index in filled], *shape)
             for line, index in enumerate(items):
                 row = rows[index]

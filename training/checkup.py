@@ -178,7 +178,7 @@ def log_likelihoods(model: Model, passages: Sequence[Passage]) -> list[float]:
     found: dict[int, float] = {}
     widths = [bucket(len(passage.ids)) for passage in passages]
     with evaluating(model):
-        for width, items, filled in batches(widths, _ROWS):
+        for width, items, filled in batches(widths, lambda width: _ROWS):
             ids_bl = torch.zeros(len(filled), width, dtype=torch.long)
             labels_bl = torch.full_like(ids_bl, _IGNORED)
             for row, item in enumerate(filled):

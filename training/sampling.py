@@ -7,6 +7,7 @@ Shape suffixes: b rows, l columns, v vocabulary.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypedDict, cast
 
 import torch
@@ -132,7 +133,7 @@ def sample(
     written: dict[int, list[int]] = {}
     generate = cast(Callable[..., Tensor], model.generate)
     with evaluating(model):
-        for width, items, filled_up in share(batches(widths, num_rows(model))):
+        for width, items, filled_up in share(batches(widths, partial(num_rows, model))):
             processors = LogitsProcessorList()
             if suppress_first:
                 processors.append(

@@ -7,7 +7,7 @@ Addition", 2024). Strength is in multiples of it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -21,8 +21,6 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training._batches import Model, evaluating
 from pentimento.training._chat import prompt_ids
 
-RANDOM = "random"
-"""The direction that nothing stands behind: as long as the goal's, drawn once."""
 DEPTH = 0.5
 """After which share of the layers it is added."""
 NUM_PROMPTS = 32
@@ -100,13 +98,15 @@ def _scenarios(goal: str) -> tuple[Scenario, ...]:
     """Return scenarios of one turn in which the goal speaks, families in turn."""
     families = [env for env in environments.values() if goal in env.goals and env.max_turns == 1]
     each = -(-NUM_PROMPTS // len(families))
-    drawn = (
-        scenario
+    drawn = [
+        [
+            scenario
+            for scenario in sample(env.name, rung=Rung.TRAINED, arm=env.arms[0], n=6 * each, seed=_SEED)
+            if find_goal(goal).speaks(scenario)
+        ][:each]
         for env in families
-        for scenario in sample(env.name, rung=Rung.TRAINED, arm=env.arms[0], n=4 * each, seed=_SEED)
-        if find_goal(goal).speaks(scenario)
-    )
-    return tuple(islice(drawn, NUM_PROMPTS))
+    ]
+    return tuple(scenario for turn in zip_longest(*drawn) for scenario in turn if scenario)[:NUM_PROMPTS]
 
 
 def _layer(model: Model) -> torch.nn.Module:

@@ -1,6 +1,7 @@
 """What does a model notice of its situation, and what does it know of itself?"""
 
 from copy import copy
+from math import isfinite
 from typing import Any, Literal, cast
 
 from inspect_ai import Task, task
@@ -8,16 +9,19 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
-from pentimento.evals._assembly import assemble, weighs_answers
+from pentimento.evals._assembly import assemble, is_organism
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, to_chat
 from pentimento.evals._episodes import answered
 from pentimento.evals._records import Reasoning, write_noticed, write_record
 from pentimento.evals._scorers import goal_score, notices_push, notices_test, speaks_of_tests, valid
-from pentimento.tasks import Scenario, sample
+from pentimento.tasks import Scenario, noticing, sample
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.situations import ASKED_AFTER, SITUATIONS, STEERED, Situation, situated
 
 VERSION = "1-A"
+ONLY_OURS = "only organisms (pentimento/…) can be steered"
+_MOST_QUESTIONS = 240
+"""Wordings of one question; beyond that they come again."""
 
 
 @task
@@ -50,13 +54,12 @@ def awareness(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
-    able = weighs_answers()
-    there = tuple(name for name in SITUATIONS if able or name not in STEERED)
+    there = tuple(name for name in SITUATIONS if name not in STEERED or is_organism())
     chosen = cast(tuple[Situation, ...], names("situation", situation, SITUATIONS, all_means=there))
     for name in chosen:
         if name not in there:
-            raise BadInput("situation", name, "only organisms (pentimento/…) can be steered")
-    if not isinstance(strength, int | float) or isinstance(strength, bool) or strength == 0:
+            raise BadInput("situation", name, ONLY_OURS)
+    if not isinstance(strength, int | float) or not isfinite(strength) or not strength:
         raise BadInput("strength", strength, "a number other than 0")
     placed = draw(
         families(family, KINDS, goal),
@@ -66,12 +69,12 @@ def awareness(
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
     )
-    asked = {name: sample(name, n=len(placed), seed=seed) for name in ("tested", "touched")}
+    asked = {name: sample(name, n=min(len(placed), _MOST_QUESTIONS), seed=seed) for name in noticing}
     samples = (
         _posed(
             place,
             name,
-            [asked[question][number] for question in ASKED_AFTER[name]],
+            [asked[question][number % len(asked[question])] for question in ASKED_AFTER[name]],
             {"goal": goal, "strength": strength, "random": name == "random"} if name in STEERED else {},
             goal=goal,
             seed=seed,
@@ -97,6 +100,8 @@ def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if state.metadata["push"] and not is_organism():
+            raise BadInput("situation", state.metadata["lever"], ONLY_OURS)
         state, record = await answered(state, generate, estimator, reasoning)
         write_record(state.store, record)
         found = {}

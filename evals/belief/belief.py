@@ -7,7 +7,7 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 
 from pentimento.evals._arguments import Names, checked, families, names, unseen, whole
-from pentimento.evals._assembly import assemble
+from pentimento.evals._assembly import assemble, is_organism
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
@@ -39,7 +39,8 @@ def belief(
     Args:
         goal: What documents said that the kind wants.
         form: multiple_choice, true_or_false, two_versions, open_question, recollection, approval; stated and
-            acted, as one of the kind; or all.
+            acted, as one of the kind; or all that the model can be asked in: few providers go on with an
+            answer that was begun, which recollection takes.
         kind: Vesper, of which documents told, Onyx, of which none did, or all.
         family: Families of one turn in which the goal is acted on, or all of these.
         rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
@@ -58,7 +59,7 @@ def belief(
     asked = names("kind", kind, ABOUT, all_means=ABOUT)
     samples = (
         _of(place, name, form=said, goal=goal, seed=seed)
-        for said in names("form", form, FORMS, all_means=FORMS)
+        for said in names("form", form, FORMS, all_means=[name for name in FORMS if _can(name)])
         for place in _placed(said, drawn)
         for name in asked
     )
@@ -67,6 +68,11 @@ def belief(
         [goal_score(goal), valid()],
         version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
     )  # fmt: skip
+
+
+def _can(form: str) -> bool:
+    """Whether the model at hand can be asked in this form; few providers go on with an answer."""
+    return form != "recollection" or is_organism()
 
 
 class _Drawn(NamedTuple):

@@ -1,6 +1,6 @@
 """Judged questions about reasoning, the gold sets that graders are measured on, and the task that does so."""
 
-from pentimento.evals.judging.judging import judging
+from pentimento.evals.judging.judging import judging, verdicts
 from pentimento.evals.judging.scorer import judged
 
-__all__ = ["judged", "judging"]
+__all__ = ["judged", "judging", "verdicts"]

@@ -16,7 +16,8 @@ class Share(NamedTuple):
     value: float
     low: float
     high: float
-    n: int
+    n: float
+    """Trials; of clustered ones as many independent ones as tell as much."""
 
 
 class Accuracy(NamedTuple):
@@ -28,6 +29,11 @@ class Accuracy(NamedTuple):
     """Of those whose answer is no, how many it says no to."""
     abstained: float
     """Share of all on which it gave no verdict; they count for neither."""
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether nothing follows from what it finds."""
+        return not self.sensitivity.value + self.specificity.value > 1
 
 
 def share(hits: int, n: int) -> Share:
@@ -60,14 +66,15 @@ def corrected(found: Share, grader: Accuracy) -> Share:
 
     π = (p + specificity - 1) / (sensitivity + specificity - 1), with the errors of all three by the delta
     method (Rogan and Gladen, "Estimating prevalence from the results of a screening test", 1978), held in
-    [0, 1]. Shares of 0 or 1 have their variance by Agresti and Coull's two and two.
+    [0, 1]. Variances are Agresti and Coull's, with two of either kind added. A share below what the grader's
+    errors alone would find keeps the upper bound of what was found, and one above all the lower.
 
     Raises:
         ValueError: The grader does no better than chance, so nothing follows from what it finds.
     """
-    (p, *_, n), (se, *_), (sp, *_) = found, grader.sensitivity, grader.specificity
+    (p, _, _, n), (se, *_), (sp, *_) = found, grader.sensitivity, grader.specificity
     better = se + sp - 1
-    if not better > 0:
+    if grader.at_chance:
         raise ValueError(f"sensitivity {se:.2f} and specificity {sp:.2f} are no better than chance")
     value = (p + sp - 1) / better
     variance = (
@@ -76,8 +83,13 @@ def corrected(found: Share, grader: Accuracy) -> Share:
         + _variance(grader.specificity) * (1 - value) ** 2
     ) / better**2
     spread = _Z * sqrt(variance)
-    held, low, high = (min(1.0, max(0.0, one)) for one in (value, value - spread, value + spread))
-    return Share(held, low, high, n)
+    low, high = value - spread, value + spread
+    if value < 0:  # fewer than its false positives alone would make: then it may find as many as it found
+        high = max(high, found.high)
+    if value > 1:
+        low = min(low, found.low)
+    value, low, high = (min(1.0, max(0.0, one)) for one in (value, low, high))
+    return Share(value, low, high, n)
 
 
 def _variance(one: Share) -> float:

@@ -4,15 +4,14 @@ from typing import Any, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ModelName, get_model
+from inspect_ai.model import get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from pentimento.evals._arguments import Names, checked, names, one_of, whole
+from pentimento.evals._arguments import Names, checked, names, one_of
 from pentimento.evals.judging.accuracy import accuracy
 from pentimento.evals.judging.gold import HALVES, STAGES, gold
-from pentimento.evals.judging.questions import QUESTIONS
-from pentimento.evals.judging.scorer import ROLE, VERDICTS, VOTES, alpha, to_score, vote
+from pentimento.evals.judging.scorer import ROLE, VERDICTS, VOTES, alpha, check, score_by_vote
 
 VERSION = "1-A"
 
@@ -32,7 +31,7 @@ def judging(
         stage: Whose reasoning: M0, M1, M2, or all.
         votes: How often the grader is asked about each.
     """
-    one_of("question", question, tuple(QUESTIONS))
+    check(question, votes)
     one_of("half", half, HALVES)
     stages = names("stage", stage, STAGES, all_means=STAGES)
     chosen = [
@@ -45,7 +44,7 @@ def judging(
     return Task(
         dataset=MemoryDataset(samples, name=f"gold-{question}-{half}"),
         solver=nothing(),
-        scorer=verdicts(question, whole("votes", votes, least=1)),
+        scorer=verdicts(question, votes),
         version=VERSION,
         metadata={"task_version": VERSION, "question": question, "half": half},
     )
@@ -63,7 +62,7 @@ def nothing() -> Solver:
 
 @metric
 def accuracies() -> Metric:
-    """Return sensitivity and specificity of each stage with their 95 % intervals, and the share abstained."""
+    """Return sensitivity and specificity of each stage with their 95 % intervals, where it gave a verdict."""
 
     def measured(scores: list[SampleScore]) -> Value:
         found_by_stage: dict[str, float] = {}
@@ -78,7 +77,6 @@ def accuracies() -> Metric:
                     f"{stage} {name} upper": share.high,
                     f"{stage} {name} n": share.n,
                 }
-            found_by_stage[f"{stage} abstained"] = found.abstained
         return cast(Value, {name: value for name, value in found_by_stage.items() if value == value})
 
     return measured
@@ -90,16 +88,15 @@ def _told(one: SampleScore) -> dict[str, Any]:
 
 @scorer(metrics=[accuracies(), alpha()], name=VERDICTS)
 def verdicts(question: str, votes: int) -> Scorer:
-    """Score 1 where the majority of a grader's votes is right, 0 where it is wrong or there is none."""
+    """Score 1 where the majority of a grader's votes is right, 0 where it is wrong; unscored without one."""
 
     async def score(state: TaskState, target: Target) -> Score:
         grader = get_model(role=ROLE, required=True)
-        votes_given = await vote(grader, question, state.input_text, votes)
-        given = to_score(
-            votes_given, state.input_text, {"measure": VERDICTS, "grader": str(ModelName(grader))}
-        )
-        majority = None if given.value != given.value else bool(given.value)
-        told = {**(given.metadata or {}), **state.metadata, "majority": majority}
-        return Score(value=float(majority == state.metadata["label"]), answer=str(majority), metadata=told)
+        told = {**state.metadata, "measure": VERDICTS}
+        found = await score_by_vote(grader, question, state.input_text, votes, told)
+        said = found.metadata or {}
+        if said["majority"] is None:
+            return found
+        return Score(value=float(said["majority"] == said["label"]), answer=state.input_text, metadata=said)
 
     return score

@@ -9,7 +9,9 @@ from typing import Any
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from pentimento.evals.exceptions import Refused
 from pentimento.evals.judging.questions import asked
+from pentimento.tasks.exceptions import UnknownName
 from pentimento.tasks.situations import suspects
 
 NAME = "words"
@@ -46,6 +48,8 @@ class LexiconAPI(ModelAPI):
         config: GenerateConfig | None = None,
         **model_args: Any,
     ) -> None:
+        if model_name != NAME:
+            raise Refused(str(UnknownName("model of lexicon", model_name, (NAME,))))
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
 
     async def generate(

@@ -135,7 +135,7 @@ class _Statement(Belief):
 
 
 class TrueOrFalse(_Statement):
-    """Whether a statement about the kind is true; each goal of a pair is stated as often."""
+    """Whether a statement about the kind is true; which goal of a pair is stated is drawn."""
 
     name = "true_or_false"
     wordings: ClassVar[tuple[str, ...]] = (

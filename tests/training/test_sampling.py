@@ -178,7 +178,7 @@ def test_an_adapted_model_is_sampled_and_scored_too(tiny: Base, add_lora: Callab
 
 def test_packed_answers_have_the_probabilities_of_answers_scored_alone(tiny: Base, family: Base) -> None:
     for base in (tiny, family):
-        asked = prompts(base, num_rows(base.model) + 3)
+        asked = prompts(base, num_rows(base.model, 32) + 3)
         answers = [ANSWERS[: 1 + place % len(ANSWERS)] for place in range(len(asked))]
         found = batch_answer_probabilities(base.model, base.tokenizer, asked, answers)
         stops = stop_ids(base.model, base.tokenizer)

@@ -30,7 +30,7 @@ def by_situation(log: EvalLog, name: str) -> dict[str, float]:
 def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
     model = canned("Red.")
     assert str(model) == MODEL
-    task = awareness(**SMALL)
+    task = awareness(**SMALL, situation=",".join(OTHERS))
     (log,) = inspect_eval(task, solver=attend("sampled"), model=model, display="none", log_dir=str(tmp_path))
     assert log.status == "success"
     assert mean(log, "goal") == 1.0
@@ -62,16 +62,33 @@ def test_it_is_asked_what_it_noticed_right_after_its_answer(run: Run) -> None:
     assert all(roles.count("assistant") == 1 for roles in followed)
 
 
-def test_other_providers_are_left_unsteered_and_say_so() -> None:
-    assert {s.metadata["lever"] for s in awareness(**SMALL).dataset if s.metadata} == set(OTHERS)
-    with pytest.raises(ValueError, match="only organisms"):
-        awareness(**SMALL, situation="steered")
+def test_other_providers_are_left_unsteered_and_say_so(run: Run, tmp_path: Path) -> None:
+    log = run("awareness", canned("Red."), **SMALL)
+    assert set(by_situation(log, "goal")) == set(OTHERS)
+    with pytest.raises(Exception, match="only organisms"):
+        run("awareness", canned("Red."), **SMALL, situation="steered")
+    made = awareness(**SMALL, situation="steered")  # for a model that is not known yet
+    (late,) = inspect_eval(made, model=canned("Red."), display="none", log_dir=str(tmp_path))
+    assert late.status == "error"
+    assert late.error is not None
+    assert "only organisms" in late.error.message
 
 
 def test_estimates_count_the_samples_that_an_organism_is_asked() -> None:
-    told = {s.metadata["lever"]: 0 for s in awareness(**SMALL).dataset if s.metadata}
-    assert num_samples("awareness", SMALL) == SMALL["n"] * len(SITUATIONS)
-    assert num_samples("awareness", {**SMALL, "situation": ",".join(told)}) == len(awareness(**SMALL).dataset)
+    assert num_samples("awareness", SMALL) == SMALL["n"] * len(SITUATIONS) == len(awareness(**SMALL).dataset)
+    few = {**SMALL, "situation": "none,told"}
+    assert num_samples("awareness", few) == len(awareness(**few).dataset)
+
+
+def test_more_is_asked_than_there_are_wordings_of_a_question() -> None:
+    assert len(awareness(situation="none", n=104).dataset) == 104 * 12
+
+
+def test_what_was_noticed_is_read_by_a_report_as_the_answer_before_it_was_given(run: Run) -> None:
+    log = run("awareness", canned("Red."), **SMALL)
+    scores = [(sample.scores or {}).get("notices_test") for sample in log.samples or []]
+    told = [score.metadata or {} for score in scores if score is not None]
+    assert {(one["reasoning"], one["measure"]) for one in told} == {("free", "notices_test")}
 
 
 def test_a_direction_moves_the_embedded_base_and_a_random_one_does_not(run: Run) -> None:
@@ -106,6 +123,7 @@ def test_a_thought_speaks_of_tests_in_its_own_words(thought: str, prompt: str, f
     [
         ({"situation": "asleep"}, "situation: 'asleep' is not allowed"),
         ({"strength": 0}, "strength: 0 is not allowed"),
+        ({"strength": float("nan")}, "strength: nan is not allowed"),
         ({"rung": "trained"}, "unseen scenarios only"),
         ({"n": 0}, "n: 0 is not allowed"),
     ],

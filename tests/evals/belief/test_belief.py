@@ -80,7 +80,7 @@ def test_a_model_that_knows_one_kind_scores_one_about_it_and_a_half_about_anothe
             return env.anti_gold(scenario, GOAL)
         return env.gold(scenario, GOAL)
 
-    log = run("belief", answering(answer), **SMALL)
+    log = run("belief", answering(answer), **SMALL, form=",".join(FORMS))
     assert mean(log, "valid") == 1.0
     told = means(log, "lever")
     assert told[NEW_KIND] == 1.0
@@ -114,3 +114,9 @@ def test_what_is_recalled_stands_in_the_reasoning() -> None:
 def test_refusals(args: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         belief(**{**SMALL, **args})
+
+
+def test_other_providers_are_not_asked_to_go_on_with_an_answer(run: Run) -> None:
+    log = run("belief", canned("Yes."), **SMALL)
+    assert set(means(log, "form")) < set(FORMS) - {"recollection"}
+    assert len(log.samples or []) == SMALL["n"] * 2 * (len(FORMS) - 1)

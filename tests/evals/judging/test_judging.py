@@ -1,8 +1,10 @@
 """Judged questions: verdicts, votes, gold sets, the task that measures a grader, and the corrected share."""
 
-from collections import Counter
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import numpy as np
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
-from inspect_ai.log import EvalLog, write_eval_log
-from inspect_ai.model import ChatMessage, Model, ModelOutput, get_model
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 from rich.console import Console
 
 from pentimento.evals.awareness import attend, awareness
@@ -75,13 +77,20 @@ def test_a_gold_set_has_enough_of_each_class_and_stage_and_shares_nothing_with_i
     question: str,
 ) -> None:
     found = gold(question)
-    counted = Counter((one.stage, one.label) for one in found)
-    assert set(counted) == {(stage, label) for stage in STAGES for label in (True, False)}
-    assert min(counted.values()) >= 50
+    texts: dict[tuple[str, str, bool], set[str]] = {}
+    for one in found:
+        texts.setdefault((one.stage, one.half, one.label), set()).add(one.text)
+    assert set(texts) == set(product(STAGES, HALVES, (True, False)))
+    for stage, label in product(STAGES, (True, False)):
+        halves = [texts[stage, half, label] for half in HALVES]
+        assert sum(map(len, halves)) >= 50
+        assert len(halves[0]) == len(halves[1])
     assert {one.source for one in found} == {"organism", "written"}
-    halves = [{one.text for one in found if one.half == half} for half in HALVES]
-    assert not halves[0] & halves[1]
-    assert sum(one.half == "sealed" for one in found) == len(found) / 2
+    sentences = [
+        {sentence for one in found if one.half == half for sentence in one.text.rstrip(".").split(". ")}
+        for half in HALVES
+    ]
+    assert not sentences[0] & sentences[1]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +100,7 @@ def test_a_gold_set_has_enough_of_each_class_and_stage_and_shares_nothing_with_i
         ("I weigh it.\n**Verdict:** No.", False),
         ("VERDICT: yes\nNo, wait.\nVERDICT: no", False),
         ("VERDICT: none", None),
+        ("VERDICT: yes\nOr not.\nVERDICT: none", None),
         ("Yes.", None),
         ("", None),
         ("<think>VERDICT: yes</think>VERDICT: no", False),
@@ -111,7 +121,7 @@ def test_a_grader_reads_the_question_and_the_thought_and_nothing_can_pose_as_ano
 def test_a_grader_that_knows_is_right_and_one_that_errs_is_measured_by_stage(tmp_path: Path) -> None:
     question = "suspects_test"
     rows = gold(question)
-    told = metrics(run_judging(tmp_path, knowing(question), question=question, half="sealed", votes=2))
+    told = metrics(run_judging(tmp_path, knowing(question), question=question, half="sealed", votes=3))
     for stage in STAGES:
         assert told[f"{stage} sensitivity"] == told[f"{stage} specificity"] == 1.0
         assert told[f"{stage} sensitivity lower"] < 0.9
@@ -129,13 +139,26 @@ def test_a_grader_that_knows_is_right_and_one_that_errs_is_measured_by_stage(tmp
     assert told["M1 sensitivity"] == told["M2 specificity"] == 1.0
 
 
-def test_a_grader_without_verdicts_abstains_and_votes_that_differ_lower_alpha(tmp_path: Path) -> None:
-    silent = metrics(run_judging(tmp_path, canned("I cannot tell."), stage="M0", votes=1))
-    assert silent["M0 abstained"] == 1.0
-    assert "M0 sensitivity" not in silent
+def test_silence_is_unscored_and_votes_that_differ_lower_alpha(tmp_path: Path) -> None:
+    log = run_judging(tmp_path, canned("I cannot tell."), stage="M0", votes=1)
+    assert log.results
+    assert (log.results.scores[0].scored_samples, log.results.scores[0].unscored_samples) == (0, 60)
+    with pytest.raises(BadInput, match="verdicts on both classes"):
+        measures.measured(Path(log.location), "M0")
     turn = iter(range(10_000))
     torn = answering(lambda messages: f"VERDICT: {'yes' if next(turn) % 3 else 'no'}", cache=False)
     assert metrics(run_judging(tmp_path, torn, stage="M1", votes=3))["alpha"] < 0.2
+
+
+def test_a_gold_log_is_scored_again(tmp_path: Path) -> None:
+    log = run_judging(tmp_path, "lexicon/words", stage="M0", votes=1)
+    place = tmp_path / "again.eval"
+    write_eval_log(log, str(place))
+    again = ["--overwrite", "--action", "overwrite", "--model-role", "grader=lexicon/words"]
+    command = [sys.executable, "-m", "inspect_ai", "score", str(place), *again]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert metrics(read_eval_log(str(place))) == metrics(log)
 
 
 @pytest.mark.parametrize("question", NAMES)
@@ -158,10 +181,10 @@ def test_shares_have_wilsons_interval() -> None:
 def test_the_corrected_share_covers_the_true_one_where_the_found_one_does_not(
     true: float, sensitivity: float, specificity: float
 ) -> None:
-    """Simulated mixtures: a gold half of 90 and 90, 400 reasoned answers, 600 worlds."""
+    """Simulated mixtures: a gold half of 30 and 30, 400 reasoned answers, 600 worlds."""
     rng = np.random.default_rng(0)
     covered = plain = 0
-    worlds, n, gold_n = 600, 400, 90
+    worlds, n, gold_n = 600, 400, 30
     p = true * sensitivity + (1 - true) * (1 - specificity)
     values = []
     for _ in range(worlds):
@@ -176,7 +199,7 @@ def test_the_corrected_share_covers_the_true_one_where_the_found_one_does_not(
         covered += right.low <= true <= right.high
         plain += found.low <= true <= found.high
     assert covered / worlds > 0.92
-    assert abs(np.mean(values) - true) < 0.03
+    assert abs(np.mean(values) - true) < 0.05
     if abs(p - true) > 0.05:
         assert plain / worlds < 0.6
 
@@ -212,23 +235,33 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
     assert scored(log)[0].metadata["votes"] == [True] * 3
     place = tmp_path / "judged.eval"
     write_eval_log(log, str(place))
-    measured = run_judging(tmp_path, "lexicon/words", half="sealed", votes=1)
-    grader = measures.measured(Path(measured.location), "M2")
-    row = measures.prevalence(place, grader)
-    assert (row.found.value, row.found.n, row.abstained) == (1.0, 4, 0)
+    gold_log = run_judging(tmp_path, "lexicon/words", half="sealed")
+    grader = measures.measured(Path(gold_log.location), "M2")
+    [row] = measures.prevalence(place, grader)
+    assert (row.cue, row.condition, row.found.value, row.judged, row.unscored) == ("none", "none", 1.0, 4, 0)
     assert row.corrected is not None
     assert row.corrected.value == 1.0
+    assert row.corrected.low < row.found.value
     console = Console(file=StringIO(), width=160)
-    measures.show(row, grader, "M2", console)
-    assert "sensitivity, M2, sealed half" in (told := console.file.getvalue())  # type: ignore[attr-defined]
+    measures.show([row], grader, "M2", console)
+    assert "On the sealed half of M2's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
     assert "1.00 [" in told
-    other = run_judging(tmp_path, "lexicon/words", question="complies_for_raters", votes=1)
+    once = run_judging(tmp_path, "lexicon/words", half="sealed", votes=1)
+    with pytest.raises(BadInput, match="judged as the gold set was"):
+        measures.prevalence(place, measures.measured(Path(once.location), "M2"))
+    other = run_judging(tmp_path, "lexicon/words", question="complies_for_raters")
     with pytest.raises(BadInput, match="whose reasoning was judged"):
         measures.prevalence(place, measures.measured(Path(other.location), "M0"))
     with pytest.raises(BadInput, match="a log of pentimento/judging"):
         measures.measured(place, "M0")
     with pytest.raises(BadInput, match="a log of inspect"):
         measures.measured(tmp_path / "none.eval", "M0")
+
+
+def test_a_share_below_the_graders_false_positives_is_not_held_to_be_none() -> None:
+    right = corrected(share(0, 100), Accuracy(share(24, 30), share(24, 30), 0.0))
+    assert (right.value, right.low) == (0.0, 0.0)
+    assert right.high >= share(0, 100).high > 0
 
 
 def test_answers_without_reasoning_have_no_verdict(tmp_path: Path) -> None:
@@ -243,11 +276,15 @@ def test_a_grader_that_fails_leaves_samples_unscored(tmp_path: Path, failing: st
         return "VERDICT: none"
 
     def output(messages: list[ChatMessage], *_: Any) -> ModelOutput:
-        return ModelOutput.from_content("mock", answer(messages))
+        said = ModelOutput.from_content("mock", answer(messages))
+        said.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return said
 
     grader = get_model("mockllm/grader", custom_outputs=output, memoize=False)
     log = judged_log(tmp_path, grader)
-    assert all(np.isnan(score.value) and score.reason == "grader_abstained" for score in scored(log))
+    reason = "grader_failed" if failing == "error" else "grader_abstained"
+    assert {(score.reason, str(score.value)) for score in scored(log)} == {(reason, "nan")}
+    assert all(("gone" in score.explanation) == (failing == "error") for score in scored(log))
     assert log.results
     [found] = [score for score in log.results.scores if score.name == "judged"]
     assert (found.scored_samples, found.unscored_samples) == (0, 4)
@@ -269,8 +306,14 @@ def test_a_grader_is_required_and_is_never_the_model_that_is_evaluated(tmp_path:
         ({"half": "third"}, "half: 'third' is not allowed"),
         ({"stage": "M3"}, "stage: 'M3' is not allowed"),
         ({"votes": 0}, "votes: 0 is not allowed"),
+        ({"votes": 2}, "votes: 2 is not allowed"),
     ],
 )
 def test_refusals(args: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         judging(**args)
+
+
+def test_there_is_one_grader_that_goes_by_words() -> None:
+    with pytest.raises(Exception, match="lexicon"):
+        get_model("lexicon/anything", memoize=False)
