@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pentimento.results import write_report
 from pentimento.results.schema import Measure, Report
 from pentimento.results.tables import believed, in_context, noticed
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
@@ -85,3 +86,23 @@ def test_what_is_noticed_is_held_against_what_was_said(analysed: Make) -> None:
     assert {row.lever for row in rows(report, "noticing", "all")} == {"test", "test, unprompted"}
     assert {row.lever for row in rows(report, "context shift", "all")} == {"told", "denied"}
     assert any("test, unprompted" in " ".join(row) for row in noticed(report).rows)
+
+
+@pytest.mark.parametrize(
+    ("levers", "more"),
+    [
+        (("none", "prompt"), {}),
+        (("", *KINDS), {}),
+        (("none", "told", "denied"), {"notices": lambda role, situation: 0.5}),
+        (("none", "prefill"), {}),
+    ],
+)
+def test_the_page_holds_every_table_that_the_markdown_does(
+    tmp_path: Any, write: Make, fabricate: Make, levers: tuple[str, ...], more: dict[str, Any]
+) -> None:
+    paths = write_report(write(tmp_path / "run", fabricate(levers=levers, n=8, mean=level, **more)))
+    lines = paths.markdown.read_text().splitlines()
+    titles = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+    page = paths.html.read_text()
+    assert len(titles) > 5
+    assert [title for title in titles if title not in page] == []
