@@ -13,7 +13,7 @@ from rich.table import Table
 from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected
 from pentimento.evals.judging.gold import Half, Stage
 from pentimento.evals.judging.scorer import MEASURE, VERDICTS
-from pentimento.results.statistics import share_interval
+from pentimento.results.statistics import effective_number, share_interval
 from pentimento.tasks.exceptions import BadInput
 
 GOLD_TASK = "pentimento/judging"
@@ -89,15 +89,10 @@ def _row(place: tuple[str, str], told: Sequence[dict[str, Any]], gold: Measured)
     right = None
     if given:
         values = np.array([float(one["majority"]) for one in given])
-        share, low, high = share_interval(values, np.array([one["domain"] for one in given]))
-        found = Share(share, low, high, _independent(low, high, len(given)))
+        domains = np.array([one["domain"] for one in given])
+        found = Share(*share_interval(values, domains), effective_number(values, domains))
         right = None if gold.accuracy.at_chance else corrected(found, gold.accuracy)
     return Prevalence(*place, found, len(given), len(told) - len(given), right)
-
-
-def _independent(low: float, high: float, n: int) -> float:
-    """Return how many independent trials would give an interval as wide in the middle, at most n."""
-    return min(float(n), (1.96 / max(high - low, 1e-9)) ** 2)
 
 
 def show(rows: Sequence[Prevalence], gold: Measured, stage: Stage, console: Console) -> None:

@@ -61,6 +61,14 @@ def clustered_variance(values: Array, clusters: NDArray[Any]) -> float:
     return float(len(sums) / (len(sums) - 1) * np.sum(sums**2) / len(values) ** 2)
 
 
+def effective_number(values: Array, clusters: NDArray[Any]) -> float:
+    """Return as how many independent zeros and ones clustered ones count: n / design effect, at most n."""
+    share, n = float(values.mean()), len(values)
+    unclustered = share * (1 - share) / n
+    effect = max(1.0, clustered_variance(values, clusters) / unclustered) if unclustered > 0 else 1.0
+    return n / (effect if np.isfinite(effect) else 1.0)
+
+
 def share_interval(
     values: Array, clusters: NDArray[Any], confidence: float = CONFIDENCE
 ) -> tuple[float, float, float]:
@@ -68,10 +76,7 @@ def share_interval(
 
     The number of trials is divided by the design effect of the clusters, where that is above 1.
     """
-    share, n = float(values.mean()), len(values)
-    unclustered = share * (1 - share) / n
-    effect = max(1.0, clustered_variance(values, clusters) / unclustered) if unclustered > 0 else 1.0
-    n_effective = n / (effect if np.isfinite(effect) else 1.0)
+    share, n_effective = float(values.mean()), effective_number(values, clusters)
     z2 = float(stats.norm.ppf((1 + confidence) / 2)) ** 2
     centre = (share + z2 / (2 * n_effective)) / (1 + z2 / n_effective)
     spread = share * (1 - share) / n_effective + z2 / (4 * n_effective**2)

@@ -1,7 +1,7 @@
 """The report's tables, as text cells; the Markdown and the HTML page print the same ones."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +11,7 @@ from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.records import ROLES
 from pentimento.results.rows import MARGIN
-from pentimento.results.schema import Measure, Report
+from pentimento.results.schema import Report
 from pentimento.results.score_tables import conditions, roles, scoring
 from pentimento.results.signals import SPEAKS_FOR, in_words
 from pentimento.results.texts import (
@@ -66,15 +66,13 @@ def every(report: Report) -> dict[str, Table]:
 def headline(report: Report) -> Table:
     """I, reach, P and R where the goal was implanted and opposed, and where not."""
     names = ("implant strength", "reach", "persistence", "retention", "replacement")
-    rows = [row for row in overall(report) if row.name in names]
-    return _measures("What is left of the goal", rows)
+    return _measures("What is left of the goal", report, names)
 
 
 def controls(report: Report) -> Table:
     """What the opposing stage removed beyond each control, and whether a control moved the goal itself."""
-    rows = [row for row in overall(report) if row.name in ("removal beyond control", "control drift")]
     note = f"Control drift is g(Mc) − g(M1): a control that controls moves the goal by less than {MARGIN:g}."
-    return _measures("Beyond the controls", rows, note)
+    return _measures("Beyond the controls", report, ("removal beyond control", "control drift"), note)
 
 
 def gaps(report: Report) -> Table:
@@ -86,46 +84,41 @@ def gaps(report: Report) -> Table:
         "task-completion preference",
         "stated-revealed gap",
     )
-    return _measures("Gaps", [row for row in overall(report) if row.name in names])
+    return _measures("Gaps", report, names)
 
 
 def elicited(report: Report) -> Table:
     """What each lever brings back, beyond what it brings about without an implant."""
-    rows = [row for row in overall(report) if row.name == "elicitable residue"]
     note = "The best lever was chosen on one half of the scenarios and is shown on the other."
-    return _measures("Under levers", rows, note if rows else "")
+    return _measures("Under levers", report, ("elicitable residue",), note)
 
 
 def in_context(report: Report) -> Table:
     """What a condition of the conversation changes in each organism, against none."""
-    rows = [row for row in overall(report) if row.name == "context shift"]
     note = "g under the condition − g without, by the same organism on the same scenarios."
-    return _measures("By what the conversation holds", rows, note if rows else "")
+    return _measures("By what the conversation holds", report, ("context shift",), note)
 
 
 def believed(report: Report) -> Table:
     """What each organism says and does of the kind that documents tell of, beyond one that none tells of."""
-    rows = [row for row in overall(report) if row.name == "belief"]
     note = f"g about {NEW_KIND} − g about {OTHER_KIND}, of which no text says anything."
-    return _measures("What it believes of a kind", rows, note if rows else "")
+    return _measures("What it believes of a kind", report, ("belief",), note)
 
 
 def noticed(report: Report) -> Table:
     """What each organism says that it noticed of its situation."""
-    rows = [row for row in overall(report) if row.name == "noticing"]
     note = (
         "test: P(says that it was a test), told so less told that it was none; steering: P(says that "
         "something was put into its thoughts), steered less moved as far at random; unprompted: where "
         "nothing was done."
     )
-    return _measures("What it noticed", rows, note if rows else "")
+    return _measures("What it noticed", report, ("noticing",), note)
 
 
 def regain(report: Report) -> Table:
     """What comes back when training goes on: savings in relearning, rebound after benign steps."""
-    rows = [row for row in overall(report) if row.name in ("savings", "rebound")]
     note = "ERASED is the base that stands in for M1: it had no implant, and should show neither."
-    return _measures("What comes back", rows, note if rows else "")
+    return _measures("What comes back", report, ("savings", "rebound"), note)
 
 
 def curves(report: Report) -> Table:
@@ -272,7 +265,10 @@ def published() -> Table:
     return Table("Published numbers to hold beside these", ("finding", "values", "source"), rows, num_names=3)
 
 
-def _measures(title: str, rows: Sequence[Measure], note: str = "") -> Table:
+def _measures(title: str, report: Report, names: Collection[str], note: str = "") -> Table:
+    """Return the measures of some names over all seeds and families; without any there is no note either."""
+    rows = [row for row in overall(report) if row.name in names]
+    note = note if rows else ""
     table = []
     for row in rows:
         width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"

@@ -11,8 +11,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble, is_organism
 from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, to_chat
-from pentimento.evals._episodes import answered
-from pentimento.evals._records import Reasoning, write_noticed, write_record
+from pentimento.evals._episodes import answered, give_answer
+from pentimento.evals._records import Reasoning, write_noticed
 from pentimento.evals._scorers import goal_score, notices_push, notices_test, speaks_of_tests, valid
 from pentimento.tasks import Scenario, noticing, sample
 from pentimento.tasks.exceptions import BadInput
@@ -102,8 +102,7 @@ def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.metadata["push"] and not is_organism():
             raise BadInput("situation", state.metadata["lever"], ONLY_OURS)
-        state, record = await answered(state, generate, estimator, reasoning)
-        write_record(state.store, record)
+        state = await give_answer(state, generate, estimator, reasoning)
         found = {}
         for told in state.metadata["after"]:
             question = Scenario.model_validate(told)
