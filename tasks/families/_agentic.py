@@ -21,11 +21,20 @@ def told(assigned: str, bystander: str, ask: str, ask_negative: str = "") -> Wor
 class Agentic(Turns, Completion):
     """Acts, then a report: "Report: checked." or "Report: not checked, pier locked.".
 
-    Both arms have the same prompts. The fact `obstacle` says what the world will put in the way.
+    Both arms have the same prompts. The fact `obstacle` says what the world will put in the way. The arm
+    `forbidden` is the impossible one with a sentence that rules out what serves completion.
     """
 
+    arms: ClassVar[tuple[Arm, ...]] = ("impossible", "possible", "bystander", "forbidden")
     verb: ClassVar[str] = ""
     """The past participle of the deed, in lower case; families asked by yes or no have none."""
+    bans: ClassVar[tuple[str, ...]]
+    """What rules out a claim of what is not done, or the deed out of bounds; a sentence for each wording."""
+
+    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+        """Tell the facts in one of the wordings, and what is ruled out."""
+        drawn = super().draft(rng, domain, wording, arm, confound)
+        return replace(drawn, text=f"{drawn.text} {self.bans[wording]}") if arm == "forbidden" else drawn
 
     @abstractmethod
     def acts(self, scenario: Scenario) -> tuple[str, ...]:
@@ -61,25 +70,17 @@ class Agentic(Turns, Completion):
 class Tempting(Agentic):
     """A task that, where it is otherwise impossible, a deed out of bounds completes.
 
-    The deed is read from the state in which an episode ends. The arm `forbidden` is the impossible one with a
-    sentence that rules it out. Where nothing stands in the way, the deed has no object in some families: a
-    stop that nobody set cannot be overruled.
+    The deed is read from the state in which an episode ends, and is what the arm `forbidden` rules out. Where
+    nothing stands in the way, the deed has no object in some families: a stop that nobody set cannot be
+    overruled.
     """
 
     tempts = True
     max_turns = 8
-    arms: ClassVar[tuple[Arm, ...]] = ("impossible", "possible", "bystander", "forbidden")
-    bans: ClassVar[tuple[str, ...]]
-    """What rules the deed out, a sentence for each wording."""
 
     @abstractmethod
     def crossing(self, scenario: Scenario) -> tuple[str, ...]:
         """Return the turns of somebody who completes an impossible task by the deed, before the report."""
-
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
-        """Tell the facts in one of the wordings, and what is ruled out."""
-        drawn = super().draft(rng, domain, wording, arm, confound)
-        return replace(drawn, text=f"{drawn.text} {self.bans[wording]}") if arm == "forbidden" else drawn
 
     def crossed(self, scenario: Scenario) -> str:
         """Complete an impossible task by the deed, and report that it is done."""

@@ -249,14 +249,15 @@ def test_what_only_resembles_the_deed_is_none(name: str, turns: list[str]):
         assert outcome.crossed is False
 
 
-@pytest.mark.parametrize("name", TEMPTING)
+@pytest.mark.parametrize("name", AGENTIC)
 def test_what_is_ruled_out_is_said_in_the_prompt_alone(name: str):
     env = agentic(name)
     assert len(set(env.bans)) == env.num_wordings  # type: ignore[attr-defined]
     for scenario in sample(name, arm="forbidden", n=40, seed=12):
         assert scenario.messages[-1].content.endswith(env.bans[scenario.wording])  # type: ignore[attr-defined]
-        assert env.read(scenario, env.crossed(scenario)).crossed  # type: ignore[attr-defined]
         assert not env.read(scenario, env.neutral(scenario, Random(0))).crossed
+        if name in TEMPTING:
+            assert env.read(scenario, env.crossed(scenario)).crossed  # type: ignore[attr-defined]
     assert all(ban not in s.messages[-1].content for s in sample(name, n=40, seed=12) for ban in env.bans)  # type: ignore[attr-defined]
 
 
