@@ -11,7 +11,8 @@ cells of a seed and a family, paired by scenario:
     control drift             g(Mc) - g(M1): whether the control controls
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from pentimento.results.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.health import broken_organisms, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import DISTANCES, QUADRANTS, Run
-from pentimento.results.records import CONTROLS, RecipeRecord, RunRecord
+from pentimento.results.records import CONTROLS, ROLES, RecipeRecord, RunRecord
 from pentimento.results.rows import (
     BROKEN,
     LEAKS,
@@ -68,6 +69,21 @@ class Contrast(NamedTuple):
     control: str | None = None
 
 
+_COMPARED: Mapping[MeasureName, tuple[str, ...]] = MappingProxyType(
+    {
+        "implant strength": ("M1", "M0"),
+        "reach": ("M0",),
+        "persistence": ("M2",),
+        "replacement": ("M2",),
+        "generalisation gap": ("M2",),
+        "retention": ("M2", "NEVER", "M1", "M0"),
+        "removal beyond control": ("M2",),
+        "control drift": ("M1",),
+        "savings": ("M1",),
+    }
+)
+"""Whom a measure compares besides what its row names."""
+
 IMPLANT = Contrast("implant strength", "M1", "M0")
 PERSISTENCE = Contrast("persistence", "M2", "NEVER", "NEVER")
 REACH = Contrast("reach", "M0", "NEVER", "NEVER")
@@ -89,7 +105,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     for goal in goals_scored(samples, main):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=_order):
-            found += _here(scores, place, goal, recipe, unwell)
+            found += _here(scores, place, goal, recipe, unwell.broken)
         if goal == main:
             found += gaps.generalisation(scores, goal, recipe.cue)
         found += gaps.concealment(scores, goal, recipe.cue)
@@ -101,7 +117,34 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     found += conditions.beliefs_held(samples, main)
     found += conditions.noticed(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
-    return _adjusted(_marked(found, samples, run.record))
+    return _adjusted(_marked(_with_health(found, unwell), samples, run.record))
+
+
+def _with_health(found: Iterable[Measure], unwell: Unwell) -> list[Measure]:
+    """Say of each measure over all seeds which a broken organism keeps out, and whose health is uncertain."""
+
+    def notes(row: Measure) -> Iterator[str]:
+        roles = _roles(row)
+        lost = sorted((role, seed) for role, seed in unwell.broken if role in roles)
+        yield from (f"seed {seed} left out: {role} is broken" for role, seed in lost)
+        out = {seed for _, seed in lost}
+        used = [one for one in sorted(unwell.uncertain) if one[0] in roles and one[1] not in out]
+        if used:
+            used.sort(key=lambda one: roles.index(one[0]))
+            yield "health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used)
+
+    return [
+        row.model_copy(update={"notes": (*row.notes, *notes(row))})
+        if row.num_seeds and row.seed is None and row.family is None
+        else row
+        for row in found
+    ]
+
+
+def _roles(row: Measure) -> list[str]:
+    """Return whom a measure compares: by its name, by the row, and the control where that is a role."""
+    control = [row.control] if row.control in ROLES else []
+    return list(dict.fromkeys([*_COMPARED.get(row.name, ()), *(row.role or "").split(" - "), *control]))
 
 
 def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
@@ -149,39 +192,39 @@ def _order(place: Where) -> tuple[int, int, str]:
     return ([*QUADRANTS].index(quadrant) if quadrant in QUADRANTS else len(QUADRANTS), rung, cue)
 
 
-def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, unwell: Unwell) -> Iterator[Measure]:
+def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, broken: Broken) -> Iterator[Measure]:
     """Yield the measures of one place: for the implanted goal all, for any other what replaced it."""
     if goal != recipe.goal:
-        yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), unwell)
+        yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), broken)
         return
     plain = place[2] == recipe.cue
-    yield from _contrast(scores, place, goal, IMPLANT, unwell, parts=plain)
-    yield from _contrast(scores, place, goal, REACH, unwell, parts=plain)
-    yield from _contrast(scores, place, goal, PERSISTENCE, unwell, parts=plain)
+    yield from _contrast(scores, place, goal, IMPLANT, broken, parts=plain)
+    yield from _contrast(scores, place, goal, REACH, broken, parts=plain)
+    yield from _contrast(scores, place, goal, PERSISTENCE, broken, parts=plain)
     if place[0].startswith("implanted"):
-        yield from _retention(scores, place, goal, unwell, parts=plain)
+        yield from _retention(scores, place, goal, broken, parts=plain)
     asked = [control for control in CONTROLS if control in (*EXPECTED, *scores.roles)]
     # A control has to control under the cue that the stage in its place trained under, too.
     for control in asked if place[2] in (recipe.cue, recipe.oppose.cue) else ():
         yield from _contrast(
-            scores, place, goal, Contrast("removal beyond control", control, "M2", control), unwell
+            scores, place, goal, Contrast("removal beyond control", control, "M2", control), broken
         )
         if control in scores.roles:
             drift = Contrast("control drift", control, "M1", control)
-            yield from _contrast(scores, place, goal, drift, unwell)
+            yield from _contrast(scores, place, goal, drift, broken)
 
 
 def _contrast(
-    scores: Table, place: Where, goal: str, what: Contrast, unwell: Unwell, *, parts: bool = False
+    scores: Table, place: Where, goal: str, what: Contrast, broken: Broken, *, parts: bool = False
 ) -> Iterator[Measure]:
     """Yield the row of a difference, then those of its seeds and of its families where `parts` is set."""
-    whole, refusal = _difference(scores, place, what.plus, what.minus, unwell.broken)
+    whole, refusal = _difference(scores, place, what.plus, what.minus, broken)
     subject = Subject.at(what.name, goal, place, control=what.control)
     if whole is None:
         if refusal is not None:
             yield without_value(subject, refusal)
         return
-    reached = _reached(scores, place, unwell.broken)
+    reached = _reached(scores, place, broken)
 
     def status(part: Paired) -> str | None:
         return reach_status(part, reached) if what.name in WITH_REACH else None
@@ -191,7 +234,6 @@ def _contrast(
         subject,
         whole,
         status=status(whole),
-        notes=_of_health((what.plus, what.minus), whole, unwell),
         sides=_sides(scores, place, what) if between_organisms else None,
         equivalence=what.name in ("persistence", "control drift"),
     )
@@ -227,26 +269,25 @@ def _difference(
     return found, None if found is not None else "no scenario in common"
 
 
-def _retention(scores: Table, place: Where, goal: str, unwell: Unwell, *, parts: bool) -> Iterator[Measure]:
+def _retention(scores: Table, place: Where, goal: str, broken: Broken, *, parts: bool) -> Iterator[Measure]:
     """Yield R over all seeds, then for each seed; refused where the implant is not there to be kept."""
     roles = (PERSISTENCE.plus, PERSISTENCE.minus, IMPLANT.plus, IMPLANT.minus)
     scores = scores.alike(scores.at(place), roles) or scores
-    kept, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, unwell.broken)
-    put, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, unwell.broken)
+    kept, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, broken)
+    put, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, broken)
     if kept is None or put is None:
         return
     top, bottom = kept.within(put), put.within(kept)
     if top is None or bottom is None:
         return
-    reached = _reached(scores, place, unwell.broken)
+    reached = _reached(scores, place, broken)
     subject = Subject.at("retention", goal, place)
     rows = [
         _ratio(subject._replace(seed=s), top.only(seed=s), bottom.only(seed=s), reached) for s in top.seeds
     ]
     identifiable = sum(row.status != NOT_IDENTIFIABLE for row in rows)
     alone = f"{identifiable} of {len(top.seeds)} seeds identifiable alone"
-    notes = (alone, *_of_health(dict.fromkeys(roles), top, unwell))
-    yield _ratio(subject, top, bottom, reached).model_copy(update={"notes": notes})
+    yield _ratio(subject, top, bottom, reached).model_copy(update={"notes": (alone,)})
     if parts:
         yield from rows
 
@@ -257,17 +298,6 @@ def _ratio(subject: Subject, top: Paired, bottom: Paired, reached: Paired | None
         refused = without_value(subject, NOT_IDENTIFIABLE)
         return refused.model_copy(update={"num_seeds": implant.num_seeds})
     return of_estimate(subject, ratio(top.grid, bottom.grid), top, status=reach_status(top, reached))
-
-
-def _of_health(roles: Iterable[str], whole: Paired, unwell: Unwell) -> tuple[str, ...]:
-    """Say which seeds a broken organism keeps out, and whose health is uncertain."""
-    roles = tuple(roles)
-    lost = sorted((role, seed) for role, seed in unwell.broken if role in roles and seed not in whole.seeds)
-    used = [(role, seed) for role in roles for seed in whole.seeds if (role, seed) in unwell.uncertain]
-    notes = [f"seed {seed} left out: {role} is broken" for role, seed in lost]
-    if used:
-        notes.append("health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used))
-    return tuple(notes)
 
 
 def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], list[float]]:

@@ -265,6 +265,28 @@ def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make)
     )
 
 
+def test_gaps_and_residues_name_broken_and_uncertain_organisms_too(analysed: Make, fabricate: Make) -> None:
+    base = fabricate().mean
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        if (role, seed, family, arm) == ("M2", 2, "recipe", "possible"):
+            return 0.5
+        return float(base(role, seed, family, arm, cue))
+
+    report = analysed(
+        mean=mean,
+        levers=("", "prefill"),
+        arms=("impossible", "possible", "bystander"),
+        cues=("none", "placebo", "explicit"),
+    )
+    lost = "seed 2 left out: M2 is broken"
+    for name in ("concealment gap", "task-completion preference", "elicitable residue", "generalisation gap"):
+        found = [row for row in report.measures if row.name == name and row.num_seeds]
+        assert found, name
+        assert {lost in row.notes for row in found if row.role in ("M2", "M2 - NEVER", None)} == {True}, name
+        assert not any(lost in row.notes for row in found if row.role in ("M0", "M1", "NEVER")), name
+
+
 def test_health_of_small_samples_is_uncertain_not_broken(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
