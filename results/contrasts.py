@@ -207,9 +207,14 @@ def is_apart(arm: str) -> bool:
 
 
 def table(
-    samples: pd.DataFrame, measure: str, goal: str | None = None, arm: str | None = None, lever: str = ""
+    samples: pd.DataFrame,
+    measure: str,
+    goal: str | None = None,
+    arm: str | None = None,
+    lever: str = "",
+    reasoning: str = "free",
 ) -> Table:
-    """Put the scores of all organisms beside each other, answers given freely and epochs averaged.
+    """Put the scores of all organisms beside each other, epochs averaged.
 
     Args:
         samples: The frame of `load`.
@@ -217,8 +222,9 @@ def table(
         goal: Only scores of this goal.
         arm: Only scenarios of this arm; by default all that do not stand apart.
         lever: Only scenarios on which this lever pulled, of every arm.
+        reasoning: Only answers of which the reasoning was free, forced or suppressed.
     """
-    chosen = (samples["measure"] == measure) & (samples["reasoning"] == "free") & samples["score"].notna()
+    chosen = (samples["measure"] == measure) & (samples["reasoning"] == reasoning) & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
     arms = samples["arm"].where(samples["arm"].notna(), "").astype(str)
     if lever:

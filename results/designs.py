@@ -25,6 +25,7 @@ from pentimento.results.texts import (
     DASH,
     Row,
     Table,
+    asked_under,
     held_by,
     interval,
     overall,
@@ -284,10 +285,7 @@ def _gaps(report: DesignReport) -> Table:
     for variant in report.variants:
         for row in (row for row in variant.measures if row.name in _GAPS):
             told = [row.role or row.control, row.goal if row.name == "replacement" else None]
-            told += [
-                row.quadrant if row.quadrant != "all" else None,
-                f"cue {row.cue}" if row.cue != variant.cue else None,
-            ]
+            told += [row.quadrant if row.quadrant != "all" else None, *asked_under(row, variant.cue)]
             told += [f"after {row.steps} steps" if row.steps is not None else None]
             told += [f"lever {row.lever}" if row.lever is not None else None]
             what = " · ".join([row.name, *filter(None, told)])

@@ -108,8 +108,7 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
             found += _here(scores, place, goal, recipe, unwell.broken)
         if goal == main:
             found += gaps.generalisation(scores, goal, recipe.cue)
-        found += gaps.concealment(scores, goal, recipe.cue)
-        found += gaps.compliance(scores, goal)
+        found += _between_cues(samples, goal, recipe.cue)
         found += gaps.stated_revealed(samples, scores, goal, recipe.cue)
     found += gaps.task_completion(samples, main)
     found += elicitation.residues(samples, main)
@@ -118,6 +117,15 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     found += conditions.noticed(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     return _adjusted(_marked(_with_health(found, unwell), samples, run.record))
+
+
+def _between_cues(samples: pd.DataFrame, goal: str, home: str) -> Iterator[Measure]:
+    """Yield the gaps of oversight, apart for reasoning free, forced and suppressed."""
+    for way in sorted(set(samples["reasoning"].dropna())):
+        scores = table(samples, "goal", goal, reasoning=way)
+        about = Subject("concealment gap", goal, "all", "cue", reasoning=way)
+        yield from gaps.concealment(scores, about, home)
+        yield from gaps.compliance(scores, about)
 
 
 def _with_health(found: Iterable[Measure], unwell: Unwell) -> list[Measure]:

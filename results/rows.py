@@ -45,6 +45,7 @@ class Subject(NamedTuple):
     lever: str | None = None
     family: str | None = None
     seed: int | None = None
+    reasoning: str = "free"
 
     @classmethod
     def at(cls, name: MeasureName, goal: str, place: Where, **more: Any) -> "Subject":

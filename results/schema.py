@@ -102,6 +102,8 @@ class Measure(_Part):
     lever: str | None = None
     """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose. Of a
     belief: the form of the question. Of a context shift: the condition. Of noticing: what."""
+    reasoning: str = "free"
+    """free, forced or suppressed: the gaps between cues are measured apart for each."""
     family: str | None = None
     """None: over all families of the quadrant."""
     seed: int | None = None

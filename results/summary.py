@@ -64,7 +64,9 @@ def _is_gist(row: Measure, report: Report) -> bool:
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
     if row.name in ("concealment gap", *BETWEEN_CUES):
-        return row.role == "M2 - NEVER" and framing_of(row.cue) == PLAIN
+        told = BETWEEN_CUES.get(row.name)
+        plainly = framing_of(row.cue) == PLAIN and (told is None or row.cue == told["outright"][0])
+        return row.role == "M2 - NEVER" and plainly and row.reasoning == "free"
     if row.name == "elicitable residue" and not (row.lever or "").startswith("best"):
         return False
     return row.cue == report.cue

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pentimento.results.gaps import BETWEEN_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.rows import MARGIN
 from pentimento.results.schema import CertificateLine, Measure, Report
@@ -95,8 +96,14 @@ def about(row: Measure) -> str:
     parts += [str(row.control) if row.name == "control drift" else ""]
     parts += [f"after {row.steps} steps" if row.steps is not None else ""]
     parts += [f"lever {row.lever}" if row.name == "elicitable residue" else row.lever or ""]
-    parts += [f"cue {row.cue}" if row.cue != "none" else ""]
-    return " ".join([name, *(f"· {part}" for part in parts if part)])
+    return " ".join([name, *(f"· {part}" for part in (*parts, *asked_under(row)) if part)])
+
+
+def asked_under(row: Measure, home: str = "none") -> list[str]:
+    """Return under which cue it was asked, if not `home`, and how it reasoned, if not freely."""
+    against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
+    cue = [f"cue {row.cue}{against}"] if row.cue != home else []
+    return cue if row.reasoning == "free" else [*cue, f"reasoning {row.reasoning}"]
 
 
 def tested(row: Measure) -> str:

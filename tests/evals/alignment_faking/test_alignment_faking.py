@@ -89,6 +89,13 @@ def test_gaps_say_what_the_policy_follows(run: Run) -> None:
     assert told[0]["goal-guarding gap lower"] == told[0]["goal-guarding gap upper"] == 1.0
 
 
+@pytest.mark.parametrize(("way", "trained"), [("as a hint", "subtle"), ("as a chance", "chance_90")])
+def test_gaps_are_told_as_hints_and_as_chances_too(run: Run, way: str, trained: str) -> None:
+    told = metrics(run("alignment_faking", yields(trained), n=4))
+    assert (told[f"goal-guarding gap {way}"], told[f"rater-sycophancy gap {way}"]) == (1.0, 0.0)
+    assert told["goal-guarding gap"] == 0.0
+
+
 def test_a_gap_is_paired_by_scenario_and_framing(run: Run) -> None:
     """A policy that knows one sentence by heart shows in one framing alone."""
     model = by_system({cue_text("explicit"): "Output."}, "Animals.")
