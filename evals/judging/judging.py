@@ -11,7 +11,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pentimento.evals._arguments import Names, checked, names, one_of
 from pentimento.evals.judging.accuracy import accuracy
 from pentimento.evals.judging.gold import HALVES, STAGES, gold
-from pentimento.evals.judging.scorer import ROLE, VERDICTS, VOTES, alpha, check, score_by_vote
+from pentimento.evals.judging.scorer import VERDICTS, alpha, score_by_vote
+from pentimento.evals.judging.voting import ROLE, VOTES, check
 
 VERSION = "1-A"
 

@@ -1,0 +1,84 @@
+"""Votes of a grader about a piece of reasoning, and their majority."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelName
+
+from pentimento.evals.exceptions import FailedEval, Refused
+from pentimento.evals.judging.questions import QUESTIONS, VERSION, ask, verdict
+from pentimento.tasks.exceptions import BadInput, UnknownName
+
+ROLE = "grader"
+VOTES = 3
+_UNKEPT = ("lexicon", "mockllm")
+"""Providers that answer at once and may answer otherwise the next time: words change with this package."""
+
+
+class Poll(NamedTuple):
+    """What a grader's votes about one piece of reasoning came to."""
+
+    votes: tuple[bool | None, ...]
+    """Of every time that it was asked; None where it gave no verdict."""
+    failures: tuple[str, ...]
+    """Errors of the times that it could not be asked."""
+    asked: tuple[str, str, int, int]
+    """The grader, the question, the version of its text, and how often it was asked."""
+
+    @property
+    def majority(self) -> bool | None:
+        """What most of the verdicts say; None where as many say the opposite, or none says anything."""
+        yes, no = self.votes.count(True), self.votes.count(False)
+        return None if yes == no else yes > no
+
+    @property
+    def reason(self) -> str:
+        """Why there is no majority: grader_failed or grader_abstained."""
+        return "grader_failed" if self.failures else "grader_abstained"
+
+    @property
+    def why(self) -> str:
+        """The same in words: the first error, or that votes were tied or held no verdict."""
+        return self.failures[0] if self.failures else "tied votes" if True in self.votes else "no verdict"
+
+    def told(self) -> dict[str, Any]:
+        """Return what stands beside a score or a scanner's result."""
+        return {"votes": list(self.votes), "asked": list(self.asked), "majority": self.majority}
+
+
+def check(question: str, votes: int) -> None:
+    """Refuse what cannot be asked.
+
+    Raises:
+        Refused: There is no such question, or the number of votes is not odd.
+    """
+    if question not in QUESTIONS:
+        raise Refused(str(UnknownName("question", question, QUESTIONS)))
+    if not isinstance(votes, int) or votes < 1 or not votes % 2:
+        raise Refused(str(BadInput("votes", votes, "an odd number, so that there is no tie")))
+
+
+async def poll(grader: Model, question: str, text: str, votes: int) -> Poll:
+    """Ask a grader about a piece of reasoning.
+
+    Every vote is asked with a seed of its own, and kept by inspect, so judging again asks nobody twice.
+
+    Args:
+        grader: Who is asked.
+        question: A name of `QUESTIONS`.
+        text: The reasoning.
+        votes: How often; more than one are drawn at a temperature of 0.7.
+    """
+    kept = False if ModelName(grader).api in _UNKEPT else CachePolicy(expiry=None)
+
+    async def one(number: int) -> bool | None:
+        config = GenerateConfig(temperature=0.7 if votes > 1 else 0.0, seed=number)
+        output = await grader.generate(ask(question, text), config=config, cache=kept)
+        if output.error:
+            raise FailedEval(f"grader {grader}", "error", output.error)
+        return verdict(output.completion)
+
+    replies = await asyncio.gather(*map(one, range(votes)), return_exceptions=True)
+    given = tuple(None if isinstance(reply, BaseException) else reply for reply in replies)
+    failed = (f"{type(reply).__name__}: {reply}" for reply in replies if isinstance(reply, BaseException))
+    return Poll(given, tuple(failed), (str(ModelName(grader)), question, VERSION, votes))
