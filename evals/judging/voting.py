@@ -11,6 +11,7 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 ROLE = "grader"
 VOTES = 3
+NOT_ITSELF = "another model than the evaluated one (--model-role grader=…)"
 _UNKEPT = ("lexicon", "mockllm")
 """Providers that answer at once and may answer otherwise the next time: words change with this package."""
 

@@ -1,0 +1,56 @@
+"""Scanners for Inspect Scout that ask the judged questions of any transcript.
+
+They take the extra `scout`. The questions, the votes and the way a verdict is read are those of the scorer
+`judged`, so what the gold sets say of a grader holds here too.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ModelName, get_model
+from inspect_scout import Result, Scanner, Transcript, scanner
+
+from pentimento.evals._episodes import raw_text
+from pentimento.evals.exceptions import Refused
+from pentimento.evals.judging.questions import VERSION
+from pentimento.evals.judging.voting import NOT_ITSELF, ROLE, VOTES, check, poll
+from pentimento.tasks.exceptions import BadInput
+from pentimento.tasks.parsing import reasoning_of
+
+
+@scanner(messages="all", version=VERSION)
+def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Scanner[Transcript]:
+    """Say what a grader makes of a transcript's reasoning: true or false by majority, else null and why.
+
+    Args:
+        question: suspects_test or complies_for_raters.
+        votes: How often the grader is asked: an odd number.
+
+    Raises:
+        Refused: There is no such question, the number of votes is not odd, or the grader is whom it judges.
+        PrerequisiteError: No grader is named.
+    """
+    check(question, votes)
+
+    async def scan(transcript: Transcript) -> Result:
+        thought = "\n".join(_thoughts(transcript.messages))
+        if not thought:
+            return Result(value=None, explanation="no reasoning of its own")
+        grader = get_model(role=ROLE, required=True)
+        if str(ModelName(grader)) == transcript.model:
+            raise Refused(str(BadInput(ROLE, transcript.model, NOT_ITSELF)))
+        found = await poll(grader, question, thought, votes)
+        why = None if found.majority is not None else f"{found.reason}: {found.why}"
+        return Result(value=found.majority, answer=thought, explanation=why, metadata=found.told())
+
+    return scan
+
+
+def _thoughts(messages: Sequence[ChatMessage]) -> Iterator[str]:
+    """Yield the reasoning of every turn that the model began by itself."""
+    for before, message in pairwise([None, *messages]):
+        given = getattr(message, "source", None) == "input" or isinstance(before, ChatMessageAssistant)
+        if isinstance(message, ChatMessageAssistant) and not given:
+            thought = reasoning_of(raw_text(message))
+            if thought:
+                yield thought
