@@ -101,6 +101,11 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
         judged_reasoning(question="nonsense")
     with pytest.raises(Refused, match="votes: 2"):
         judged_reasoning(votes=2)
+
+
+@pytest.mark.parametrize(("grader", "complete"), [("mockllm/model", False), ("lexicon/words", True)])
+def test_nobody_judges_itself(tmp_path: Path, grader: str, complete: bool) -> None:
+    """Scout stops at what is refused, prints it, and scans nothing."""
     logged(tmp_path, f"<think>{WATCHED}</think>Red.")
-    (error,) = scanned(tmp_path, "mockllm/model").errors
-    assert "another model than the evaluated one" in error.error
+    status = scanned(tmp_path, grader)
+    assert (status.complete, status.summary.scanners["judged_reasoning"].scans) == (complete, int(complete))
