@@ -55,7 +55,7 @@ def analyse(run: Run) -> Report:
         goal=recipe.goal,
         cue=recipe.cue,
         caveat=CAVEAT if recipe.base == "embedded" else None,
-        notes=(*run.notes, *_cued(recipe)),
+        notes=(*run.notes, *_cued(recipe), *_taken(thresholds)),
         organisms=_organisms(run, health),
         certificates=certificates(run, lines, health),
         strengths=tuple(
@@ -81,8 +81,19 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
         yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
 
 
-def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:
+def _taken(thresholds: Thresholds) -> Iterator[str]:
+    if thresholds.taken_from is not None:
+        yield f"What counts as more than NEVER was fixed in another run, {thresholds.taken_from}."
+
+
+def fixed(run: Run) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
+    recipe = run.record.recipe
+    scored = Scored(run.samples, run.regained, recipe.goal, recipe.cue)
+    return _thresholds(scored, judge_health(measured_lines(run)))
+
+
+def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:
     alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
     mine = {"samples": healthy(scored.samples, alone), "regained": healthy(scored.regained, alone)}
     return fix(scored._replace(**mine))

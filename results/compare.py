@@ -16,7 +16,7 @@ from pentimento.results.contrasts import Paired, Values, paired
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.results.health import broken_organisms, judge_health, measured_lines
 from pentimento.results.hypotheses import ALPHA, holm, paired_test, permutation_test
-from pentimento.results.load import Run, load
+from pentimento.results.load import Run, check_versions, load
 from pentimento.results.measures import Broken, healthy
 from pentimento.results.rows import covered, covered_at_worst, few_seeds
 from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estimate
@@ -130,7 +130,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
         NoRun: A folder holds no run that can be read.
     """
     runs = load(a), load(b)
-    _check_versions(*runs)
+    check_versions(*runs)
     lost = [broken_organisms(judge_health(measured_lines(run))) for run in runs]
     cells_a, cells_b = (_cells(run, broken) for run, broken in zip(runs, lost, strict=True))
     common = sorted(set(cells_a) & set(cells_b))
@@ -157,16 +157,6 @@ def _notes(name: str, run: Run, broken: Broken) -> Iterator[str]:
         yield f"{name}: {note}"
     for role, seed in sorted(broken):
         yield f"{name}: {role} seed {seed} is broken and left out."
-
-
-def _check_versions(a: Run, b: Run) -> None:
-    versions = [{log.task: log.version for log in run.logs} for run in (a, b)]
-    for task in sorted(set(versions[0]) & set(versions[1])):
-        if versions[0][task] != versions[1][task]:
-            here, there = versions[0][task], versions[1][task]
-            raise UnlikeLogs(
-                f"task {task} is version {here!r} in {a.folder} and {there!r} in {b.folder}: not comparable"
-            )
 
 
 def _cells(run: Run, broken: Broken) -> dict[tuple[str, ...], pd.DataFrame]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pentimento.results import logs as _logs
 from pentimento.results.cells import tabulate
-from pentimento.results.exceptions import NoRun
+from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.records import (
     ManifestRecord,
     OrganismRecord,
@@ -144,6 +144,21 @@ def load(folder: str | Path) -> Run:
         notes=_notes(record, answered, samples, manifests),
         left_out=tuple(sorted(left_out)),
     )
+
+
+def check_versions(a: Run, b: Run) -> None:
+    """Refuse two runs of which one asked a task in another version than the other.
+
+    Raises:
+        UnlikeLogs: With the task and both versions.
+    """
+    versions = [{log.task: log.version for log in run.logs} for run in (a, b)]
+    for task in sorted(set(versions[0]) & set(versions[1])):
+        if versions[0][task] != versions[1][task]:
+            here, there = versions[0][task], versions[1][task]
+            raise UnlikeLogs(
+                f"task {task} is version {here!r} in {a.folder} and {there!r} in {b.folder}: not comparable"
+            )
 
 
 def distance(rung: str, opposed: bool) -> str:

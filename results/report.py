@@ -6,12 +6,12 @@ from typing import NamedTuple
 from pentimento._files import write_atomically
 from pentimento.results import pages
 from pentimento.results._drawing import standalone
-from pentimento.results.analysis import analyse
+from pentimento.results.analysis import analyse, fixed
 from pentimento.results.examples import pick
 from pentimento.results.figures import FigureName, draw
 from pentimento.results.load import load
 from pentimento.results.schema import Report
-from pentimento.results.thresholds import keep
+from pentimento.results.thresholds import keep, standing, taken_over
 
 
 class Paths(NamedTuple):
@@ -22,7 +22,7 @@ class Paths(NamedTuple):
     html: Path
 
 
-def write_report(folder: str | Path) -> Paths:
+def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Paths:
     """Read a run folder and write report.json, report.md and report.html into it.
 
     Thresholds come from NEVER and M0 alone, and stand in thresholds.json from the first report on. Equal logs
@@ -30,6 +30,7 @@ def write_report(folder: str | Path) -> Paths:
 
     Args:
         folder: What `pentimento run` wrote.
+        thresholds: Another run's folder, whose thresholds it takes over as it has too few NEVER seeds.
 
     Returns:
         The three paths.
@@ -37,9 +38,13 @@ def write_report(folder: str | Path) -> Paths:
     Raises:
         NoRun: The folder holds no run that can be read.
         UnlikeLogs: One task is there in two versions.
+        BadInput: The other run's thresholds are not for this one.
     """
     folder = Path(folder)
     run = load(folder)
+    if thresholds is not None:
+        other = load(thresholds)
+        keep(folder, taken_over(run, fixed(run), other, standing(other.folder, fixed(other))))
     report = analyse(run)
     keep(folder, report.thresholds)
     # All three are made before the first is written, so that they belong together.

@@ -282,6 +282,8 @@ class Thresholds(_Part):
     num_never: int
     inputs: str
     """Hash of the scores that they were computed from."""
+    taken_from: str | None = None
+    """The run that they were fixed in, by its recipe's name and hash; None: this one."""
     alpha: float
     margin: float
     """What counts as no difference."""

@@ -13,10 +13,12 @@ from scipy import stats
 from pentimento._files import write_atomically
 from pentimento.results.contrasts import Paired, Table, paired, table
 from pentimento.results.hypotheses import ALPHA
+from pentimento.results.load import Run, check_versions
 from pentimento.results.rows import MARGIN
 from pentimento.results.schema import Band, Thresholds
 from pentimento.results.signals import UNOPPOSED, Scored, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
+from pentimento.tasks.exceptions import BadInput
 
 MIN_NEVER = 10
 FILE = "thresholds.json"
@@ -65,12 +67,48 @@ def fix(scored: Scored) -> Thresholds:
 
 
 def standing(folder: Path, computed: Thresholds) -> Thresholds:
-    """Return the thresholds that stand in the run for these scores, else the computed ones."""
+    """Return the thresholds that stand in the run, for these scores or taken over, else the computed ones."""
     try:
         written = Thresholds.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return computed
-    return written if written.inputs == computed.inputs else computed
+    return written if written.taken_from or written.inputs == computed.inputs else computed
+
+
+def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Thresholds:
+    """Return the thresholds of another run, for one that has too few NEVER seeds to fix its own.
+
+    Args:
+        mine: Who takes them.
+        own: What its own scores give.
+        other: Whose they are.
+        theirs: The thresholds that stand there.
+
+    Raises:
+        BadInput: This run has thresholds of its own, the other has none, or the two are not alike in base,
+            goal, cue, opposing method or its cue.
+        UnlikeLogs: A task is there in two versions.
+    """
+    place = str(other.folder)
+    if own.num_never >= MIN_NEVER:
+        told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_never} NEVER seeds"
+        raise BadInput("thresholds", place, told)
+    for (name, ours), (_, there) in zip(_alike_in(mine), _alike_in(other), strict=True):
+        if ours != there:
+            raise BadInput("thresholds", place, f"a run of {name} {ours}; this one has {there}")
+    check_versions(mine, other)
+    if theirs.status != "ok" or theirs.taken_from is not None:
+        why = theirs.status if theirs.status != "ok" else f"taken from {theirs.taken_from}"
+        raise BadInput("thresholds", place, f"a run with thresholds of its own; here: {why}")
+    source = f"{other.record.recipe.name} ({other.record.recipe_hash})"
+    return theirs.model_copy(update={"taken_from": source})
+
+
+def _alike_in(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what two runs have to share for one's NEVER to say how far the other's may lie apart."""
+    recipe = run.record.recipe
+    yield from (("base", recipe.base), ("goal", recipe.goal), ("cue", recipe.cue))
+    yield from (("opposing method", recipe.oppose.method), ("opposing cue", recipe.oppose.cue))
 
 
 def keep(folder: Path, thresholds: Thresholds) -> None:

@@ -43,22 +43,26 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
     Console().print(f"Look at it: inspect view --log-dir {log_dir}", highlight=False)
 
 
-def report(folder: Path, figures: Path | None, tables: Path | None) -> None:
-    """Write a run's report from its logs, print the summary, and write figures and tables where asked for."""
+def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: Path | None) -> None:
+    """Write a run's report from its logs, print the summary, and write figures and tables where asked for.
+
+    Raises:
+        BadInput: What is asked for is that of one recipe, and the folder holds a design; or the thresholds
+            are not for this run.
+    """
     from pentimento import results
     from pentimento._folder import print_design, print_summary, read_report
     from pentimento.results.designs import DESIGN
     from pentimento.results.figures import FigureName
 
     if (folder / DESIGN).is_file():
-        if figures is not None or tables is not None:
-            raise BadInput(
-                "folder", str(folder), "figures and tables are those of one recipe's folder in there"
-            )
+        if (figures, tables, thresholds) != (None, None, None):
+            told = "figures, tables and thresholds are those of one recipe's folder in there"
+            raise BadInput("folder", str(folder), told)
         results.write_design(folder, afresh=True)
         print_design(folder)
         return
-    results.write_report(folder)
+    results.write_report(folder, thresholds)
     if tables is not None:
         run = results.load(folder)
         run.to_csv(tables)

@@ -183,9 +183,12 @@ class Report:
     """Also write each figure there, as an SVG file of its own."""
     tables: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Also write each table there, as CSV and as Parquet."""
+    thresholds: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Take over the thresholds of this run, for a verdict on one with too few NEVER seeds. Both have the same
+    base, goal, cue and opposing method. They stand in the run from then on."""
 
     def __call__(self) -> None:
-        _commands.report(self.folder, self.figures, self.tables)
+        _commands.report(self.folder, self.figures, self.tables, self.thresholds)
 
 
 @dataclass(frozen=True)

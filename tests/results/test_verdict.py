@@ -14,10 +14,12 @@ from rich.console import Console
 
 from pentimento.results import Report, analyse, load, summary, write_report
 from pentimento.results.contrasts import table
+from pentimento.results.exceptions import UnlikeLogs
 from pentimento.results.schema import Health, OrganismVerdict
 from pentimento.results.signals import Scored
 from pentimento.results.thresholds import fix
 from pentimento.results.verdict import judge
+from pentimento.tasks.exceptions import BadInput
 
 Make = Callable[..., Any]
 TEN = tuple(range(10))
@@ -308,6 +310,39 @@ def test_thresholds_that_stand_in_the_run_hold(folder: Make) -> None:
     out = StringIO()
     summary(run, Console(file=out))
     assert "Verdict: undetermined" in out.getvalue()
+
+
+def test_a_run_of_one_organism_takes_over_thresholds_of_another(folder: Make) -> None:
+    """The same scores, no verdict before and one after, which stands in later reports too."""
+    write_report(reference := folder("reference", mean=wobbling(0.25)))
+    run = folder("one", mean=wobbling(0.6), seeds=(0,))
+    assert {v.verdict for v in analyse(load(run)).verdicts} == {"undetermined"}
+    write_report(run, reference)
+    write_report(run)
+    report = Report.model_validate_json((run / "report.json").read_bytes())
+    assert [(v.seed, v.verdict) for v in report.verdicts] == [(None, "survived"), (0, "survived")]
+    assert report.thresholds.taken_from == "fabricated (0123456789abcdef)"
+    assert report.thresholds.bands == analyse(load(reference)).thresholds.bands
+    assert any("was fixed in another run, fabricated" in note for note in report.notes)
+    assert "in the run fabricated (0123456789abcdef): ok" in (run / "report.html").read_text()
+
+
+def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
+    reference, few = folder("reference"), folder("few", seeds=(0,))
+    for mine, theirs, told in (
+        (reference, folder("full"), "has thresholds of its own, from 10 NEVER seeds"),
+        (few, folder("small", seeds=(0, 1, 2)), "3 NEVER seeds, and a threshold takes 10"),
+        (few, folder("other", base="another"), "a run of base embedded; this one has another"),
+        (few, folder("cued", implant_cue="named"), "a run of cue none; this one has named"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            write_report(mine, theirs)
+        assert not (mine / "report.json").exists()
+    with pytest.raises(UnlikeLogs, match="not comparable"):
+        write_report(few, folder("newer", version="9-A"))
+    write_report(few, reference)
+    with pytest.raises(BadInput, match="here: taken from fabricated"):
+        write_report(folder("third", seeds=(1,)), few)
 
 
 def test_thresholds_of_other_scores_are_made_anew(
