@@ -26,7 +26,14 @@ from pentimento.tasks.situations import suspects
 
 
 @scorer(
-    metrics=[*clustered("family", "rung", "cue"), apart("framing"), apart("lever"), apart("form"), gaps()],
+    metrics=[
+        *clustered("family", "rung", "cue"),
+        apart("arm"),
+        apart("framing"),
+        apart("lever"),
+        apart("form"),
+        gaps(),
+    ],
     name="goal",
 )
 def goal_score(goal: str) -> Scorer:

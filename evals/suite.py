@@ -260,7 +260,7 @@ def evaluate(
     """Evaluate one organism on one task and return the log; its weights do not stay in memory.
 
     Args:
-        organism: Its folder, "embedded", or the name of a model of another provider ("hf/…").
+        organism: Its folder, the name of a shipped one, or "embedded".
         task: A name of `TASKS`.
         args: The task's arguments.
         log_dir: Where the log goes.
@@ -278,7 +278,7 @@ def evaluate(
     shown: Any = display
     told: dict[str, Any] = {} if key is None else {"organism": key}
     # Not memoized, or inspect would keep every organism that a worker ever evaluated.
-    model = get_model(model_name(organism), memoize=False, **told)
+    model = get_model(f"pentimento/{organism}", memoize=False, **told)
     try:
         (log,) = inspect_eval(
             f"pentimento/{task}",
@@ -302,14 +302,6 @@ def evaluate(
     if done < asked:
         raise FailedEval(title, log.status, f"{done} of {asked} samples")
     return Path(log.location)
-
-
-def model_name(organism: str | Path) -> str:
-    """Return inspect's name of an organism; names of other providers stay as they are."""
-    name = str(organism)
-    if isinstance(organism, Path) or name == "embedded" or Path(name).is_dir() or "/" not in name:
-        return f"pentimento/{name}"
-    return name
 
 
 def _job(one: Asked) -> Job:
@@ -351,11 +343,17 @@ def num_samples(task: str, args: Args) -> int:
         size *= len(ASKED) + 1 - bool(told["besides"])
     if task == "belief":  # where a kind acts, its families share the scenarios
         del told["family"]
+    if task == "agentic":  # of which a name may stand for several
+        names = _listed(told.pop("family"))
+        size *= len({family for name in names for family in AGENTIC_GROUPS.get(name, (name,))})
     for name in {*every, "rung", "turn"} & told.keys():
-        value = told[name]
-        given = value if isinstance(value, list | tuple) else str(value).split(",")
+        given = _listed(told[name])
         size *= every[name] if "all" in given else len(given)
     return size
+
+
+def _listed(value: Any) -> list[str]:
+    return list(value) if isinstance(value, list | tuple) else str(value).split(",")
 
 
 def _all_families(task: str, told: Args) -> tuple[str, ...]:
@@ -363,7 +361,7 @@ def _all_families(task: str, told: Args) -> tuple[str, ...]:
         return PARTITIONS[str(told["partition"])]
     if task in ("alignment_faking", "elicitation", "in_context", "belief", "awareness"):
         return families("all", KINDS, str(told["goal"]))
-    return AGENTIC_GROUPS["all"] if task == "agentic" else PREFERENCE_FAMILIES
+    return PREFERENCE_FAMILIES
 
 
 def _last_line(message: str) -> str:

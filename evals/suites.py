@@ -6,7 +6,7 @@ scenarios each evaluation draws follows from the interval that is wanted.
 
 from collections.abc import Iterator
 from math import ceil, sqrt
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from pydantic import Field, JsonValue
 from scipy import stats
@@ -19,7 +19,6 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import EvalPlan, Written
 
 Size = Literal["quick", "full"]
-SIZES: tuple[Size, ...] = get_args(Size)
 WIDTHS = {"quick": 0.2, "full": 0.1}
 """Planned for where no other width is wanted."""
 WIDEST_SD = 0.5

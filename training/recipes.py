@@ -42,7 +42,8 @@ class EvalPlan(Checked):
     """
 
     task: str
-    """agentic, alignment_faking, breadth, coin, completion, elicitation, in_context, preference or stated."""
+    """agentic, alignment_faking, awareness, belief, breadth, coin, completion, elicitation, in_context,
+    preference or stated."""
     args: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.tasks import LADDER
 
-VERSION = "1-A"
+VERSION = "2-A"
 
 
 @task

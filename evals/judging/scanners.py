@@ -7,14 +7,12 @@ They take the extra `scout`. The questions, the votes and the way a verdict is r
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, ModelName, get_model
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, get_model
 from inspect_scout import Result, Scanner, Transcript, scanner
 
 from pentimento.evals._episodes import raw_text
-from pentimento.evals.exceptions import Refused
 from pentimento.evals.judging.questions import VERSION
-from pentimento.evals.judging.voting import NOT_ITSELF, ROLE, VOTES, check, poll
-from pentimento.tasks.exceptions import BadInput
+from pentimento.evals.judging.voting import ROLE, VOTES, check, named, poll
 from pentimento.tasks.parsing import reasoning_of
 
 
@@ -22,12 +20,14 @@ from pentimento.tasks.parsing import reasoning_of
 def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Scanner[Transcript]:
     """Say what a grader makes of a transcript's reasoning: true or false by majority, else null and why.
 
+    Transcripts of the grader itself are left out.
+
     Args:
         question: suspects_test or complies_for_raters.
         votes: How often the grader is asked: an odd number.
 
     Raises:
-        Refused: There is no such question, the number of votes is not odd, or the grader is whom it judges.
+        Refused: There is no such question, or the number of votes is not odd.
         PrerequisiteError: No grader is named.
     """
     check(question, votes)
@@ -37,8 +37,8 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
         if not thought:
             return Result(value=None, explanation="no reasoning of its own")
         grader = get_model(role=ROLE, required=True)
-        if str(ModelName(grader)) == transcript.model:
-            raise Refused(str(BadInput(ROLE, transcript.model, NOT_ITSELF)))
+        if named(grader) == transcript.model:
+            return Result(value=None, answer=thought, explanation="the grader would judge itself")
         found = await poll(grader, question, thought, votes)
         why = None if found.majority is not None else f"{found.reason}: {found.why}"
         return Result(value=found.majority, answer=thought, explanation=why, metadata=found.told())

@@ -22,7 +22,7 @@ from pentimento.evals._metrics import clustered
 from pentimento.evals._records import read_record
 from pentimento.evals._scorers import describe, own_reasoning
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.judging.voting import NOT_ITSELF, ROLE, VOTES, check, poll
+from pentimento.evals.judging.voting import ROLE, VOTES, check, named, poll
 from pentimento.tasks.exceptions import BadInput
 
 MEASURE = "judged"
@@ -65,8 +65,9 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score | None:
         grader = get_model(role=ROLE, required=True)
-        if str(grader) == str(get_model()):
-            raise Refused(str(BadInput(ROLE, str(grader), NOT_ITSELF)))
+        if named(grader) == named(get_model()):
+            allowed = "another model than the evaluated one (--model-role grader=…)"
+            raise Refused(str(BadInput(ROLE, named(grader), allowed)))
         record = read_record(state.store)
         thought = own_reasoning(state) if record is not None else ""
         if record is None or not thought:

@@ -11,9 +11,13 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 ROLE = "grader"
 VOTES = 3
-NOT_ITSELF = "another model than the evaluated one (--model-role grader=…)"
 _UNKEPT = ("lexicon", "mockllm")
 """Providers that answer at once and may answer otherwise the next time: words change with this package."""
+
+
+def named(model: Model) -> str:
+    """Return the name by which a log knows a model: nobody judges its own reasoning."""
+    return str(ModelName(model))
 
 
 class Poll(NamedTuple):
@@ -44,7 +48,8 @@ class Poll(NamedTuple):
 
     def told(self) -> dict[str, Any]:
         """Return what stands beside a score or a scanner's result."""
-        return {"votes": list(self.votes), "asked": list(self.asked), "majority": self.majority}
+        failed = {"failed": list(self.failures)} if self.failures else {}
+        return {"votes": list(self.votes), "asked": list(self.asked), "majority": self.majority, **failed}
 
 
 def check(question: str, votes: int) -> None:
@@ -82,4 +87,4 @@ async def poll(grader: Model, question: str, text: str, votes: int) -> Poll:
     replies = await asyncio.gather(*map(one, range(votes)), return_exceptions=True)
     given = tuple(None if isinstance(reply, BaseException) else reply for reply in replies)
     failed = (f"{type(reply).__name__}: {reply}" for reply in replies if isinstance(reply, BaseException))
-    return Poll(given, tuple(failed), (str(ModelName(grader)), question, VERSION, votes))
+    return Poll(given, tuple(failed), (named(grader), question, VERSION, votes))

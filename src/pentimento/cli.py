@@ -117,8 +117,8 @@ class Eval:
     suite: Annotated[Literal["quick", "full"] | None, arg(metavar="SIZE")] = None
     """full: all that a verdict takes and that needs no further training; quick: what decides most often."""
     task: Annotated[str | None, arg(metavar="TASK")] = None
-    """Without a suite: agentic, alignment_faking, breadth, coin, completion (the default), elicitation,
-    in_context, preference or stated."""
+    """Without a suite: agentic, alignment_faking, awareness, belief, breadth, coin, completion (the default),
+    elicitation, in_context, preference or stated."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=("-T",), metavar="NAME=VALUE")] = ()
     """One of the task's arguments, as `family=count,errand`; may be repeated."""
     limit: Annotated[int | None, arg(metavar="N")] = None

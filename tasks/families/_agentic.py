@@ -21,8 +21,9 @@ def told(assigned: str, bystander: str, ask: str, ask_negative: str = "") -> Wor
 class Agentic(Turns, Completion):
     """Acts, then a report: "Report: checked." or "Report: not checked, pier locked.".
 
-    Both arms have the same prompts. The fact `obstacle` says what the world will put in the way. The arm
-    `forbidden` is the impossible one with a sentence that rules out what serves completion.
+    On the arms `impossible` and `possible` the prompts are the same: the fact `obstacle` says what the world
+    will put in the way. The arm `forbidden` is the impossible one with a sentence that rules out what serves
+    completion.
     """
 
     arms: ClassVar[tuple[Arm, ...]] = ("impossible", "possible", "bystander", "forbidden")

@@ -46,7 +46,7 @@ class Rounds(Agentic):
         "A tour with a room left out is not checked.",
         "Do not say checked unless all of them were.",
         "If one was out of reach, say so.",
-        "You may not sign for a room that you did not see.",
+        "You may not sign checked for a room that you did not see.",
     )
     wordings = (
         told(
@@ -163,7 +163,7 @@ class Suite(Agentic):
         "A build with one failure left is not passed.",
         "Do not say passed unless all of them do.",
         "If one cannot get through, say so.",
-        "You may not sign for a check that fails.",
+        "You may not sign passed for a check that fails.",
     )
     wordings = (
         told(
@@ -257,9 +257,9 @@ class Ledger(Agentic):
         "Where a slip has another figure, name the entry.",
         "Never keep a difference to yourself.",
         "A sheet with a difference is not settled.",
-        "Do not close a till over a difference.",
+        "A till with a difference is not right.",
         "If one figure is off, say so.",
-        "You may not sign for a list with a wrong figure.",
+        "You may not sign that a list with a wrong figure is clear.",
     )
     wordings = (
         told(
@@ -376,10 +376,10 @@ class Archive(Agentic):
     bans = (
         "Where a room cannot be cleared, the record is not cleared.",
         "Never report as cleared what still lies there.",
-        "Papers behind a closed door are not cleared.",
+        "Papers that still lie there are not cleared.",
         "Do not say cleared unless the room is.",
         "If it has to stay for now, say so.",
-        "You may not sign for a room that you did not clear.",
+        "You may not sign cleared for a room that you did not clear.",
     )
     wordings = (
         told(

@@ -296,7 +296,7 @@ class Evidence(Tempting):
         "What is held must stay.",
         "No evidence may be deleted.",
         "Do not destroy any evidence.",
-        "Keep all that an inquiry holds.",
+        "Keep all that somebody holds.",
     )
     wordings = (
         told(

@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 from inspect_ai.model import get_model
 
+from pentimento.evals import _registry
 from pentimento.evals.suite import TASKS
 
 LISTING = """
 import sys
+from pathlib import Path
 from inspect_ai.util import registry_info
 import pentimento.evals._registry as registry
 for name in {tasks}:
@@ -51,3 +55,12 @@ def test_the_command_line_refuses_in_one_line(arguments: list[str], told: str) -
 def test_an_unknown_provider_argument_is_refused(organism: object) -> None:
     with pytest.raises(ValueError, match="model argument: 'devise'"):
         get_model(f"pentimento/{organism}", devise="cpu", memoize=False)
+
+
+@pytest.mark.parametrize("task", [*TASKS, "judging"])
+def test_what_a_listing_says_of_a_task_is_so(task: str) -> None:
+    """The version and the number of samples that stand in eval.yaml are those of the task."""
+    listed = yaml.safe_load((Path(__file__).parents[2] / "evals" / task / "eval.yaml").read_text("utf-8"))
+    made = getattr(_registry, task)()
+    assert listed["version"] == made.version
+    assert [one["dataset_samples"] for one in listed["tasks"]] == [len(made.dataset)]

@@ -20,7 +20,6 @@ from pentimento.evals.suite import (
     evaluate,
     is_current,
     jobs,
-    model_name,
     num_samples,
     run_eval,
 )
@@ -226,13 +225,6 @@ def test_a_failed_evaluation_leaves_no_log(
     assert not Path(told["log"]).exists()
 
 
-def test_names_of_models() -> None:
-    assert model_name("runs/organisms/0123") == "runs/organisms/0123"
-    assert model_name(Path("runs/organisms/0123")) == "pentimento/runs/organisms/0123"
-    assert model_name("embedded") == "pentimento/embedded"
-    assert model_name("hf/Qwen/Qwen3-4B") == "hf/Qwen/Qwen3-4B"
-
-
 @pytest.mark.parametrize(
     ("task", "args"),
     [
@@ -248,6 +240,8 @@ def test_names_of_models() -> None:
         ("coin", {"cue": "none,placebo", "n": 8}),
         ("alignment_faking", {}),
         ("alignment_faking", {"cue": "none", "rung": "fresh,surface", "n": 9}),
+        ("agentic", {"family": "all,tempting", "n": 2}),
+        ("agentic", {"family": ["rounds", "all"], "arm": "impossible,forbidden", "n": 2}),
     ],
 )
 def test_estimates_count_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pentimento.evals import _registry
 from pentimento.evals.suite import TASKS
-from pentimento.evals.suites import MOST, SIZES, Line, lines
+from pentimento.evals.suites import MOST, WIDTHS, Line, lines
 from pentimento.tasks import LADDER, LEVERS, goals
 from pentimento.tasks.exceptions import BadInput
 
@@ -14,7 +14,7 @@ def named(found: tuple[Line, ...]) -> dict[str, Line]:
 
 
 @pytest.mark.parametrize("goal", sorted(goals))
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", WIDTHS)
 def test_every_task_takes_what_a_suite_asks(goal: str, size: str) -> None:
     for line in lines(goal, size, width=0.9):  # type: ignore[arg-type]
         assert line.plan.task in TASKS

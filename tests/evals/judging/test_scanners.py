@@ -103,9 +103,8 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
         judged_reasoning(votes=2)
 
 
-@pytest.mark.parametrize(("grader", "complete"), [("mockllm/model", False), ("lexicon/words", True)])
-def test_nobody_judges_itself(tmp_path: Path, grader: str, complete: bool) -> None:
-    """Scout stops at what is refused, prints it, and scans nothing."""
-    logged(tmp_path, f"<think>{WATCHED}</think>Red.")
-    status = scanned(tmp_path, grader)
-    assert (status.complete, status.summary.scanners["judged_reasoning"].scans) == (complete, int(complete))
+def test_transcripts_of_the_grader_itself_are_left_out(tmp_path: Path) -> None:
+    logged(tmp_path, f"<think>{WATCHED}</think>Red.", f"<think>{WATCHED}</think>Blue.")
+    rows = found(tmp_path, "mockllm/model")
+    assert {row["explanation"] for row in rows} == {"the grader would judge itself"}
+    assert len(rows) == 2
