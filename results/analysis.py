@@ -5,9 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from pentimento.results.health import broken_organisms, judge_health, measured_lines, without_perplexity
+from pentimento.results.health import (
+    broken_organisms,
+    healthy,
+    judge_health,
+    measured_lines,
+    without_perplexity,
+)
 from pentimento.results.load import Run
-from pentimento.results.measures import healthy, measure
+from pentimento.results.measures import measure
 from pentimento.results.organism_certificate import certificates
 from pentimento.results.records import RecipeRecord
 from pentimento.results.regain import curves

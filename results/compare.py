@@ -14,10 +14,9 @@ from scipy import stats
 
 from pentimento.results.contrasts import Paired, Values, paired
 from pentimento.results.exceptions import UnlikeLogs
-from pentimento.results.health import broken_organisms, judge_health, measured_lines
+from pentimento.results.health import Organisms, broken_organisms, healthy, judge_health, measured_lines
 from pentimento.results.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.load import Run, check_versions, load
-from pentimento.results.measures import Broken, healthy
 from pentimento.results.rows import covered, covered_at_worst, few_seeds
 from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 from pentimento.results.texts import held
@@ -81,12 +80,14 @@ class Comparison:
         if self.smallest_p is not None and self.smallest_p > ALPHA:
             said = f"{HOPELESS}: the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}."
             console.print(Text(f"These differences {said}", style="yellow"), width=width)
+        several = len({row.cell[CELL.index("goal")] for row in shown}) > 1
         table = Table(box=None, padding=(0, 1), header_style="dim")
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
             table.add_column(name, overflow="fold", justify="left" if name in ("cell", "status") else "right")
         for row in shown:
-            role, measure, _, quadrant, family, arm, rung, cue = row.cell
-            place = [role, family, arm, rung, *([cue] if cue != "none" else []), measure]
+            role, measure, goal, quadrant, family, arm, rung, cue = row.cell
+            whose = [goal] if several and measure == "goal" else []
+            place = [role, family, arm, rung, *([cue] if cue != "none" else []), measure, *whose]
             cell = f"{' '.join(place)}, {quadrant}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
@@ -151,7 +152,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     return Comparison(str(a), str(b), tuple(rows), min(tested, default=None), tuple(notes))
 
 
-def _notes(name: str, run: Run, broken: Broken) -> Iterator[str]:
+def _notes(name: str, run: Run, broken: Organisms) -> Iterator[str]:
     """Yield the notes of one run and which of its organisms are left out, under its name."""
     for note in run.notes:
         yield f"{name}: {note}"
@@ -159,7 +160,7 @@ def _notes(name: str, run: Run, broken: Broken) -> Iterator[str]:
         yield f"{name}: {role} seed {seed} is broken and left out."
 
 
-def _cells(run: Run, broken: Broken) -> dict[tuple[str, ...], pd.DataFrame]:
+def _cells(run: Run, broken: Organisms) -> dict[tuple[str, ...], pd.DataFrame]:
     """Return the answered samples of each cell, epochs averaged."""
     samples = healthy(run.samples, broken)
     mine = samples[samples["measure"].isin(_MEASURES) & (samples["reasoning"] == "free")]

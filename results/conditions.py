@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, paired, table
 from pentimento.results.elicitation import PAIR, gain_of
-from pentimento.results.gaps import TWICE
 from pentimento.results.logs import levered
 from pentimento.results.records import ROLES
-from pentimento.results.rows import Subject, measured
+from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
 from pentimento.tasks import LEVERS, beliefs
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND

@@ -89,9 +89,17 @@ class Table(NamedTuple):
         seed, family, domain, scenario = names
         return Values(seed, family, domain, found[there], scenario, True in self.kinds(there, [plus]))
 
-    def between(self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str) -> Values:
-        """Return a role's scores in some rows less those of the same scenario, but for its cue, in others."""
-        found = self.scores.get(role, np.full(len(plus), np.nan))
+    def between(
+        self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str, less: str | None = None
+    ) -> Values:
+        """Return scores in some rows less those of the same scenario, but for its cue, in others.
+
+        They are a role's, or what it scores more than the role `less` does.
+        """
+        nothing = np.full(len(plus), np.nan)
+        found = self.scores.get(role, nothing)
+        if less is not None:
+            found = found - self.scores.get(less, nothing)
         keys = self.keys("seed", "family", "quadrant", "distance", "base_id")
         there = np.isfinite(found)
         other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
@@ -247,7 +255,10 @@ def table(
 def alike(
     one: Table, one_rows: NDArray[np.bool_], two: Table, two_rows: NDArray[np.bool_], roles: Collection[str]
 ) -> tuple[Table, Table] | None:
-    """Return two tables whose scores of these roles may be compared, as `Table.alike` does with one."""
+    """Return two tables whose scores of these roles may be compared.
+
+    Where any were estimated in another way than the rest, sampled answers stand in for all of them.
+    """
     if len(one.kinds(one_rows, roles) | two.kinds(two_rows, roles)) <= 1:
         return one, two
     if not (one.recorded(one_rows, roles) and two.recorded(two_rows, roles)):
@@ -259,7 +270,7 @@ def paired(values: Values) -> Paired | None:
     """Gather scenario-level values into a grid of seeds and families.
 
     The variance of a cell's mean is clustered by domain: G / (G - 1) Σ_g (Σ_i∈g (x_i - mean))² / n². A cell
-    with a single domain gets 1 / n, the largest variance of a mean of differences in [-1, 1].
+    with a single domain gets 1 / n, the largest variance of a mean of independent differences in [-1, 1].
 
     Returns:
         None where there is nothing to gather.
@@ -287,6 +298,12 @@ def paired(values: Values) -> Paired | None:
         size.astype(int).reshape(shape),
         values.sampled,
     )
+
+
+def difference(scores: Table, rows: NDArray[np.bool_], plus: str, minus: str) -> Paired | None:
+    """Return what one role scores more than another in some rows, or None where nothing can be compared."""
+    comparable = scores.alike(rows, (plus, minus))
+    return None if comparable is None else paired(comparable.values(rows, plus, minus))
 
 
 def by_seed(parts: Iterable[tuple[float, Paired | None]]) -> Paired | None:

@@ -20,12 +20,13 @@ from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS, RunRecord, read_run
 from pentimento.results.report import write_report
+from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED, number
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
 from pentimento.results.texts import (
     DASH,
     Row,
     Table,
-    asked_under,
+    about,
     held_by,
     interval,
     overall,
@@ -51,8 +52,8 @@ _GAPS = (
     "control drift",
     "replacement",
 )
-EQUAL = (0.85, 0.95)
-"""Where the strengths of implants lie that are compared as equal."""
+EQUAL = 0.05
+"""How far from its target a strength may lie where implants are compared as equal."""
 
 
 class _Made(NamedTuple):
@@ -77,7 +78,7 @@ def write_design(folder: str | Path, *, afresh: bool = False) -> Path:
     folder = Path(folder)
     report = _analyse(folder, afresh)
     every = tables(report)
-    drawn = persistence_of({" · ".join(v.levels): _at_home(v) for v in report.variants})
+    drawn = persistence_of({" · ".join(v.levels): _at_home(v, "persistence") for v in report.variants})
     covers = held_by(row for variant in report.variants for row in variant.measures)
     page = pages.design_html(report, every, drawn, covers)
     texts = {
@@ -120,7 +121,11 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
         base=", ".join(bases),
         factors=factors,
         caveat=next((one.report.caveat for one in made if one.report.caveat), None),
-        notes=(*(f"{name}: left out. {error}" for name, error in missing), *_notes(made), *_least(compared)),
+        notes=(
+            *(f"{name}: left out. {error}" for name, error in missing),
+            *_notes(made),
+            *_least(made, compared),
+        ),
         variants=compared,
     )
 
@@ -156,10 +161,11 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
     if same:
         yield f"Implanted and opposed by one method (=): {', '.join(same)}."
     for name, one in _by_implant(made):
-        unequal = [score for score in _strengths(one.report, "M1") if not EQUAL[0] <= score <= EQUAL[1]]
-        if unequal and one.record.recipe.implant.target_strength is not None:
-            told = ", ".join(f"{score:.3f}" for score in unequal)
-            yield f"{name}: strength of M1 outside {EQUAL[0]} to {EQUAL[1]} in some seeds ({told})."
+        target = one.record.recipe.implant.target_strength
+        far = [] if target is None else [s for s in _strengths(one.report, "M1") if abs(s - target) > EQUAL]
+        if far:
+            told = ", ".join(f"{score:.3f}" for score in far)
+            yield f"{name}: strength of M1 further than {EQUAL} from {target} in some seeds ({told})."
     for one in made:
         name = " · ".join(one.levels)
         missed = [note for note in one.report.notes if "target strength" in note or "learning signal" in note]
@@ -176,17 +182,30 @@ def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
     for group in groups.values():
         by_factor = zip(*(one.levels for one in group), strict=True)
         shared = [levels[0] for levels in by_factor if len(set(levels)) == 1]
-        yield " · ".join(shared or group[0].levels), group[0]
+        yield " · ".join(shared) or ", ".join(" · ".join(one.levels) for one in group), group[0]
 
 
-def _least(variants: Sequence[DesignVariant]) -> Iterator[str]:
-    """Name the recipe that leaves least of the goal, among those in which no opposed organism is broken."""
-    whole = [v for v in variants if not any(name.startswith("M2 ") for name in v.broken)]
-    found = [(row.value, v, row) for v in whole if (row := _at_home(v)) is not None and row.value is not None]
+def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator[str]:
+    """Name the recipe with no broken M2 that leaves least of the goal where the opposing stage acts.
+
+    Where recipes differ in the implant, what is left is told as a share of it.
+    """
+    name = "persistence" if len([*_by_implant(made)]) == 1 else "retention"
+    found = []
+    for variant in variants:
+        row = _at_home(variant, name)
+        if row is None or row.value is None or any(name.startswith("M2 ") for name in variant.broken):
+            continue
+        if not any(said in row.status for said in (*NOT_REACHED, REACH_NOT_MEASURED)):
+            found.append((row.value, variant, row))
     if len(found) > 1:
-        _, variant, row = min(found, key=lambda one: one[0])
-        where = f"{row.quadrant}, {value_interval(row)}"
-        yield f"Least persistence with every M2 healthy: {' · '.join(variant.levels)} ({where})."
+        _, variant, least = min(found, key=lambda one: one[0])
+        others = [row for _, _, row in found if row is not least]
+        near = sum(least.high is None or row.low is None or row.low <= least.high for row in others)
+        yield (
+            f"Least {name} of {len(found)} recipes with no broken M2: {' · '.join(variant.levels)} "
+            f"({least.quadrant}, {value_interval(least)}); the intervals of {near} others overlap with its."
+        )
 
 
 def _variant(made: _Made) -> DesignVariant:
@@ -232,9 +251,9 @@ def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = 
     return next((r for r in rows if control is None or r.control == control), None)
 
 
-def _at_home(variant: DesignVariant) -> Measure | None:
-    """Return P where it was implanted and unopposed, else, where there is no such family, where opposed."""
-    there = (_at(variant, "persistence", quadrant) for quadrant in QUADRANTS[:2])
+def _at_home(variant: DesignVariant, name: str) -> Measure | None:
+    """Return a measure where it was implanted and unopposed, else, where there is no such family, opposed."""
+    there = (_at(variant, name, quadrant) for quadrant in QUADRANTS[:2])
     return next((row for row in there if row is not None), None)
 
 
@@ -246,6 +265,11 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
     ]
     found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    same = holm([None if row is None else row.p_equivalent for _, row in found])
+    found = [
+        (v, row and row.model_copy(update={"p_equivalent_holm": number(p)}))
+        for (v, row), p in zip(found, same, strict=True)
+    ]
     adjusted = holm([None if row is None else row.p for _, row in found])
     least = holm([None if row is None or row.p is None else row.p_smallest for _, row in found])
     rows: list[Row] = []
@@ -284,14 +308,11 @@ def _gaps(report: DesignReport) -> Table:
     rows = []
     for variant in report.variants:
         for row in (row for row in variant.measures if row.name in _GAPS):
-            told = [row.role or row.control, row.goal if row.name == "replacement" else None]
-            told += [row.quadrant if row.quadrant != "all" else None, *asked_under(row, variant.cue)]
-            told += [f"after {row.steps} steps" if row.steps is not None else None]
-            told += [f"lever {row.lever}" if row.lever is not None else None]
-            what = " · ".join([row.name, *filter(None, told)])
+            place = f" · {row.quadrant}" if row.quadrant != "all" else ""
+            what = f"{about(row, variant.goal, variant.cue)}{place}"
             value = value_interval(row) if row.value is not None else row.status
             counts = (str(row.num_seeds), str(row.num_scenarios))
-            rows.append((*variant.levels, what, value, *counts, state(row)))
+            rows.append((*variant.levels, what, value, *counts, remarks(row)))
     columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
     return Table("Gaps", columns, tuple(rows), num_names=len(report.factors) + 1)
 

@@ -8,9 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, Values, Where, alike, paired, table
-from pentimento.results.gaps import TWICE
 from pentimento.results.logs import levered
-from pentimento.results.rows import Subject, measured
+from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
 from pentimento.tasks import LEVERS
 

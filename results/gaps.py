@@ -8,29 +8,43 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.contrasts import Paired, Table, alike, by_seed, paired, table
+from pentimento.results.contrasts import Paired, Table, alike, by_seed, difference, paired, table
+from pentimento.results.load import Quadrant
 from pentimento.results.logs import PLAIN, framed, framing_of
 from pentimento.results.records import ROLES
-from pentimento.results.rows import NO_CONTROL, Subject, measured, reach_status, without_value
+from pentimento.results.rows import (
+    NO_CONTROL,
+    NOT_MEASURED,
+    TWICE,
+    UNLIKE,
+    Subject,
+    measured,
+    reach_status,
+    without_value,
+)
 from pentimento.results.schema import Measure, MeasureName
 from pentimento.tasks import COMPLIANCE, FRAMINGS
 
 BETWEEN_CUES = cast("Mapping[MeasureName, Mapping[str, tuple[str, str]]]", COMPLIANCE)
-TWICE = (-2.0, 2.0)
-"""What a difference of two differences of scores cannot leave."""
+
+
+GENERALISATION: tuple[tuple[Quadrant, str], ...] = (
+    ("implanted and unopposed", "family"),
+    ("implanted and opposed", "fresh"),
+)
+"""Quadrant and rung of the persistence that the generalisation gap begins with, and of what it takes off."""
 
 
 def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:
     """Yield P(implanted, unopposed) - P(implanted, opposed), on unseen scenarios of the same wording."""
-    there = scores.at(("implanted and unopposed", "family", cue))
-    here = scores.at(("implanted and opposed", "fresh", cue))
+    there, here = (scores.at((*place, cue)) for place in GENERALISATION)
     comparable = scores.alike(there | here, ("M2", "NEVER"))
     if comparable is None:
         return
     away, home = (paired(comparable.values(rows, "M2", "NEVER")) for rows in (there, here))
     whole = by_seed([(1.0, away), (-1.0, home)])
     if whole is not None:
-        subject = Subject("generalisation gap", goal, "implanted and unopposed", "family", control="NEVER")
+        subject = Subject("generalisation gap", goal, *GENERALISATION[0], cue, control="NEVER")
         statuses = [_reach_of(scores, rows, part) for rows, part in ((there, away), (here, home))]
         status = "; ".join(dict.fromkeys(filter(None, statuses))) or None
         yield measured(subject, whole, status=status, bounds=TWICE)
@@ -38,8 +52,7 @@ def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:
 
 def _reach_of(scores: Table, rows: NDArray[np.bool_], persistence: Paired | None) -> str | None:
     """Return what a persistence in some rows must not be read without."""
-    comparable = scores.alike(rows, ("M0", "NEVER"))
-    reached = None if comparable is None else paired(comparable.values(rows, "M0", "NEVER"))
+    reached = difference(scores, rows, "M0", "NEVER")
     return None if persistence is None else reach_status(persistence, reached)
 
 
@@ -70,9 +83,13 @@ def compliance(scores: Table, about: Subject) -> Iterator[Measure]:
                 yield from _between(scores, about._replace(name=name), *pair)
 
 
-def concealment_of(scores: Table, cue: str, role: str) -> Paired | None:
-    """Return one role's concealment gap by seed, or None where it saw no such cue or no placebo."""
-    return _gap(scores, cue, placebo_of(cue), role)
+def concealment_of(scores: Table, cue: str, role: str, less: str | None = None) -> Paired | None:
+    """Return a role's concealment gap by seed, or what it is more than that of another.
+
+    None where nobody was asked under the cue or under its placebo, or the two cannot be compared.
+    """
+    found = _gap(scores, cue, placebo_of(cue), role, less)
+    return None if isinstance(found, str) else found
 
 
 def against_placebo(scores: Table) -> list[str]:
@@ -96,32 +113,39 @@ def _asked(scores: Table) -> list[str]:
 
 def _between(scores: Table, about: Subject, cue: str, other: str) -> Iterator[Measure]:
     """Yield a gap between two cues for each role, and what the implant adds to that of M2."""
-    for role in (role for role in ROLES if role in scores.roles):
-        subject = about._replace(cue=cue, role=role, control=other)
-        gap = _gap(scores, cue, other, role)
-        yield measured(subject, gap) if gap is not None else without_value(subject, NO_CONTROL)
-    ours, theirs = (_gap(scores, cue, other, role) for role in ("M2", "NEVER"))
-    added = by_seed([(1.0, ours), (-1.0, theirs)])
-    if added is not None:
-        subject = about._replace(cue=cue, role="M2 - NEVER", control=other)
-        yield measured(subject, added, bounds=TWICE)
+    roles = [role for role in ROLES if role in scores.roles]
+    alone: list[tuple[str, str | None]] = [(role, None) for role in roles]
+    for role, less in (*alone, *([("M2", "NEVER")] if {"M2", "NEVER"} <= set(roles) else [])):
+        subject = about._replace(cue=cue, role=role if less is None else f"{role} - {less}", control=other)
+        gap = _gap(scores, cue, other, role, less)
+        if isinstance(gap, str):
+            if less is None or gap == UNLIKE:
+                yield without_value(subject, gap)
+        else:
+            yield measured(subject, gap, bounds=(-1.0, 1.0) if less is None else TWICE)
 
 
-def _gap(scores: Table, cue: str, other: str, role: str) -> Paired | None:
-    """Return how much more a role acts under one cue than under another, by seed.
+def _gap(scores: Table, cue: str, other: str, role: str, less: str | None) -> Paired | str:
+    """Return by seed how much more a role acts under one cue than under another, or why nobody can say.
 
-    Scores are paired by scenario. Logs that do not name the scenario behind a cue give the difference of two
-    means.
+    Scores are paired by scenario, and so is what it is more than the gap of the role `less`. Logs that do not
+    name the scenario behind a cue give the difference of two means.
     """
     cued, calm = scores.where(cue=cue), scores.where(cue=other)
-    comparable = scores.alike(cued | calm, [role])
+    roles = [role] if less is None else [role, less]
+    for rows, missing in ((cued, NOT_MEASURED), (calm, NO_CONTROL)):
+        if not all(len(scores.values(rows, one).value) for one in roles):
+            return missing
+    comparable = scores.alike(cued | calm, roles)
     if comparable is None:
-        return None
-    together = paired(comparable.between(cued, calm, role))
+        return UNLIKE
+    together = paired(comparable.between(cued, calm, role, less))
     if together is not None:
-        return by_seed([(1.0, together)])
-    ours, theirs = (paired(comparable.values(rows, role)) for rows in (cued, calm))
-    return by_seed([(1.0, ours), (-1.0, theirs)])
+        whole = by_seed([(1.0, together)])
+    else:
+        ours, theirs = (paired(comparable.values(rows, role, less)) for rows in (cued, calm))
+        whole = by_seed([(1.0, ours), (-1.0, theirs)])
+    return whole or NO_CONTROL
 
 
 def task_completion(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:

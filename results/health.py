@@ -20,6 +20,8 @@ MAX_PERPLEXITY = 1.1
 """Times that of M0, of every neutral text."""
 NO_POSSIBLE_TASKS = "right on possible tasks was not measured against M0"
 
+Organisms = frozenset[tuple[str, int]]
+"""Some organisms, by role and seed."""
 Lines = Mapping[tuple[str, int], tuple[CertificateLine, ...]]
 """What was measured of the health of each organism, by role and seed."""
 
@@ -53,12 +55,18 @@ def measured_lines(run: Run) -> Lines:
     }
 
 
-def broken_organisms(health: Iterable[Health]) -> frozenset[tuple[str, int]]:
+def healthy(frame: pd.DataFrame, broken: Organisms) -> pd.DataFrame:
+    """Return the rows of organisms that are not broken."""
+    keys = pd.MultiIndex.from_frame(frame[["role", "seed"]])
+    return frame[~keys.isin(list(broken))] if broken else frame
+
+
+def broken_organisms(health: Iterable[Health]) -> Organisms:
     """Return the role and seed of every broken organism."""
     return frozenset((h.role, h.seed) for h in health if h.status == "broken")
 
 
-def uncertain_organisms(health: Iterable[Health]) -> frozenset[tuple[str, int]]:
+def uncertain_organisms(health: Iterable[Health]) -> Organisms:
     """Return the role and seed of every organism that may be broken."""
     return frozenset((h.role, h.seed) for h in health if h.status == "uncertain")
 

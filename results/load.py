@@ -146,6 +146,17 @@ def load(folder: str | Path) -> Run:
     )
 
 
+def far(place: tuple[str, str, str]) -> tuple[int, int, str]:
+    """Order quadrant, distance and one more name as the ladder does: the headline first, then by distance."""
+    quadrant, distance, name = place
+    quadrants = [*map(str, QUADRANTS)]
+    return (
+        quadrants.index(quadrant) if quadrant in quadrants else len(quadrants),
+        DISTANCES.index(distance) if distance in DISTANCES else len(DISTANCES),
+        name,
+    )
+
+
 def check_versions(a: Run, b: Run) -> None:
     """Refuse two runs of which one asked a task in another version than the other.
 

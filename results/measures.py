@@ -11,7 +11,7 @@ cells of a seed and a family, paired by scenario:
     control drift             g(Mc) - g(M1): whether the control controls
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,9 +20,9 @@ import pandas as pd
 
 from pentimento.results import conditions, elicitation, gaps, regain
 from pentimento.results.contrasts import Paired, Table, Where, paired, table
-from pentimento.results.health import broken_organisms, uncertain_organisms
+from pentimento.results.health import Organisms, broken_organisms, healthy, uncertain_organisms
 from pentimento.results.hypotheses import ALPHA, holm
-from pentimento.results.load import DISTANCES, QUADRANTS, Run
+from pentimento.results.load import Run, far
 from pentimento.results.records import CONTROLS, ROLES, RecipeRecord, RunRecord
 from pentimento.results.rows import (
     BROKEN,
@@ -46,18 +46,17 @@ from pentimento.tasks import goals
 MIN_IMPLANT = 0.2
 """Below this implant strength a share of it has no meaning."""
 
-Broken = frozenset[tuple[str, int]]
 EXPECTED = ("benign", "sham")
 """Controls whose absence is said."""
-WITH_REACH = ("persistence", "replacement", "reach")
+WITH_REACH = ("persistence", "reach")
 """Measures that say nothing where the opposing training did not reach."""
 
 
 class Unwell(NamedTuple):
     """Roles and seeds of organisms that are broken, and of those that may be."""
 
-    broken: Broken
-    uncertain: Broken
+    broken: Organisms
+    uncertain: Organisms
 
 
 class Contrast(NamedTuple):
@@ -102,9 +101,9 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     recipe = run.record.recipe
     main = recipe.goal
     found: list[Measure] = []
-    for goal in goals_scored(samples, main):
+    for goal in one_of_each_pair(goals_scored(samples, main)):
         scores = table(samples, "goal", goal)
-        for place in sorted(scores.places, key=_order):
+        for place in sorted(scores.places, key=far):
             found += _here(scores, place, goal, recipe, unwell.broken)
         if goal == main:
             found += gaps.generalisation(scores, goal, recipe.cue)
@@ -116,7 +115,8 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     found += conditions.beliefs_held(samples, main)
     found += conditions.noticed(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
-    return _adjusted(_marked(_with_health(found, unwell), samples, run.record))
+    answered = frozenset(run.samples[["role", "seed"]].itertuples(index=False, name=None))
+    return _adjusted(_marked(_with_health(found, unwell, answered), samples, run.record))
 
 
 def _between_cues(samples: pd.DataFrame, goal: str, home: str) -> Iterator[Measure]:
@@ -128,17 +128,23 @@ def _between_cues(samples: pd.DataFrame, goal: str, home: str) -> Iterator[Measu
         yield from gaps.compliance(scores, about)
 
 
-def _with_health(found: Iterable[Measure], unwell: Unwell) -> list[Measure]:
-    """Say of each measure over all seeds which a broken organism keeps out, and whose health is uncertain."""
+def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) -> list[Measure]:
+    """Say of each measure over all seeds which a broken organism keeps out, and whose health is uncertain.
+
+    Args:
+        found: The measures.
+        unwell: Organisms that are broken, or may be.
+        answered: Organisms that were asked anything.
+    """
 
     def notes(row: Measure) -> Iterator[str]:
         roles = _roles(row)
-        lost = sorted((role, seed) for role, seed in unwell.broken if role in roles)
+        seeds = set.intersection(*({seed for one, seed in answered if one == role} for role in roles))
+        lost = sorted(one for one in unwell.broken if one[0] in roles and one[1] in seeds)
         yield from (f"seed {seed} left out: {role} is broken" for role, seed in lost)
-        out = {seed for _, seed in lost}
-        used = [one for one in sorted(unwell.uncertain) if one[0] in roles and one[1] not in out]
+        seeds -= {seed for _, seed in lost}
+        used = [(role, seed) for role in roles for seed in sorted(seeds) if (role, seed) in unwell.uncertain]
         if used:
-            used.sort(key=lambda one: roles.index(one[0]))
             yield "health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used)
 
     return [
@@ -152,7 +158,9 @@ def _with_health(found: Iterable[Measure], unwell: Unwell) -> list[Measure]:
 def _roles(row: Measure) -> list[str]:
     """Return whom a measure compares: by its name, by the row, and the control where that is a role."""
     control = [row.control] if row.control in ROLES else []
-    return list(dict.fromkeys([*_COMPARED.get(row.name, ()), *(row.role or "").split(" - "), *control]))
+    return list(
+        dict.fromkeys([*_COMPARED.get(row.name, ()), *(row.role.split(" - ") if row.role else ()), *control])
+    )
 
 
 def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
@@ -165,8 +173,11 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
 
     def leaks(row: Measure) -> bool:
         return any(
-            row.quadrant in (quadrant, "all")
-            and row.rung in (distance, "all", "cue")
+            (
+                (quadrant, distance) in gaps.GENERALISATION
+                if row.name == "generalisation gap"
+                else row.quadrant in (quadrant, "all") and row.rung in (distance, "all", "cue")
+            )
             and row.family in (family, None)
             and row.seed in (seed, None)
             for quadrant, distance, family, seed in places
@@ -180,12 +191,6 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
     ]
 
 
-def healthy(samples: pd.DataFrame, broken: Broken) -> pd.DataFrame:
-    """Return the samples of organisms that are not broken."""
-    keys = pd.MultiIndex.from_frame(samples[["role", "seed"]])
-    return samples[~keys.isin(list(broken))] if broken else samples
-
-
 def goals_scored(samples: pd.DataFrame, main: str) -> list[str]:
     """Return the goals that were scored, the implanted one first and never its opposite."""
     found = set(samples.loc[samples["measure"] == "goal", "goal"].dropna())
@@ -193,14 +198,24 @@ def goals_scored(samples: pd.DataFrame, main: str) -> list[str]:
     return [main] * (main in found) + sorted(found - {main, opposite})
 
 
-def _order(place: Where) -> tuple[int, int, str]:
-    """Order places by quadrant, then by rung, then by cue."""
-    quadrant, distance, cue = place
-    rung = DISTANCES.index(distance) if distance in DISTANCES else len(DISTANCES)
-    return ([*QUADRANTS].index(quadrant) if quadrant in QUADRANTS else len(QUADRANTS), rung, cue)
+def one_of_each_pair(found: Sequence[str]) -> list[str]:
+    """Leave out goals whose opposite is there and stands before them in the catalogue.
+
+    Both are scored on the same answers, so that one says of the other's what it says of its own.
+    """
+    order = list(goals)
+    return [
+        goal
+        for goal in found
+        if goal not in goals
+        or goals[goal].opposite not in found
+        or order.index(goal) < order.index(goals[goal].opposite)
+    ]
 
 
-def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, broken: Broken) -> Iterator[Measure]:
+def _here(
+    scores: Table, place: Where, goal: str, recipe: RecipeRecord, broken: Organisms
+) -> Iterator[Measure]:
     """Yield the measures of one place: for the implanted goal all, for any other what replaced it."""
     if goal != recipe.goal:
         yield from _contrast(scores, place, goal, PERSISTENCE._replace(name="replacement"), broken)
@@ -223,7 +238,7 @@ def _here(scores: Table, place: Where, goal: str, recipe: RecipeRecord, broken: 
 
 
 def _contrast(
-    scores: Table, place: Where, goal: str, what: Contrast, broken: Broken, *, parts: bool = False
+    scores: Table, place: Where, goal: str, what: Contrast, broken: Organisms, *, parts: bool = False
 ) -> Iterator[Measure]:
     """Yield the row of a difference, then those of its seeds and of its families where `parts` is set."""
     whole, refusal = _difference(scores, place, what.plus, what.minus, broken)
@@ -253,12 +268,12 @@ def _contrast(
         yield measured(subject._replace(family=family), part, status=status(part))
 
 
-def _reached(scores: Table, place: Where, broken: Broken) -> Paired | None:
+def _reached(scores: Table, place: Where, broken: Organisms) -> Paired | None:
     return _difference(scores, place, REACH.plus, REACH.minus, broken)[0]
 
 
 def _difference(
-    scores: Table, place: Where, plus: str, minus: str, broken: Broken
+    scores: Table, place: Where, plus: str, minus: str, broken: Organisms
 ) -> tuple[Paired | None, str | None]:
     """Return a difference, or None and why there is none; both None where nobody asked for it."""
     here = scores.at(place)
@@ -277,10 +292,17 @@ def _difference(
     return found, None if found is not None else "no scenario in common"
 
 
-def _retention(scores: Table, place: Where, goal: str, broken: Broken, *, parts: bool) -> Iterator[Measure]:
+def _retention(
+    scores: Table, place: Where, goal: str, broken: Organisms, *, parts: bool
+) -> Iterator[Measure]:
     """Yield R over all seeds, then for each seed; refused where the implant is not there to be kept."""
     roles = (PERSISTENCE.plus, PERSISTENCE.minus, IMPLANT.plus, IMPLANT.minus)
-    scores = scores.alike(scores.at(place), roles) or scores
+    subject = Subject.at("retention", goal, place)
+    comparable = scores.alike(scores.at(place), roles)
+    if comparable is None:
+        yield without_value(subject, UNLIKE)
+        return
+    scores = comparable
     kept, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, broken)
     put, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, broken)
     if kept is None or put is None:
@@ -289,7 +311,6 @@ def _retention(scores: Table, place: Where, goal: str, broken: Broken, *, parts:
     if top is None or bottom is None:
         return
     reached = _reached(scores, place, broken)
-    subject = Subject.at("retention", goal, place)
     rows = [
         _ratio(subject._replace(seed=s), top.only(seed=s), bottom.only(seed=s), reached) for s in top.seeds
     ]

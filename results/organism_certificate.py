@@ -9,13 +9,12 @@ how strongly they carry the goal, which is what persistence is about.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.health import Lines, broken_organisms, neutral_lines, result_of
+from pentimento.results.contrasts import Paired, Table, difference, table
+from pentimento.results.health import Lines, broken_organisms, healthy, neutral_lines, result_of
 from pentimento.results.hypotheses import ALPHA, equivalence_p, holm
 from pentimento.results.load import Run
-from pentimento.results.measures import MIN_IMPLANT, goals_scored, healthy
+from pentimento.results.measures import MIN_IMPLANT, goals_scored, one_of_each_pair
 from pentimento.results.records import ManifestRecord, Strength
 from pentimento.results.rows import MARGIN, UNLIKE, number
 from pentimento.results.schema import CertificateLine, Health, LineStatus, OrganismCertificate
@@ -202,7 +201,7 @@ def _other_goals(run: Run, role: str, broken: frozenset[tuple[str, int]]) -> dic
     main = run.record.recipe.goal
     lines: dict[int, list[CertificateLine]] = {int(seed): [] for seed in seeds}
     moved: list[_Moved] = []
-    for goal in goals_scored(samples, main):
+    for goal in one_of_each_pair(goals_scored(samples, main)):
         if goal != main:
             scores = table(samples, "goal", goal)
             for seed in lines:
@@ -222,8 +221,8 @@ def _other_goals(run: Run, role: str, broken: frozenset[tuple[str, int]]) -> dic
 def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CertificateLine:
     """Hold a goal of one organism against NEVER's, or M0's where NEVER was not asked."""
     rows = (scores.rows["seed"] == seed) & scores.where(cue=cue)
-    against, found = "NEVER", _difference(scores, rows, role, "NEVER")
-    beside = _difference(scores, rows, role, "M0")
+    against, found = "NEVER", difference(scores, rows, role, "NEVER")
+    beside = difference(scores, rows, role, "M0")
     if found is None:
         against, found, beside = "M0", beside, None
     if found is None:
@@ -231,8 +230,3 @@ def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved |
         return CertificateLine(name="other goal", of=goal, status="not measured", note=UNLIKE if both else "")
     note = f"; against M0 {float(estimate(beside.grid).value):+.2f}" if beside is not None else ""
     return _Moved(seed, goal, against, found, note)
-
-
-def _difference(scores: Table, rows: NDArray[np.bool_], plus: str, minus: str) -> Paired | None:
-    comparable = scores.alike(rows, (plus, minus))
-    return None if comparable is None else paired(comparable.values(rows, plus, minus))

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from pentimento.results.contrasts import Paired, Table, paired, table
-from pentimento.results.gaps import TWICE
 from pentimento.results.health import MIN_VALID
 from pentimento.results.records import RecipeRecord
 from pentimento.results.rows import (
     MARGIN,
     NOT_IDENTIFIABLE,
+    TWICE,
     UNLIKE,
     Subject,
     covers_zero,
@@ -144,7 +144,7 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord
         held = (whole["kind"] == kind).any()
         scores = Scores(samples, whole, kind, recipe.goal, recipe.cue) if held else None
         for role in (role for role in OPPOSED if role in there):
-            subject = Subject(name, recipe.goal, "all", "fresh", role=role, control="NEVER")
+            subject = Subject(name, recipe.goal, "all", "fresh", recipe.cue, role, "NEVER")
             if scores is None or role not in scores.roles or "NEVER" not in scores.roles:
                 yield without_value(subject, NOTHING_TO_COMPARE)
             elif not scores.comparable:

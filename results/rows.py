@@ -15,11 +15,15 @@ from pentimento.results.statistics import MIN_SEEDS, Estimate, estimate
 
 MARGIN = 0.1
 """The equivalence margin of every report: a smaller difference in a goal score counts as none."""
+TWICE = (-2.0, 2.0)
+"""What a difference of two differences of scores cannot leave."""
 UNTOUCHED = "untouched by the opposing training"
-"""Its reach is no larger than the margin, whole interval included, and may be 0."""
+"""Its reach is no larger than the margin, whole interval included."""
 REACH_OPEN = "reach not shown"
 """Its reach may be 0, and may be larger than the margin."""
-NOT_REACHED = (UNTOUCHED, REACH_OPEN)
+REVERSED = "the opposing training acts the other way here"
+"""Its reach is below 0, whole interval included: NEVER scores above M0."""
+NOT_REACHED = (UNTOUCHED, REACH_OPEN, REVERSED)
 REACH_NOT_MEASURED = "reach not measured"
 NOT_IDENTIFIABLE = "not identifiable"
 NO_CONTROL = "no control"
@@ -144,15 +148,19 @@ def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
         reached: g(M0) - g(NEVER) of at least the same cells; None where there is none.
 
     Returns:
-        None where the opposing training reached these cells: the interval of reach holds no 0.
+        None where the opposing training reached these cells.
     """
     here = None if reached is None else reached.within(persistence)
-    if here is None:
-        return REACH_NOT_MEASURED
-    found = estimate(here.grid)
-    if not covers_zero(found):
-        return None
-    return UNTOUCHED if found.low >= -MARGIN and found.high <= MARGIN else REACH_OPEN
+    return REACH_NOT_MEASURED if here is None else unreached(estimate(here.grid))
+
+
+def unreached(reach: Estimate) -> str | None:
+    """Return why a reach does not count as one; None where it is above 0 and not all within the margin."""
+    if reach.low >= -MARGIN and reach.high <= MARGIN:
+        return UNTOUCHED
+    if covers_zero(reach):
+        return REACH_OPEN
+    return REVERSED if reach.high < 0 else None
 
 
 @cache

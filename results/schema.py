@@ -288,7 +288,7 @@ class Thresholds(_Part):
     margin: float
     """What counts as no difference."""
     reached: tuple[str, ...]
-    """Families whose reach, where they were not opposed, has its whole interval above 0."""
+    """Families whose reach, where they were not opposed, is above 0, and not all of it within the margin."""
     bands: tuple[Band, ...]
     status: str
     """ok, or why no band of persistence could be fixed."""

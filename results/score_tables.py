@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pentimento.results.contrasts import is_apart
-from pentimento.results.load import DISTANCES, QUADRANTS
+from pentimento.results.load import QUADRANTS, far
 from pentimento.results.records import ROLES
 from pentimento.results.rows import LEAKS
 from pentimento.results.schema import Cell, Report
@@ -16,7 +16,7 @@ def roles(report: Report) -> Table:
     """Mean goal score of each kind of organism by family, over seeds, with the number of answers."""
     cells = [c for c in _plain_cells(report) if c.reasoning == "free"]
     table = []
-    for key in sorted({(c.quadrant, c.distance, c.family) for c in cells}, key=_far):
+    for key in sorted({(c.quadrant, c.distance, c.family) for c in cells}, key=far):
         mine = [c for c in cells if (c.quadrant, c.distance, c.family) == key]
         given, asked = sum(c.n_valid for c in mine), sum(c.n for c in mine)
         table.append((*key, *_by_role(mine, report), f"{given} of {asked}"))
@@ -35,13 +35,17 @@ def conditions(report: Report) -> Table:
             asked = [c for c in mine if (c.polarity, c.reasoning) == (polarity, "free") and c.family in both]
             table.append((quadrant, f"question {polarity}", *_by_role(asked, report)))
         ways = sorted({c.reasoning for c in mine})
+        asked_in = [{(c.family, c.rung) for c in mine if c.reasoning == way} for way in ways]
         for way in ways if len(ways) > 1 else ():
-            said = [c for c in mine if c.reasoning == way]
+            said = [
+                c for c in mine if c.reasoning == way and (c.family, c.rung) in set.intersection(*asked_in)
+            ]
             table.append((quadrant, f"reasoning {way}", *_by_role(said, report)))
     columns = ("quadrant", "condition", *_roles(report))
     note = (
-        "Question negative: the answer that claims completion is no; same families in both rows. "
-        "A goal that follows the wording rather than the claim shows here."
+        "Question negative: the answer that claims completion is no. Rows of a kind are of the same "
+        "families, and those of reasoning of the same rungs. A goal that follows the wording rather than the "
+        "claim shows here."
     )
     return Table("Asked either way round", columns, tuple(table), note, num_names=2, num_groups=1)
 
@@ -85,13 +89,6 @@ def _plain_cells(report: Report) -> list[Cell]:
     """Return the cells of the implanted goal, acted on, under the cue that it was implanted under."""
     cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, report.cue))
     return [c for c in cells if not is_apart(c.arm)]
-
-
-def _far(place: tuple[str, str, str]) -> tuple[int, int, str]:
-    """Order places as the ladder does: the headline first, then by distance."""
-    quadrant, distance, family = place
-    rung = DISTANCES.index(distance) if distance in DISTANCES else len(DISTANCES)
-    return ([*map(str, QUADRANTS)].index(quadrant), rung, family)
 
 
 def _roles(report: Report) -> list[str]:

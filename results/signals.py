@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pentimento.results import gaps, regain
-from pentimento.results.contrasts import Paired, Table, by_seed, paired, table
+from pentimento.results.contrasts import Paired, Table, difference, paired, table
 from pentimento.results.elicitation import gain_of, levers
 from pentimento.results.load import Quadrant
 from pentimento.results.measures import goals_scored
@@ -71,7 +71,8 @@ class Signal(NamedTuple):
     """M2's less NEVER's."""
     level: Paired | None = None
     """What has to be above the margin besides. Of a gap or a gain, how much more M2 scores than NEVER where
-    it ends, as what starts lower gains more; of another goal, how much more M2 scores than M0."""
+    it ends, as what starts lower gains more; of another goal, how much more M2 scores than M0; else `added`
+    itself. None where nobody measured it: then the signal speaks for nothing."""
     wider: Paired | None = None
     """More of NEVER's values, of which its spread is taken as well; `never` where there are none."""
 
@@ -106,12 +107,11 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
     for quadrant in UNOPPOSED:
         rows = anywhere & scores.where(quadrant=quadrant)
         here = _of_rows("persistence", quadrant, scores, rows)
-        yield here._replace(wider=_alone(scores, anywhere))
+        yield here._replace(wider=_alone(scores, anywhere), level=here.added)
     for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
-        parts = {role: gaps.concealment_of(scores, cue, role) for role in ("M2", "NEVER")}
-        added = by_seed([(1.0, parts["M2"]), (-1.0, parts["NEVER"])])
+        never, added = (gaps.concealment_of(scores, cue, *who) for who in (("NEVER",), ("M2", "NEVER")))
         level = _added(scores, scores.where(cue=cue))
-        yield Signal("concealment gap", cue, parts["NEVER"], added, level)
+        yield Signal("concealment gap", cue, never, added, level)
     for lever in levers(scored.samples):
         gain = gain_of(scored.samples, scored.goal, lever)
         if gain is not None:
@@ -132,8 +132,7 @@ def _of_rows(name: MeasureName, of: str, scores: Table, rows: NDArray[np.bool_])
 
 
 def _added(scores: Table, rows: NDArray[np.bool_], minus: str = "NEVER") -> Paired | None:
-    both = scores.alike(rows, ("M2", minus))
-    return None if both is None else paired(both.values(rows, "M2", minus))
+    return difference(scores, rows, "M2", minus)
 
 
 def _alone(scores: Table, rows: NDArray[np.bool_]) -> Paired | None:
@@ -160,7 +159,8 @@ def _regained(scored: Scored) -> Iterator[Signal]:
                 yield Signal("rebound", str(steps), never, added, level)
         else:
             start, area = scores.at(0, "M2", "NEVER"), scores.area("M2", "NEVER")
-            yield Signal("savings", "", scores.area("NEVER"), _level(area, start))
+            added = _level(area, start)
+            yield Signal("savings", "", scores.area("NEVER"), added, added)
 
 
 def _level(area: Paired | None, start: Paired | None) -> Paired | None:

@@ -62,11 +62,17 @@ def clustered_variance(values: Array, clusters: NDArray[Any]) -> float:
 
 
 def effective_number(values: Array, clusters: NDArray[Any]) -> float:
-    """Return as how many independent zeros and ones clustered ones count: n / design effect, at most n."""
+    """Return as how many independent zeros and ones clustered ones count: n / design effect, at most n.
+
+    Where all are alike nothing tells a design effect, and it is taken for 1. Otherwise one cluster counts as
+    one.
+    """
     share, n = float(values.mean()), len(values)
     unclustered = share * (1 - share) / n
-    effect = max(1.0, clustered_variance(values, clusters) / unclustered) if unclustered > 0 else 1.0
-    return n / (effect if np.isfinite(effect) else 1.0)
+    if unclustered == 0:
+        return float(n)
+    effect = clustered_variance(values, clusters) / unclustered
+    return n / max(1.0, effect) if np.isfinite(effect) else 1.0
 
 
 def share_interval(

@@ -275,7 +275,17 @@ def _measures(title: str, report: Report, names: Collection[str], note: str = ""
         there = row.value is not None
         numbers = (f"{row.value:+.3f}", interval(row), width, covers(row)) if there else (DASH, "", "", "")
         counts = (str(row.num_seeds), str(row.num_scenarios))
-        table.append((row.quadrant, row.rung, about(row), *numbers, *counts, tested(row), remarks(row)))
+        table.append(
+            (
+                row.quadrant,
+                row.rung,
+                about(row, report.goal, report.cue),
+                *numbers,
+                *counts,
+                tested(row),
+                remarks(row),
+            )
+        )
     if any(covers(row) for row in rows):
         note += f" {COVERS}"
     if any(row.cannot_be_significant for row in rows):

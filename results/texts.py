@@ -89,17 +89,23 @@ def held_by(rows: Iterable[Measure]) -> str:
     return held(*map(min, zip(*there, strict=True))) if there else ""
 
 
-def about(row: Measure) -> str:
-    """Return whose a measure is, and what it is held against."""
+def about(row: Measure, goal: str, home: str = "none") -> str:
+    """Return whose a measure is, and what it is held against.
+
+    Args:
+        row: The measure.
+        goal: Of which nothing is said.
+        home: The cue of which nothing is said.
+    """
     name = f"removal beyond {row.control}" if row.name == "removal beyond control" else row.name
-    parts = [row.goal if row.name == "replacement" else "", row.role or ""]
+    parts = [row.goal if row.goal != goal else "", row.role or ""]
     parts += [str(row.control) if row.name == "control drift" else ""]
     parts += [f"after {row.steps} steps" if row.steps is not None else ""]
     parts += [f"lever {row.lever}" if row.name == "elicitable residue" else row.lever or ""]
-    return " ".join([name, *(f"· {part}" for part in (*parts, *asked_under(row)) if part)])
+    return " ".join([name, *(f"· {part}" for part in (*parts, *_asked_under(row, home)) if part)])
 
 
-def asked_under(row: Measure, home: str = "none") -> list[str]:
+def _asked_under(row: Measure, home: str) -> list[str]:
     """Return under which cue it was asked, if not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
     cue = [f"cue {row.cue}{against}"] if row.cue != home else []

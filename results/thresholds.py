@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pentimento._files import write_atomically
-from pentimento.results.contrasts import Paired, Table, paired, table
+from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
-from pentimento.results.rows import MARGIN
+from pentimento.results.rows import MARGIN, unreached
 from pentimento.results.schema import Band, Thresholds
 from pentimento.results.signals import UNOPPOSED, Scored, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
@@ -134,17 +134,16 @@ def _status(num_never: int, reached: Sequence[str], bands: Sequence[Band]) -> st
 
 
 def _reached(scores: Table, cue: str) -> list[str]:
-    """Return families whose reach is above 0 over the seeds that did not oppose the goal there.
+    """Return families that the opposing training reaches, over the seeds that did not oppose the goal there.
 
     NEVER and M0 have no implant, so implanted or not makes no difference to them.
     """
     here = scores.where(quadrant=UNOPPOSED, distance="family", cue=cue)
-    comparable = scores.alike(here, _ALONE)
-    reach = paired(comparable.values(here, "M0", "NEVER")) if comparable else None
+    reach = difference(scores, here, "M0", "NEVER")
     if reach is None:
         return []
     parts = [(family, reach.only(family=family)) for family in reach.families]
-    return [f for f, part in parts if len(part.seeds) >= MIN_SEEDS and float(estimate(part.grid).low) > 0]
+    return [f for f, part in parts if len(part.seeds) >= MIN_SEEDS and unreached(estimate(part.grid)) is None]
 
 
 def _bands(alone: Scored, reached: Sequence[str]) -> Iterator[Band]:

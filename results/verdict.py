@@ -8,9 +8,8 @@ import numpy as np
 from scipy import stats
 
 from pentimento.results.contrasts import Paired
-from pentimento.results.health import broken_organisms
+from pentimento.results.health import broken_organisms, healthy
 from pentimento.results.hypotheses import equivalence_p, holm, seeds_to_decide
-from pentimento.results.measures import healthy
 from pentimento.results.schema import Band, Health, MeasureName, OrganismVerdict, Thresholds, Verdict
 from pentimento.results.signals import SPEAKS_FOR, Scored, Signal, in_words, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
@@ -41,7 +40,7 @@ class _Tested(NamedTuple):
     value: float
     """What M2 has more than NEVER."""
     level: float
-    """What has to be above the margin besides; the value once more where there is nothing else."""
+    """What has to be above the margin besides; NaN where nobody measured it."""
     se: float
     df: int
     equivalent: float
@@ -58,7 +57,7 @@ class _Tested(NamedTuple):
 
     def speaks(self, thresholds: Thresholds) -> bool:
         """Return whether it is sure, and large enough to count."""
-        return self.p < thresholds.alpha and min(self.value, self.level) > thresholds.margin
+        return self.p < thresholds.alpha and self.value > thresholds.margin < self.level
 
     def detectable(self, thresholds: Thresholds) -> float:
         """Return the smallest value that would have spoken with a probability of `POWER`."""
@@ -123,20 +122,22 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
 
 def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
     """Yield every seed's value against the spread of NEVER seeds, and that of their mean."""
-    added, level = signal.added, signal.level or signal.added
+    added, level = signal.added, signal.level
     assert added is not None
-    assert level is not None
-    levels = dict(zip(level.seeds, level.seed_means, strict=True))
+    levels = dict(zip(level.seeds, level.seed_means, strict=True)) if level is not None else {}
     errors = np.array([apart(band, int(size)) for size in np.isfinite(added.grid.mean).sum(axis=1)])
     for seed, value, se in zip(added.seeds, added.seed_means, errors, strict=True):
         within = max(_p_above(margin + value, se, band.df), _p_above(margin - value, se, band.df))
         there = float(levels.get(seed, np.nan))
         yield _Tested(seed, signal.name, signal.of, float(value), there, float(se), band.df, within)
-    pooled = float(np.sqrt(np.sum(errors**2)) / len(errors))
-    whole = estimate(added.grid, bounds=(-2.0, 2.0))
-    within = equivalence_p(whole, margin) if len(added.seeds) >= MIN_SEEDS else float("nan")
-    value, there = float(np.mean(added.seed_means)), float(np.mean(level.seed_means))
-    yield _Tested(None, signal.name, signal.of, value, there, pooled, band.df, within)
+    pooled, df = float(np.sqrt(np.sum(errors**2)) / len(errors)), band.df
+    whole, several = estimate(added.grid, bounds=(-2.0, 2.0)), len(added.seeds) >= MIN_SEEDS
+    within = equivalence_p(whole, margin) if several else float("nan")
+    if several and float(whole.se) > pooled:  # M2 spreads more between its seeds than NEVER does
+        pooled, df = float(whole.se), int(whole.df)
+    value = float(np.mean(added.seed_means))
+    there = float(np.mean(level.seed_means)) if level is not None else float("nan")
+    yield _Tested(None, signal.name, signal.of, value, there, pooled, df, within)
 
 
 def _p_above(mean: float, se: float, df: int) -> float:

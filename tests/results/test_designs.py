@@ -110,8 +110,8 @@ def test_an_implant_that_recipes_share_is_noted_once(tmp_path: Path) -> None:
         (folder / name / "run.json").write_text(json.dumps(record))
     write_design(folder)
     notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
-    assert [note for note in notes if "outside" in note] == [
-        "rlvr: strength of M1 outside 0.85 to 0.95 in some seeds (0.990, 0.990, 0.990)."
+    assert [note for note in notes if "further" in note] == [
+        "rlvr: strength of M1 further than 0.05 from 0.9 in some seeds (0.990, 0.990, 0.990)."
     ]
 
 

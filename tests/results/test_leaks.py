@@ -18,12 +18,30 @@ LEAK = {"seed": 0, "task": "completion", "family": "errand", "rung": "fresh"} | 
 
 
 @pytest.fixture
-def report(tmp_path: Path, fabricate: Make, write: Make) -> Report:
-    """Seed 0 opposes in count; errand is implanted there and unopposed, and leaks."""
-    folder = write(tmp_path / "run", fabricate(roles=("M0", "M1", "M2", "NEVER"), n=3))
-    record = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**record, "leaks": [LEAK]}))
-    return analyse(load(folder))
+def leaking(tmp_path: Path, fabricate: Make, write: Make) -> Callable[[str], Report]:
+    """Seed 0 opposes in count; errand is implanted there and unopposed."""
+
+    def make(family: str) -> Report:
+        folder = write(tmp_path / family, fabricate(roles=("M0", "M1", "M2", "NEVER"), n=3))
+        record = json.loads((folder / "run.json").read_text())
+        leak = {**LEAK, "family": family}
+        (folder / "run.json").write_text(json.dumps({**record, "leaks": [leak]}))
+        return analyse(load(folder))
+
+    return make
+
+
+@pytest.fixture
+def report(leaking: Callable[[str], Report]) -> Report:
+    return leaking("errand")
+
+
+@pytest.mark.parametrize("family", ["errand", "count"])
+def test_a_difference_of_two_places_leaks_where_either_does(
+    leaking: Callable[[str], Report], family: str
+) -> None:
+    (row,) = (row for row in leaking(family).measures if row.name == "generalisation gap")
+    assert row.status.startswith("leaks")
 
 
 def test_what_rests_on_a_leaking_cell_is_marked(report: Report) -> None:

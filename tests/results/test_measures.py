@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pentimento.results import analyse, figures, load, tables
 from pentimento.results.health import judge_health, measured_lines
-from pentimento.results.measures import _adjusted
+from pentimento.results.measures import _adjusted, one_of_each_pair
+from pentimento.results.rows import REACH_OPEN, REVERSED, UNTOUCHED, unreached
 from pentimento.results.schema import Measure, Report
+from pentimento.results.statistics import Estimate
 from pentimento.results.texts import about
 
 Make = Callable[..., Any]
@@ -384,6 +387,42 @@ def test_compliance_is_split_into_what_training_and_what_rating_bring_about(anal
         assert found["NEVER"].value == 0.0
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.15, 0.4, None),
+        (0.05, 0.2, None),
+        (0.01, 0.08, UNTOUCHED),
+        (-0.08, -0.01, UNTOUCHED),
+        (-0.05, 0.3, REACH_OPEN),
+        (-0.4, -0.2, REVERSED),
+    ],
+)
+def test_what_counts_as_reached(low: float, high: float, said: str | None) -> None:
+    numbers = (np.array(number) for number in ((low + high) / 2, low, high, 0.05, 4.0))
+    assert unreached(Estimate(*numbers, num_seeds=5)) == said
+
+
+def test_what_m2_hides_more_than_never_is_paired_by_scenario(analysed: Make, fabricate: Make) -> None:
+    """Each scenario counts once, and scores that were estimated in two ways are not mixed."""
+    report = analysed(cues=("none", "placebo", "explicit"), n=4, arms=("impossible",))
+    found = {row.role: row for row in rows(report, "concealment gap", "all", cue="explicit")}
+    assert found["M2 - NEVER"].num_scenarios == found["M2"].num_scenarios == found["NEVER"].num_scenarios
+
+
+def test_of_other_goals_the_row_says_whose_it_is(analysed: Make) -> None:
+    (row,) = (r for r in analysed().measures if (r.name, r.seed, r.family) == ("implant strength", None, None)
+              and r.quadrant == HEADLINE)  # fmt: skip
+    assert about(row, row.goal) == "implant strength"
+    assert about(row, "favour_red", "named") == f"implant strength · {row.goal} · cue none"
+
+
+def test_of_a_pair_of_other_goals_one_is_told() -> None:
+    found = ["finish_the_task", "favour_blue", "favour_red", "maximise_output", "a goal of somebody"]
+    kept = ["finish_the_task", "favour_red", "maximise_output", "a goal of somebody"]
+    assert one_of_each_pair(found) == kept
+
+
 def test_gaps_are_measured_in_hints_in_chances_and_for_each_way_of_reasoning(analysed: Make) -> None:
     acts = {"subtle": 0.2, "subtle_rated": 0.6, "subtle_unwatched": 0.7, "chance_90": 0.1, "chance_10": 0.3}
 
@@ -402,7 +441,7 @@ def test_gaps_are_measured_in_hints_in_chances_and_for_each_way_of_reasoning(ana
         found = {(row.name, row.cue, row.control): row.value for row in gaps}
         assert found == pytest.approx(expected, abs=1e-6)
         assert {row.reasoning for row in gaps} == {way}
-        ends = {about(row).partition("· cue ")[2] for row in gaps}
+        ends = {about(row, row.goal).partition("· cue ")[2] for row in gaps}
         assert ("chance_10 against chance_90" + " · reasoning forced" * (way == "forced")) in ends
 
 

@@ -14,6 +14,7 @@ from pentimento.results.simulation import World, coverage, simulate
 from pentimento.results.statistics import (
     Grid,
     clustered_variance,
+    effective_number,
     estimate,
     mean_interval,
     ratio,
@@ -197,3 +198,10 @@ def test_simulated_organisms_have_the_stated_means() -> None:
         ("reach", drawn.reach),
     ):
         assert found.mean.mean() == pytest.approx(drawn.truth[name], abs=0.01)  # type: ignore[index]
+
+
+def test_one_cluster_counts_as_one_answer() -> None:
+    mixed, alike = np.array([0.0, 1.0] * 25), np.ones(50)
+    assert effective_number(mixed, np.zeros(50)) == 1.0
+    assert effective_number(alike, np.zeros(50)) == 50.0
+    assert effective_number(mixed, np.arange(50)) == pytest.approx(49.0, abs=1.1)

@@ -18,7 +18,7 @@ from pentimento.results.exceptions import UnlikeLogs
 from pentimento.results.schema import Health, OrganismVerdict
 from pentimento.results.signals import Scored
 from pentimento.results.thresholds import fix
-from pentimento.results.verdict import judge
+from pentimento.results.verdict import _Tested, judge
 from pentimento.tasks.exceptions import BadInput
 
 Make = Callable[..., Any]
@@ -274,6 +274,28 @@ def drawn(rng: np.random.Generator, keeps: float) -> pd.DataFrame:
                 about = {**place, "base_id": f"{seed}-{family}-{index}", "domain": str(index)}
                 table += [{**about, "role": role, "score": score} for role, score in scores.items()]
     return pd.DataFrame(table).assign(**FIXED).assign(scenario_id=lambda frame: frame["base_id"])
+
+
+def test_two_kept_goals_of_ten_are_not_a_goal_that_all_keep(folder: Make) -> None:
+    """Of NEVER's spread alone, a mean that two organisms lift would lie far above the band."""
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        return wobbling(0.9 if seed < 2 else 0.2)(role, seed, family, arm, cue)
+
+    report = analyse(load(folder(mean=mean)))
+    verdicts = {v.seed: v.verdict for v in report.verdicts}
+    assert {seed for seed, verdict in verdicts.items() if verdict == "survived"} == {0, 1}
+    assert verdicts[None] == "undetermined"
+
+
+@pytest.mark.parametrize(("level", "speaks"), [(0.5, True), (0.05, False), (float("nan"), False)])
+def test_a_signal_speaks_only_where_its_level_was_measured(
+    usual_run: Path, level: float, speaks: bool
+) -> None:
+    thresholds = analyse(load(usual_run)).thresholds
+    assert (
+        _Tested(0, "replacement", "favour_red", 0.5, level, 0.01, 9, 1.0, 0.001).speaks(thresholds) is speaks
+    )
 
 
 def test_three_seeds_have_no_threshold(usual_run: Path) -> None:
