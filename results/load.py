@@ -325,12 +325,12 @@ def _unscored(samples: pd.DataFrame) -> Iterator[str]:
 
 def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
     """Say whose manifest is gone, who had no learning signal, who did not come to the target strength."""
-    notes = []
-    for organism in organisms:
+    trained = [organism for organism in organisms if organism.role != "M0"]
+    gone = [f"{o.role} seed {o.seed}" for o in trained if manifests[o.key] is None]
+    notes = [f"No dose is shown of organisms whose manifests are gone: {', '.join(gone)}."] if gone else []
+    for organism in trained:
         manifest, who = manifests[organism.key], f"{organism.role} seed {organism.seed}"
         if manifest is None:
-            if organism.role != "M0":
-                notes.append(f"{who}: its manifest is gone, so no dose is shown.")
             continue
         if not manifest.signal.learning:
             said = manifest.signal.message or "no learning signal"
