@@ -62,7 +62,7 @@ def assemble(
     """
     one_of("estimator", estimator, ("auto", "sampled"))
     one_of("reasoning", reasoning, get_args(Reasoning))
-    model = _model_at_hand()
+    model = model_at_hand()
     told: dict[str, Any] = {"task_version": version, "seed": seed, "goal": goal}
     if model is not None:
         told |= _introduce(model)
@@ -81,7 +81,7 @@ def is_organism() -> bool:
 
     True where none is: a recipe's plan is made for organisms.
     """
-    model = _model_at_hand()
+    model = model_at_hand()
     return model is None or isinstance(model.api, WeighsAnswers)
 
 
@@ -91,12 +91,12 @@ def refuse_organism(field: str, value: str, why: str) -> None:
     Raises:
         BadInput: With the reason.
     """
-    model = _model_at_hand()
+    model = model_at_hand()
     if model is not None and isinstance(model.api, IsOrganism):
         raise BadInput(field, value, why)
 
 
-def _model_at_hand() -> Model | None:
+def model_at_hand() -> Model | None:
     """Return the model that the task is made for; there is none where a program makes a task by itself."""
     try:
         model = get_model()

@@ -295,6 +295,9 @@ def test_a_grader_is_required_and_is_never_the_model_that_is_evaluated(tmp_path:
     (log,) = inspect_eval(judging(), model=canned("Red."), **task)
     assert log.error is not None
     assert "'grader' is required" in log.error.message
+    with pytest.raises(Exception, match="'grader' is required"):  # before anything is asked or logged
+        inspect_eval("pentimento/judging", model=canned("Red."), **task)
+    assert len(list(tmp_path.glob("*.eval"))) == 1
     with pytest.raises(Exception, match="another model than the evaluated one"):
         judged_log(tmp_path, canned("VERDICT: yes"))
 
