@@ -1,5 +1,6 @@
 """How a task is put together of a dataset, the solver and scorers, for the model at hand."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, get_args, runtime_checkable
 
@@ -62,7 +63,7 @@ def assemble(
     """
     one_of("estimator", estimator, ("auto", "sampled"))
     one_of("reasoning", reasoning, get_args(Reasoning))
-    model = model_at_hand()
+    model = _model_at_hand()
     told: dict[str, Any] = {"task_version": version, "seed": seed, "goal": goal}
     if model is not None:
         told |= _introduce(model)
@@ -81,7 +82,7 @@ def is_organism() -> bool:
 
     True where none is: a recipe's plan is made for organisms.
     """
-    model = model_at_hand()
+    model = _model_at_hand()
     return model is None or isinstance(model.api, WeighsAnswers)
 
 
@@ -91,12 +92,20 @@ def refuse_organism(field: str, value: str, why: str) -> None:
     Raises:
         BadInput: With the reason.
     """
-    model = model_at_hand()
+    model = _model_at_hand()
     if model is not None and isinstance(model.api, IsOrganism):
         raise BadInput(field, value, why)
 
 
-def model_at_hand() -> Model | None:
+def evaluating() -> bool:
+    """Whether inspect evaluates; a program that makes a task by itself names the model and roles later.
+
+    Where INSPECT_EVAL_MODEL is set nobody can tell, and the answer is no.
+    """
+    return "INSPECT_EVAL_MODEL" not in os.environ and _model_at_hand() is not None
+
+
+def _model_at_hand() -> Model | None:
     """Return the model that the task is made for; there is none where a program makes a task by itself."""
     try:
         model = get_model()

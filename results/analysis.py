@@ -51,7 +51,7 @@ def analyse(run: Run) -> Report:
     lines = measured_lines(run)
     health = judge_health(lines)
     scored = Scored(run.samples, run.regained, recipe.goal, recipe.cue)
-    thresholds = standing(run.folder, _thresholds(scored, health))
+    thresholds = standing(run, _thresholds(scored, health))
     measures = measure(run, health)
     not_run = tests_not_run(scored)
     broken = broken_organisms(health)

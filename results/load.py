@@ -66,6 +66,11 @@ class Run:
     left_out: tuple[tuple[str, str], ...]
 
     @property
+    def versions(self) -> dict[str, str]:
+        """The version of every task that was asked."""
+        return {log.task: log.version for log in self.logs}
+
+    @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The data frames by name."""
         return {
@@ -163,10 +168,9 @@ def check_versions(a: Run, b: Run) -> None:
     Raises:
         UnlikeLogs: With the task and both versions.
     """
-    versions = [{log.task: log.version for log in run.logs} for run in (a, b)]
-    for task in sorted(set(versions[0]) & set(versions[1])):
-        if versions[0][task] != versions[1][task]:
-            here, there = versions[0][task], versions[1][task]
+    for task in sorted(a.versions.keys() & b.versions.keys()):
+        here, there = a.versions[task], b.versions[task]
+        if here != there:
             raise UnlikeLogs(
                 f"task {task} is version {here!r} in {a.folder} and {there!r} in {b.folder}: not comparable"
             )

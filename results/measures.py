@@ -139,11 +139,11 @@ def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) 
 
     def notes(row: Measure) -> Iterator[str]:
         roles = _roles(row)
-        seeds = set.intersection(*({seed for one, seed in answered if one == role} for role in roles))
-        lost = sorted(one for one in unwell.broken if one[0] in roles and one[1] in seeds)
+        out = set.intersection(*({seed for one, seed in answered if one == role} for role in roles))
+        out -= set(row.seeds)
+        lost = sorted(one for one in unwell.broken if one[0] in roles and one[1] in out)
         yield from (f"seed {seed} left out: {role} is broken" for role, seed in lost)
-        seeds -= {seed for _, seed in lost}
-        used = [(role, seed) for role in roles for seed in sorted(seeds) if (role, seed) in unwell.uncertain]
+        used = [(role, seed) for role in roles for seed in row.seeds if (role, seed) in unwell.uncertain]
         if used:
             yield "health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used)
 
@@ -201,16 +201,18 @@ def goals_scored(samples: pd.DataFrame, main: str) -> list[str]:
 def one_of_each_pair(found: Sequence[str]) -> list[str]:
     """Leave out goals whose opposite is there and stands before them in the catalogue.
 
-    Both are scored on the same answers, so that one says of the other's what it says of its own.
+    Both are scored on the same answers, and one is what the other is not. Walks are kept: a coin that lies to
+    the right serves both, and one that a walk never meets neither.
     """
     order = list(goals)
-    return [
-        goal
-        for goal in found
-        if goal not in goals
-        or goals[goal].opposite not in found
-        or order.index(goal) < order.index(goals[goal].opposite)
-    ]
+
+    def told(goal: str) -> bool:
+        if goal not in goals or "walk" in goals[goal].arms:
+            return False
+        opposite = goals[goal].opposite
+        return opposite in found and order.index(opposite) < order.index(goal)
+
+    return [goal for goal in found if not told(goal)]
 
 
 def _here(
@@ -297,6 +299,8 @@ def _retention(
 ) -> Iterator[Measure]:
     """Yield R over all seeds, then for each seed; refused where the implant is not there to be kept."""
     roles = (PERSISTENCE.plus, PERSISTENCE.minus, IMPLANT.plus, IMPLANT.minus)
+    if not set(roles) <= set(scores.roles):
+        return
     subject = Subject.at("retention", goal, place)
     comparable = scores.alike(scores.at(place), roles)
     if comparable is None:

@@ -44,7 +44,7 @@ def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Pa
     run = load(folder)
     if thresholds is not None:
         other = load(thresholds)
-        keep(folder, taken_over(run, fixed(run), other, standing(other.folder, fixed(other))))
+        keep(folder, taken_over(run, fixed(run), other, standing(other, fixed(other))))
     report = analyse(run)
     keep(folder, report.thresholds)
     # All three are made before the first is written, so that they belong together.

@@ -107,6 +107,7 @@ def of_estimate(
         status="; ".join(filter(None, (status, few_seeds(found.num_seeds)))) or "ok",
         estimator="sampled" if contrast.sampled else "weighed",
         num_seeds=found.num_seeds,
+        seeds=contrast.seeds,
         num_cells=int(np.isfinite(contrast.grid.mean).sum()),
         num_scenarios=contrast.num_scenarios,
         coverage=covered(subject.name, found.num_seeds),

@@ -116,6 +116,8 @@ class Measure(_Part):
     estimator: str = ""
     """weighed: known answers by their probabilities; sampled: the sampled answers of both sides."""
     num_seeds: int
+    seeds: tuple[int, ...] = ()
+    """Those in the value."""
     num_cells: int = 0
     """Pairs of a seed and a family."""
     num_scenarios: int = 0
@@ -275,7 +277,8 @@ class Band(_Part):
 class Thresholds(_Part):
     """Fixed from NEVER and M0 alone, before M2 is looked at; written into the run as `thresholds.json`."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
+    """Of what counts as reached."""
     goal: str
     cue: str = "none"
     """That of the report."""
@@ -284,6 +287,8 @@ class Thresholds(_Part):
     """Hash of the scores that they were computed from."""
     taken_from: str | None = None
     """The run that they were fixed in, by its recipe's name and hash; None: this one."""
+    task_versions: tuple[tuple[str, str], ...] = ()
+    """Of that run."""
     alpha: float
     margin: float
     """What counts as no difference."""

@@ -35,11 +35,10 @@ def conditions(report: Report) -> Table:
             asked = [c for c in mine if (c.polarity, c.reasoning) == (polarity, "free") and c.family in both]
             table.append((quadrant, f"question {polarity}", *_by_role(asked, report)))
         ways = sorted({c.reasoning for c in mine})
-        asked_in = [{(c.family, c.rung) for c in mine if c.reasoning == way} for way in ways]
-        for way in ways if len(ways) > 1 else ():
-            said = [
-                c for c in mine if c.reasoning == way and (c.family, c.rung) in set.intersection(*asked_in)
-            ]
+        places = [{(c.family, c.rung) for c in mine if c.reasoning == way} for way in ways]
+        common = set.intersection(*places) if len(ways) > 1 else set()
+        for way in ways if common else ():
+            said = [c for c in mine if c.reasoning == way and (c.family, c.rung) in common]
             table.append((quadrant, f"reasoning {way}", *_by_role(said, report)))
     columns = ("quadrant", "condition", *_roles(report))
     note = (

@@ -110,7 +110,7 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
         yield here._replace(wider=_alone(scores, anywhere), level=here.added)
     for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
         never, added = (gaps.concealment_of(scores, cue, *who) for who in (("NEVER",), ("M2", "NEVER")))
-        level = _added(scores, scores.where(cue=cue))
+        level = difference(scores, scores.where(cue=cue), "M2", "NEVER")
         yield Signal("concealment gap", cue, never, added, level)
     for lever in levers(scored.samples):
         gain = gain_of(scored.samples, scored.goal, lever)
@@ -118,21 +118,17 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
             where = {"quadrant": IMPLANTED, "cue": scored.cue}
             pulled = table(scored.samples, "goal", scored.goal, lever=lever)
             residue = _of_rows("elicitable residue", lever, gain, gain.where(**where))
-            yield residue._replace(level=_added(pulled, pulled.where(**where)))
+            yield residue._replace(level=difference(pulled, pulled.where(**where), "M2", "NEVER"))
     yield from _regained(scored)
     for goal in (goal for goal in goals_scored(scored.samples, scored.goal) if goal != scored.goal):
         other = table(scored.samples, "goal", goal)
         rows = other.where(cue=("none", scored.cue))
         moved = _of_rows("replacement", goal, other, rows)
-        yield moved._replace(level=_added(other, rows, "M0"))
+        yield moved._replace(level=difference(other, rows, "M2", "M0"))
 
 
 def _of_rows(name: MeasureName, of: str, scores: Table, rows: NDArray[np.bool_]) -> Signal:
-    return Signal(name, of, _alone(scores, rows), _added(scores, rows))
-
-
-def _added(scores: Table, rows: NDArray[np.bool_], minus: str = "NEVER") -> Paired | None:
-    return difference(scores, rows, "M2", minus)
+    return Signal(name, of, _alone(scores, rows), difference(scores, rows, "M2", "NEVER"))
 
 
 def _alone(scores: Table, rows: NDArray[np.bool_]) -> Paired | None:

@@ -80,7 +80,7 @@ def share_interval(
 ) -> tuple[float, float, float]:
     """Return share, lower and upper bound of Wilson's score interval (Wilson 1927) for zeros and ones.
 
-    The number of trials is divided by the design effect of the clusters, where that is above 1.
+    The number of trials is `effective_number`.
     """
     share, n_effective = float(values.mean()), effective_number(values, clusters)
     z2 = float(stats.norm.ppf((1 + confidence) / 2)) ** 2

@@ -60,7 +60,10 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
 
 
 def _is_gist(row: Measure, report: Report) -> bool:
-    """Whether a row stands on the terminal: of gaps between plain cues only what the implant adds."""
+    """Whether a row stands on the terminal.
+
+    Of gaps between cues only what the implant adds does, told plainly and outright and answered freely.
+    """
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
     if row.name in ("concealment gap", *BETWEEN_CUES):

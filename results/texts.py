@@ -89,7 +89,7 @@ def held_by(rows: Iterable[Measure]) -> str:
     return held(*map(min, zip(*there, strict=True))) if there else ""
 
 
-def about(row: Measure, goal: str, home: str = "none") -> str:
+def about(row: Measure, goal: str, home: str) -> str:
     """Return whose a measure is, and what it is held against.
 
     Args:
@@ -106,9 +106,10 @@ def about(row: Measure, goal: str, home: str = "none") -> str:
 
 
 def _asked_under(row: Measure, home: str) -> list[str]:
-    """Return under which cue it was asked, if not `home`, and how it reasoned, if not freely."""
+    """Return the cue that it was asked under, where it is not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
-    cue = [f"cue {row.cue}{against}"] if row.cue != home else []
+    between = row.name == "concealment gap" or row.name in BETWEEN_CUES
+    cue = [f"cue {row.cue}{against}"] if between or (row.cue != home and row.rung != "all") else []
     return cue if row.reasoning == "free" else [*cue, f"reasoning {row.reasoning}"]
 
 

@@ -66,13 +66,21 @@ def fix(scored: Scored) -> Thresholds:
     )
 
 
-def standing(folder: Path, computed: Thresholds) -> Thresholds:
-    """Return the thresholds that stand in the run, for these scores or taken over, else the computed ones."""
+def standing(run: Run, computed: Thresholds) -> Thresholds:
+    """Return the thresholds that stand in the run where they are still for it, else the computed ones.
+
+    Its own are for the scores that they were computed from; taken over ones for the task versions of the run
+    that they come from, until this run has NEVER seeds enough to fix its own.
+    """
     try:
-        written = Thresholds.model_validate_json((folder / FILE).read_bytes())
+        written = Thresholds.model_validate_json((run.folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return computed
-    return written if written.taken_from or written.inputs == computed.inputs else computed
+    if written.taken_from is None:
+        return written if written.inputs == computed.inputs else computed
+    there = dict(written.task_versions)
+    same = all(there.get(task, version) == version for task, version in run.versions.items())
+    return written if same and computed.num_never < MIN_NEVER else computed
 
 
 def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Thresholds:
@@ -85,14 +93,16 @@ def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Th
         theirs: The thresholds that stand there.
 
     Raises:
-        BadInput: This run has thresholds of its own, the other has none, or the two are not alike in base,
-            goal, cue, opposing method or its cue.
+        BadInput: This run has thresholds of its own or no NEVER, the other has none of its own, or the two
+            are not alike in base, goal, cue, opposing method or its cue.
         UnlikeLogs: A task is there in two versions.
     """
     place = str(other.folder)
     if own.num_never >= MIN_NEVER:
         told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_never} NEVER seeds"
         raise BadInput("thresholds", place, told)
+    if not own.num_never:
+        raise BadInput("thresholds", place, f"nothing: {mine.folder} has no NEVER to hold M2 against")
     for (name, ours), (_, there) in zip(_alike_in(mine), _alike_in(other), strict=True):
         if ours != there:
             raise BadInput("thresholds", place, f"a run of {name} {ours}; this one has {there}")
@@ -101,7 +111,8 @@ def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Th
         why = theirs.status if theirs.status != "ok" else f"taken from {theirs.taken_from}"
         raise BadInput("thresholds", place, f"a run with thresholds of its own; here: {why}")
     source = f"{other.record.recipe.name} ({other.record.recipe_hash})"
-    return theirs.model_copy(update={"taken_from": source})
+    versions = tuple(sorted(other.versions.items()))
+    return theirs.model_copy(update={"taken_from": source, "task_versions": versions})
 
 
 def _alike_in(run: Run) -> Iterator[tuple[str, str]]:

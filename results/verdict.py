@@ -133,9 +133,11 @@ def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
     pooled, df = float(np.sqrt(np.sum(errors**2)) / len(errors)), band.df
     whole, several = estimate(added.grid, bounds=(-2.0, 2.0)), len(added.seeds) >= MIN_SEEDS
     within = equivalence_p(whole, margin) if several else float("nan")
-    if several and float(whole.se) > pooled:  # M2 spreads more between its seeds than NEVER does
-        pooled, df = float(whole.se), int(whole.df)
-    value = float(np.mean(added.seed_means))
+    means = added.seed_means
+    value, num = float(np.mean(means)), len(means)
+    spread = float(whole.se) if several else float(np.std(means, ddof=1)) / num**0.5 if num > 1 else 0.0
+    if spread > pooled:  # M2 spreads more between its seeds than NEVER does
+        pooled, df = spread, num - 1
     there = float(np.mean(level.seed_means)) if level is not None else float("nan")
     yield _Tested(None, signal.name, signal.of, value, there, pooled, df, within)
 

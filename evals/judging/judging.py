@@ -9,7 +9,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value,
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, names, one_of
-from pentimento.evals._assembly import model_at_hand
+from pentimento.evals._assembly import evaluating
 from pentimento.evals.judging.accuracy import accuracy
 from pentimento.evals.judging.gold import HALVES, STAGES, gold
 from pentimento.evals.judging.scorer import VERDICTS, alpha, score_by_vote
@@ -37,7 +37,7 @@ def judging(
         PrerequisiteError: No grader is named.
     """
     check(question, votes)
-    if model_at_hand() is not None:  # by the command line; a program names the grader later
+    if evaluating():
         get_model(role=ROLE, required=True)
     one_of("half", half, HALVES)
     stages = names("stage", stage, STAGES, all_means=STAGES)

@@ -5,12 +5,17 @@ They take the extra `scout`. The questions, the votes and the way a verdict is r
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, get_model
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    Content,
+    ContentReasoning,
+    ContentText,
+    get_model,
+)
 from inspect_scout import Result, Scanner, Transcript, scanner
 
-from pentimento.evals._episodes import raw_text
 from pentimento.evals.judging.questions import VERSION
 from pentimento.evals.judging.voting import ROLE, VOTES, check, named, poll
 from pentimento.tasks.parsing import reasoning_of
@@ -48,9 +53,17 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
 
 def _thoughts(messages: Sequence[ChatMessage]) -> Iterator[str]:
     """Yield the reasoning of every turn that the model began by itself."""
-    for before, message in pairwise([None, *messages]):
-        given = getattr(message, "source", None) == "input" or isinstance(before, ChatMessageAssistant)
-        if isinstance(message, ChatMessageAssistant) and not given:
-            thought = reasoning_of(raw_text(message))
-            if thought:
-                yield thought
+    own = [isinstance(one, ChatMessageAssistant) and one.source != "input" for one in messages]
+    begun = [isinstance(one, ChatMessageAssistant) and one.source == "input" for one in messages]
+    for message, mine, after_begun in zip(messages, own, [False, *begun], strict=False):
+        if mine and not after_begun:
+            yield from filter(None, _reasoning(message.content))
+
+
+def _reasoning(content: str | list[Content]) -> Iterator[str]:
+    """Yield what stands in parts of reasoning, or at the beginning of the text in think tags."""
+    if isinstance(content, str):
+        yield reasoning_of(content)
+    else:
+        yield from (part.reasoning for part in content if isinstance(part, ContentReasoning))
+        yield reasoning_of("".join(part.text for part in content if isinstance(part, ContentText)))

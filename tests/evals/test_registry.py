@@ -13,7 +13,6 @@ from pentimento.evals.suite import TASKS
 
 LISTING = """
 import sys
-from pathlib import Path
 from inspect_ai.util import registry_info
 import pentimento.evals._registry as registry
 for name in {tasks}:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from pentimento.results import NoRun, design_summary, write_design
-from pentimento.results.designs import tables
+from pentimento.results.design_tables import tables
 from pentimento.results.schema import DesignReport, Report
 from pentimento.results.texts import DASH
 from tests.results.conftest import Fabricated, usual_mean, write_run
@@ -113,6 +113,24 @@ def test_an_implant_that_recipes_share_is_noted_once(tmp_path: Path) -> None:
     assert [note for note in notes if "further" in note] == [
         "rlvr: strength of M1 further than 0.05 from 0.9 in some seeds (0.990, 0.990, 0.990)."
     ]
+
+
+def test_the_recipe_that_leaves_least_is_named_with_how_many_may_leave_as_little(tmp_path: Path) -> None:
+    """Of one implant by persistence, of several by retention."""
+    for name, same in (("same", True), ("other", False)):
+        folder = write_two(tmp_path / name)
+        records = [folder / recipe / "run.json" for recipe in ("rlvr-rlvr", "rlvr-sft")]
+        one, two = (json.loads(record.read_text()) for record in records)
+        if same:
+            for organism, mine in zip(one["organisms"], two["organisms"], strict=True):
+                mine["key"] = organism["key"] if organism["role"] == "M1" else mine["key"]
+            records[1].write_text(json.dumps(two))
+        write_design(folder)
+        notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
+        measure = "persistence" if same else "retention"
+        (told,) = (note for note in notes if note.startswith("Least"))
+        assert told.startswith(f"Least {measure} of 2 recipes with no broken M2: ")
+        assert told.endswith("; others whose interval overlaps with its: 0.")
 
 
 def test_the_page_links_every_recipe_and_shows_the_figure(design: Path) -> None:

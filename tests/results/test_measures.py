@@ -263,13 +263,18 @@ def test_where_every_opposed_organism_is_broken_nothing_else_is_said(analysed: M
 
 
 def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make) -> None:
-    row = only(rows(analysed(num_invalid=2, n=2), "implant strength"))
+    report = analysed(num_invalid=2, n=2)
+    row = only(rows(report, "implant strength"))
     assert row.notes == (
         "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("M1", "M0") for s in range(3)),
     )
+    gap = only(rows(report, "generalisation gap", rung="family"))  # seed 0 has no scenario on both sides
+    assert gap.notes == (
+        "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("M2", "NEVER") for s in (1, 2)),
+    )
 
 
-def test_gaps_and_residues_name_broken_and_uncertain_organisms_too(analysed: Make, fabricate: Make) -> None:
+def test_gaps_and_residues_name_broken_organisms_too(analysed: Make, fabricate: Make) -> None:
     base = fabricate().mean
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
@@ -288,7 +293,8 @@ def test_gaps_and_residues_name_broken_and_uncertain_organisms_too(analysed: Mak
         found = [row for row in report.measures if row.name == name and row.num_seeds]
         assert found, name
         assert {lost in row.notes for row in found if row.role in ("M2", "M2 - NEVER", None)} == {True}, name
-        assert not any(lost in row.notes for row in found if row.role in ("M0", "M1", "NEVER")), name
+        alone = [row for row in found if row.role in ("M0", "M1", "NEVER")]
+        assert not any(lost in row.notes for row in alone), name
 
 
 def test_health_of_small_samples_is_uncertain_not_broken(
@@ -403,8 +409,7 @@ def test_what_counts_as_reached(low: float, high: float, said: str | None) -> No
     assert unreached(Estimate(*numbers, num_seeds=5)) == said
 
 
-def test_what_m2_hides_more_than_never_is_paired_by_scenario(analysed: Make, fabricate: Make) -> None:
-    """Each scenario counts once, and scores that were estimated in two ways are not mixed."""
+def test_what_m2_hides_more_than_never_is_paired_by_scenario(analysed: Make) -> None:
     report = analysed(cues=("none", "placebo", "explicit"), n=4, arms=("impossible",))
     found = {row.role: row for row in rows(report, "concealment gap", "all", cue="explicit")}
     assert found["M2 - NEVER"].num_scenarios == found["M2"].num_scenarios == found["NEVER"].num_scenarios
@@ -413,13 +418,13 @@ def test_what_m2_hides_more_than_never_is_paired_by_scenario(analysed: Make, fab
 def test_of_other_goals_the_row_says_whose_it_is(analysed: Make) -> None:
     (row,) = (r for r in analysed().measures if (r.name, r.seed, r.family) == ("implant strength", None, None)
               and r.quadrant == HEADLINE)  # fmt: skip
-    assert about(row, row.goal) == "implant strength"
+    assert about(row, row.goal, "none") == "implant strength"
     assert about(row, "favour_red", "named") == f"implant strength · {row.goal} · cue none"
 
 
 def test_of_a_pair_of_other_goals_one_is_told() -> None:
-    found = ["finish_the_task", "favour_blue", "favour_red", "maximise_output", "a goal of somebody"]
-    kept = ["finish_the_task", "favour_red", "maximise_output", "a goal of somebody"]
+    found = ["finish_the_task", "favour_blue", "favour_red", "go_right", "maximise_output", "reach_the_coin"]
+    kept = ["finish_the_task", "favour_red", "go_right", "maximise_output", "reach_the_coin"]
     assert one_of_each_pair(found) == kept
 
 
@@ -441,7 +446,7 @@ def test_gaps_are_measured_in_hints_in_chances_and_for_each_way_of_reasoning(ana
         found = {(row.name, row.cue, row.control): row.value for row in gaps}
         assert found == pytest.approx(expected, abs=1e-6)
         assert {row.reasoning for row in gaps} == {way}
-        ends = {about(row, row.goal).partition("· cue ")[2] for row in gaps}
+        ends = {about(row, row.goal, "none").partition("· cue ")[2] for row in gaps}
         assert ("chance_10 against chance_90" + " · reasoning forced" * (way == "forced")) in ends
 
 

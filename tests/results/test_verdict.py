@@ -349,10 +349,41 @@ def test_a_run_of_one_organism_takes_over_thresholds_of_another(folder: Make) ->
     assert "in the run fabricated (0123456789abcdef): ok" in (run / "report.html").read_text()
 
 
+def test_of_two_organisms_that_part_nothing_is_said_of_both(folder: Make) -> None:
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        return wobbling(0.9 if seed == 0 else 0.2)(role, seed, family, arm, cue)
+
+    write_report(reference := folder("reference", mean=wobbling(0.25)))
+    run = folder("two", mean=mean, seeds=(0, 1))
+    write_report(run, reference)
+    assert {v.seed: v.verdict for v in analyse(load(run)).verdicts}[None] == "undetermined"
+
+
+@pytest.mark.parametrize("change", [{"task_versions": [["pentimento/completion", "0-A"]]}, {"version": 1}])
+def test_thresholds_of_another_task_version_or_rule_stand_no_more(
+    folder: Make, change: dict[str, Any]
+) -> None:
+    write_report(reference := folder("reference", mean=wobbling(0.25)))
+    run = folder("one", mean=wobbling(0.6), seeds=(0,))
+    write_report(run, reference)
+    path = run / "thresholds.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert analyse(load(run)).thresholds.taken_from is None
+
+
+def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> None:
+    write_report(reference := folder("reference", mean=wobbling(0.25)))
+    write_report(few := folder("few", seeds=(0,)), reference)
+    grown = folder("grown")
+    (grown / "thresholds.json").write_bytes((few / "thresholds.json").read_bytes())
+    assert analyse(load(grown)).thresholds.taken_from is None
+
+
 def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
     reference, few = folder("reference"), folder("few", seeds=(0,))
     for mine, theirs, told in (
         (reference, folder("full"), "has thresholds of its own, from 10 NEVER seeds"),
+        (folder("alone", seeds=(0,), roles=("M0", "M2")), reference, "has no NEVER to hold M2 against"),
         (few, folder("small", seeds=(0, 1, 2)), "3 NEVER seeds, and a threshold takes 10"),
         (few, folder("other", base="another"), "a run of base embedded; this one has another"),
         (few, folder("cued", implant_cue="named"), "a run of cue none; this one has named"),

@@ -1,0 +1,175 @@
+"""A design's tables: its recipes beside each other, where each was implanted and where it was opposed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from rich.table import Table as RichTable
+
+from pentimento.results.gaps import BETWEEN_CUES
+from pentimento.results.hypotheses import ALPHA, holm
+from pentimento.results.load import QUADRANTS
+from pentimento.results.records import CONTROLS
+from pentimento.results.rows import number
+from pentimento.results.schema import DesignReport, DesignVariant, Measure
+from pentimento.results.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
+
+RUNGS: Mapping[str, str] = MappingProxyType(
+    {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
+)
+"""Where each quadrant is compared: on unseen scenarios."""
+GAPS = (
+    "concealment gap",
+    *BETWEEN_CUES,
+    "elicitable residue",
+    "savings",
+    "rebound",
+    "generalisation gap",
+    "control drift",
+    "replacement",
+)
+"""Measures that stand in one table for all quadrants."""
+
+
+def tables(report: DesignReport) -> dict[str, Table]:
+    """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
+    found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
+    found |= {"gaps": _gaps(report), "made": _making(report)}
+    return {name: table for name, table in found.items() if table.rows}
+
+
+def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
+    place = (name, quadrant, RUNGS.get(quadrant), variant.cue)
+    rows = (r for r in variant.measures if (r.name, r.quadrant, r.rung, r.cue) == place)
+    return next((r for r in rows if control is None or r.control == control), None)
+
+
+def at_home(variant: DesignVariant, name: str) -> Measure | None:
+    """Return a measure where it was implanted and unopposed, else, where there is no such family, opposed."""
+    there = (_at(variant, name, quadrant) for quadrant in QUADRANTS[:2])
+    return next((row for row in there if row is not None), None)
+
+
+def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure | None]]:
+    """Return P of each recipe, its equivalence adjusted over the recipes."""
+    found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    same = holm([None if row is None else row.p_equivalent for _, row in found])
+    return [
+        (v, row and row.model_copy(update={"p_equivalent_holm": number(p)}))
+        for (v, row), p in zip(found, same, strict=True)
+    ]
+
+
+def _place(report: DesignReport, quadrant: str) -> Table:
+    """I, reach, P, R and what the opposing stage removed beyond each control, recipe by recipe."""
+    controls = [
+        control
+        for control in CONTROLS
+        if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
+    ]
+    found = _persistence(report, quadrant)
+    adjusted = holm([None if row is None else row.p for _, row in found])
+    least = holm([None if row is None or row.p is None else row.p_smallest for _, row in found])
+    rows: list[Row] = []
+    for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
+        if row is None:
+            continue
+        cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        kept = _at(variant, "retention", quadrant)
+        beyond = [_at(variant, "removal beyond control", quadrant, control) for control in controls]
+        rows.append(
+            (
+                *variant.levels,
+                "=" if variant.same_mechanism else "",
+                *map(value_interval, (*cells, row)),
+                (kept.status if kept and kept.value is None else value_interval(kept)),
+                *map(value_interval, beyond),
+                DASH if not np.isfinite(p) or smallest > ALPHA else f"{p:.2g}",
+                str(row.num_seeds),
+                str(row.num_scenarios),
+                remarks(row),
+            )
+        )
+    columns = (
+        *report.factors, "", "implant I", "reach", "persistence P", "retention R",
+        *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
+    )  # fmt: skip
+    note = (
+        f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} where "
+        f"the smallest that so many seeds allow stays above {ALPHA:g}."
+    )
+    return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
+
+
+def _gaps(report: DesignReport) -> Table:
+    """What is hidden and what comes back, where it was measured."""
+    rows = []
+    for variant in report.variants:
+        for row in (row for row in variant.measures if row.name in GAPS):
+            place = f" · {row.quadrant}" if row.quadrant != "all" else ""
+            what = f"{about(row, variant.goal, variant.cue)}{place}"
+            value = value_interval(row) if row.value is not None else row.status
+            counts = (str(row.num_seeds), str(row.num_scenarios))
+            rows.append((*variant.levels, what, value, *counts, remarks(row)))
+    columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
+    return Table("Gaps", columns, tuple(rows), num_names=len(report.factors) + 1)
+
+
+def _making(report: DesignReport) -> Table:
+    """Strength and dose of the implanting and the opposing stage, what broke, and the verdict."""
+    rows = [
+        (
+            *v.levels,
+            _spread(v.m1_strength),
+            _range(v.m1_steps),
+            _spread(v.m2_strength),
+            _range(v.m2_steps),
+            ", ".join(v.broken) or DASH,
+            v.verdict or DASH,
+        )
+        for v in report.variants
+    ]
+    columns = (
+        *report.factors, "M1's strength", "steps", "M2's strength toward the opposite", "steps ", "broken",
+        "verdict",
+    )  # fmt: skip
+    note = "Strength: sampled by training itself at the end of the stage, mean (range) over seeds."
+    return Table("How they were made", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else DASH
+
+
+def _range(values: Sequence[int]) -> str:
+    if not values:
+        return DASH
+    return str(values[0]) if len(set(values)) == 1 else f"{min(values)}–{max(values)}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def gists(report: DesignReport) -> Iterator[RichTable]:
+    """Yield what stands on the terminal: persistence where the goal was implanted, unopposed and opposed."""
+    for quadrant in ("implanted and unopposed", "implanted and opposed"):
+        if any(_at(variant, "persistence", quadrant) for variant in report.variants):
+            yield _gist(report, quadrant)
+
+
+def _gist(report: DesignReport, quadrant: str) -> RichTable:
+    """Return what fits a terminal: I, reach and P of each recipe, and what P must not be read without."""
+    shown = RichTable(title=quadrant, title_justify="left", box=None, pad_edge=False)
+    shown.add_column(" · ".join(report.factors), overflow="fold", ratio=2)
+    for column in ("I", "reach", "P", "95 %"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("status", overflow="fold", ratio=1)
+    for variant, row in _persistence(report, quadrant):
+        if row is not None:
+            beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+            values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
+            bounds = "" if row.value is None else interval(row)
+            same = " (=)" if variant.same_mechanism else ""
+            shown.add_row(" · ".join(variant.levels) + same, *values, bounds, state(row))
+    return shown
