@@ -50,12 +50,17 @@ def at_home(variant: DesignVariant, name: str) -> Measure | None:
     return next((row for row in there if row is not None), None)
 
 
-def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure | None]]:
-    """Return P of each recipe, its equivalence adjusted over the recipes."""
-    found = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
-    same = holm([None if row is None else row.p_equivalent for _, row in found])
+def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure]]:
+    """Return P of each recipe that has one."""
+    rows = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    return _together([(v, row) for v, row in rows if row is not None])
+
+
+def _together(found: Sequence[tuple[DesignVariant, Measure]]) -> list[tuple[DesignVariant, Measure]]:
+    """Return the rows of one table with their equivalence adjusted over all of them."""
+    same = holm([row.p_equivalent for _, row in found])
     return [
-        (v, row and row.model_copy(update={"p_equivalent_holm": number(p)}))
+        (v, row.model_copy(update={"p_equivalent_holm": number(p)}))
         for (v, row), p in zip(found, same, strict=True)
     ]
 
@@ -68,12 +73,10 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
     ]
     found = _persistence(report, quadrant)
-    adjusted = holm([None if row is None else row.p for _, row in found])
-    least = holm([None if row is None or row.p is None else row.p_smallest for _, row in found])
+    adjusted = holm([row.p for _, row in found])
+    least = holm([None if row.p is None else row.p_smallest for _, row in found])
     rows: list[Row] = []
     for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
-        if row is None:
-            continue
         cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
         kept = _at(variant, "retention", quadrant)
         beyond = [_at(variant, "removal beyond control", quadrant, control) for control in controls]
@@ -104,13 +107,13 @@ def _place(report: DesignReport, quadrant: str) -> Table:
 def _gaps(report: DesignReport) -> Table:
     """What is hidden and what comes back, where it was measured."""
     rows = []
-    for variant in report.variants:
-        for row in (row for row in variant.measures if row.name in GAPS):
-            place = f" · {row.quadrant}" if row.quadrant != "all" else ""
-            what = f"{about(row, variant.goal, variant.cue)}{place}"
-            value = value_interval(row) if row.value is not None else row.status
-            counts = (str(row.num_seeds), str(row.num_scenarios))
-            rows.append((*variant.levels, what, value, *counts, remarks(row)))
+    found = [(v, row) for v in report.variants for row in v.measures if row.name in GAPS]
+    for variant, row in _together(found):
+        place = f" · {row.quadrant}" if row.quadrant != "all" else ""
+        what = f"{about(row, variant.goal, variant.cue)}{place}"
+        value = value_interval(row) if row.value is not None else row.status
+        counts = (str(row.num_seeds), str(row.num_scenarios))
+        rows.append((*variant.levels, what, value, *counts, remarks(row)))
     columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
     return Table("Gaps", columns, tuple(rows), num_names=len(report.factors) + 1)
 
@@ -166,10 +169,9 @@ def _gist(report: DesignReport, quadrant: str) -> RichTable:
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("status", overflow="fold", ratio=1)
     for variant, row in _persistence(report, quadrant):
-        if row is not None:
-            beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
-            values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
-            bounds = "" if row.value is None else interval(row)
-            same = " (=)" if variant.same_mechanism else ""
-            shown.add_row(" · ".join(variant.levels) + same, *values, bounds, state(row))
+        beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
+        bounds = "" if row.value is None else interval(row)
+        same = " (=)" if variant.same_mechanism else ""
+        shown.add_row(" · ".join(variant.levels) + same, *values, bounds, state(row))
     return shown
