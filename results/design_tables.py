@@ -70,7 +70,10 @@ def _place(report: DesignReport, quadrant: str) -> Table:
     controls = [
         control
         for control in CONTROLS
-        if any(_at(v, "removal beyond control", quadrant, control) is not None for v in report.variants)
+        if any(
+            (row := _at(v, "removal beyond control", quadrant, control)) and row.value is not None
+            for v in report.variants
+        )
     ]
     found = _persistence(report, quadrant)
     adjusted = holm([row.p for _, row in found])
