@@ -47,7 +47,7 @@ FLAGS = {
         "--width",
         "--workers",
     },
-    "report": {"--figures", "--tables"},
+    "report": {"--figures", "--tables", "--thresholds"},
     "compare": set(),
     "prevalence": {"--gold", "--stage"},
     "certify": {"--base", "--n", "--output", "--show"},
