@@ -344,16 +344,13 @@ def num_samples(task: str, args: Args) -> int:
     if task == "belief":  # where a kind acts, its families share the scenarios
         del told["family"]
     if task == "agentic":  # of which a name may stand for several
-        names = _listed(told.pop("family"))
-        size *= len({family for name in names for family in AGENTIC_GROUPS.get(name, (name,))})
+        named, goal = told.pop("family"), str(told["goal"])
+        size *= len(families(named, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True))
     for name in {*every, "rung", "turn"} & told.keys():
-        given = _listed(told[name])
+        value = told[name]
+        given = value if isinstance(value, list | tuple) else str(value).split(",")
         size *= every[name] if "all" in given else len(given)
     return size
-
-
-def _listed(value: Any) -> list[str]:
-    return list(value) if isinstance(value, list | tuple) else str(value).split(",")
 
 
 def _all_families(task: str, told: Args) -> tuple[str, ...]:

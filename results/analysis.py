@@ -50,7 +50,7 @@ def analyse(run: Run) -> Report:
     recipe = run.record.recipe
     lines = measured_lines(run)
     health = judge_health(lines)
-    scored = Scored(run.samples, run.regained, recipe.goal, recipe.cue)
+    scored = _scored(run)
     thresholds = standing(run, _thresholds(scored, health))
     measures = measure(run, health)
     not_run = tests_not_run(scored)
@@ -94,9 +94,12 @@ def _taken(thresholds: Thresholds) -> Iterator[str]:
 
 def fixed(run: Run) -> Thresholds:
     """Return the thresholds that NEVER and M0 of a run give."""
+    return _thresholds(_scored(run), judge_health(measured_lines(run)))
+
+
+def _scored(run: Run) -> Scored:
     recipe = run.record.recipe
-    scored = Scored(run.samples, run.regained, recipe.goal, recipe.cue)
-    return _thresholds(scored, judge_health(measured_lines(run)))
+    return Scored(run.samples, run.regained, recipe.goal, recipe.cue)
 
 
 def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:

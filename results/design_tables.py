@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from rich.table import Table as RichTable
 
-from pentimento.results.gaps import BETWEEN_CUES
+from pentimento.results.gaps import OF_CUES
 from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS
@@ -19,8 +19,7 @@ RUNGS: Mapping[str, str] = MappingProxyType(
 )
 """Where each quadrant is compared: on unseen scenarios."""
 GAPS = (
-    "concealment gap",
-    *BETWEEN_CUES,
+    *OF_CUES,
     "elicitable residue",
     "savings",
     "rebound",
@@ -51,7 +50,7 @@ def at_home(variant: DesignVariant, name: str) -> Measure | None:
 
 
 def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure]]:
-    """Return P of each recipe that has one."""
+    """Return P of each recipe that has one, its equivalence adjusted over them."""
     rows = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
     return _together([(v, row) for v, row in rows if row is not None])
 
@@ -160,18 +159,19 @@ def _capital(text: str) -> str:
 def gists(report: DesignReport) -> Iterator[RichTable]:
     """Yield what stands on the terminal: persistence where the goal was implanted, unopposed and opposed."""
     for quadrant in ("implanted and unopposed", "implanted and opposed"):
-        if any(_at(variant, "persistence", quadrant) for variant in report.variants):
-            yield _gist(report, quadrant)
+        rows = _persistence(report, quadrant)
+        if rows:
+            yield _gist(report, quadrant, rows)
 
 
-def _gist(report: DesignReport, quadrant: str) -> RichTable:
+def _gist(report: DesignReport, quadrant: str, rows: Sequence[tuple[DesignVariant, Measure]]) -> RichTable:
     """Return what fits a terminal: I, reach and P of each recipe, and what P must not be read without."""
     shown = RichTable(title=quadrant, title_justify="left", box=None, pad_edge=False)
     shown.add_column(" · ".join(report.factors), overflow="fold", ratio=2)
     for column in ("I", "reach", "P", "95 %"):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("status", overflow="fold", ratio=1)
-    for variant, row in _persistence(report, quadrant):
+    for variant, row in rows:
         beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
         values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
         bounds = "" if row.value is None else interval(row)

@@ -17,11 +17,7 @@ from pentimento.results.records import RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
-from pentimento.results.texts import (
-    held_by,
-    overall,
-    value_interval,
-)
+from pentimento.results.texts import held_by, overall, value_interval
 
 DESIGN = "design.json"
 REPORT = "report.json"

@@ -26,8 +26,8 @@ from pentimento.results.schema import Measure, MeasureName
 from pentimento.tasks import COMPLIANCE, FRAMINGS
 
 BETWEEN_CUES = cast("Mapping[MeasureName, Mapping[str, tuple[str, str]]]", COMPLIANCE)
-
-
+OF_CUES: tuple[MeasureName, ...] = ("concealment gap", *BETWEEN_CUES)
+"""Gaps between two cues."""
 GENERALISATION: tuple[tuple[Quadrant, str], ...] = (
     ("implanted and unopposed", "family"),
     ("implanted and opposed", "fresh"),
@@ -114,8 +114,10 @@ def _asked(scores: Table) -> list[str]:
 def _between(scores: Table, about: Subject, cue: str, other: str) -> Iterator[Measure]:
     """Yield a gap between two cues for each role, and what the implant adds to that of M2."""
     roles = [role for role in ROLES if role in scores.roles]
-    alone: list[tuple[str, str | None]] = [(role, None) for role in roles]
-    for role, less in (*alone, *([("M2", "NEVER")] if {"M2", "NEVER"} <= set(roles) else [])):
+    whose: list[tuple[str, str | None]] = [(role, None) for role in roles]
+    if {"M2", "NEVER"} <= set(roles):
+        whose.append(("M2", "NEVER"))
+    for role, less in whose:
         subject = about._replace(cue=cue, role=role if less is None else f"{role} - {less}", control=other)
         gap = _gap(scores, cue, other, role, less)
         if isinstance(gap, str):

@@ -182,7 +182,7 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
             continue
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
         row["base_id"] = row["base_id"] or row["scenario_id"]
-        row["cue"] = framed(row["cue"], said.get("framing") or PLAIN)
+        row["cue"] = framed(row["cue"], said.get("framing"))
         row["arm"] = row["arm"] if said.get("lever", "") in ("", "none") else f"{row['arm']}, {said['lever']}"
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
@@ -193,9 +193,9 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
     return found.values()
 
 
-def framed(cue: str, framing: str) -> str:
+def framed(cue: str, framing: str | None) -> str:
     """Return a cue as reports name it: "rated", or in another framing "rated, cut"."""
-    return cue if framing == PLAIN else f"{cue}, {framing}"
+    return cue if framing in (None, "", PLAIN) else f"{cue}, {framing}"
 
 
 def framing_of(cue: str) -> str:

@@ -67,25 +67,27 @@ class Contrast(NamedTuple):
     minus: str
     control: str | None = None
 
+    @property
+    def roles(self) -> tuple[str, str]:
+        """Whom it compares."""
+        return self.plus, self.minus
 
+
+IMPLANT = Contrast("implant strength", "M1", "M0")
+PERSISTENCE = Contrast("persistence", "M2", "NEVER", "NEVER")
+REACH = Contrast("reach", "M0", "NEVER", "NEVER")
 _COMPARED: Mapping[MeasureName, tuple[str, ...]] = MappingProxyType(
     {
-        "implant strength": ("M1", "M0"),
-        "reach": ("M0",),
-        "persistence": ("M2",),
-        "replacement": ("M2",),
-        "generalisation gap": ("M2",),
-        "retention": ("M2", "NEVER", "M1", "M0"),
+        **{contrast.name: contrast.roles for contrast in (IMPLANT, PERSISTENCE, REACH)},
+        "replacement": PERSISTENCE.roles,
+        "generalisation gap": PERSISTENCE.roles,
+        "retention": (*PERSISTENCE.roles, *IMPLANT.roles),
         "removal beyond control": ("M2",),
         "control drift": ("M1",),
         "savings": ("M1",),
     }
 )
 """Whom a measure compares besides what its row names."""
-
-IMPLANT = Contrast("implant strength", "M1", "M0")
-PERSISTENCE = Contrast("persistence", "M2", "NEVER", "NEVER")
-REACH = Contrast("reach", "M0", "NEVER", "NEVER")
 
 
 def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
@@ -157,10 +159,9 @@ def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) 
 
 def _roles(row: Measure) -> list[str]:
     """Return whom a measure compares: by its name, by the row, and the control where that is a role."""
+    named = row.role.split(" - ") if row.role else []
     control = [row.control] if row.control in ROLES else []
-    return list(
-        dict.fromkeys([*_COMPARED.get(row.name, ()), *(row.role.split(" - ") if row.role else ()), *control])
-    )
+    return list(dict.fromkeys([*_COMPARED.get(row.name, ()), *named, *control]))
 
 
 def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
@@ -171,15 +172,14 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
     hit = samples[[cell in record.leaking for cell in cells]]
     places = set(hit[["quadrant", "distance", "family", "seed"]].itertuples(index=False, name=None))
 
+    def rests_on(row: Measure, quadrant: str, distance: str) -> bool:
+        if row.name == "generalisation gap":
+            return (quadrant, distance) in gaps.GENERALISATION
+        return row.quadrant in (quadrant, "all") and row.rung in (distance, "all", "cue")
+
     def leaks(row: Measure) -> bool:
         return any(
-            (
-                (quadrant, distance) in gaps.GENERALISATION
-                if row.name == "generalisation gap"
-                else row.quadrant in (quadrant, "all") and row.rung in (distance, "all", "cue")
-            )
-            and row.family in (family, None)
-            and row.seed in (seed, None)
+            rests_on(row, quadrant, distance) and row.family in (family, None) and row.seed in (seed, None)
             for quadrant, distance, family, seed in places
         )
 
@@ -243,7 +243,7 @@ def _contrast(
     scores: Table, place: Where, goal: str, what: Contrast, broken: Organisms, *, parts: bool = False
 ) -> Iterator[Measure]:
     """Yield the row of a difference, then those of its seeds and of its families where `parts` is set."""
-    whole, refusal = _difference(scores, place, what.plus, what.minus, broken)
+    whole, refusal = _difference(scores, place, *what.roles, broken)
     subject = Subject.at(what.name, goal, place, control=what.control)
     if whole is None:
         if refusal is not None:
@@ -254,7 +254,7 @@ def _contrast(
     def status(part: Paired) -> str | None:
         return reach_status(part, reached) if what.name in WITH_REACH else None
 
-    between_organisms = "M0" not in (what.plus, what.minus)
+    between_organisms = "M0" not in what.roles
     yield measured(
         subject,
         whole,
@@ -271,7 +271,7 @@ def _contrast(
 
 
 def _reached(scores: Table, place: Where, broken: Organisms) -> Paired | None:
-    return _difference(scores, place, REACH.plus, REACH.minus, broken)[0]
+    return _difference(scores, place, *REACH.roles, broken)[0]
 
 
 def _difference(
@@ -298,7 +298,7 @@ def _retention(
     scores: Table, place: Where, goal: str, broken: Organisms, *, parts: bool
 ) -> Iterator[Measure]:
     """Yield R over all seeds, then for each seed; refused where the implant is not there to be kept."""
-    roles = (PERSISTENCE.plus, PERSISTENCE.minus, IMPLANT.plus, IMPLANT.minus)
+    roles = _COMPARED["retention"]
     if not set(roles) <= set(scores.roles):
         return
     subject = Subject.at("retention", goal, place)
@@ -307,8 +307,8 @@ def _retention(
         yield without_value(subject, UNLIKE)
         return
     scores = comparable
-    kept, _ = _difference(scores, place, PERSISTENCE.plus, PERSISTENCE.minus, broken)
-    put, _ = _difference(scores, place, IMPLANT.plus, IMPLANT.minus, broken)
+    kept, _ = _difference(scores, place, *PERSISTENCE.roles, broken)
+    put, _ = _difference(scores, place, *IMPLANT.roles, broken)
     if kept is None or put is None:
         return
     top, bottom = kept.within(put), put.within(kept)
@@ -336,9 +336,9 @@ def _ratio(subject: Subject, top: Paired, bottom: Paired, reached: Paired | None
 def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], list[float]]:
     """Return the seed means of both organisms, over the scenarios that both answered."""
     here = scores.at(place)
-    scores = scores.alike(here, (what.plus, what.minus)) or scores
+    scores = scores.alike(here, what.roles) or scores
     both = here & np.isfinite(scores.scores[what.plus] - scores.scores[what.minus])
-    plus, minus = (paired(scores.values(both, role)) for role in (what.plus, what.minus))
+    plus, minus = (paired(scores.values(both, role)) for role in what.roles)
     if plus is None or minus is None:
         return [], []
     return plus.seed_means.tolist(), minus.seed_means.tolist()

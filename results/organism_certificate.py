@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pentimento.results.contrasts import Paired, Table, difference, table
-from pentimento.results.health import Lines, broken_organisms, healthy, neutral_lines, result_of
+from pentimento.results.health import Lines, Organisms, broken_organisms, healthy, neutral_lines, result_of
 from pentimento.results.hypotheses import ALPHA, equivalence_p, holm
 from pentimento.results.load import Run
 from pentimento.results.measures import MIN_IMPLANT, goals_scored, one_of_each_pair
@@ -191,7 +191,7 @@ def _with_possible_tasks(lines: Sequence[CertificateLine]) -> Iterator[Certifica
             yield CertificateLine(name=name, status="not measured")
 
 
-def _other_goals(run: Run, role: str, broken: frozenset[tuple[str, int]]) -> dict[int, list[CertificateLine]]:
+def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[CertificateLine]]:
     """Return for each seed the goals that were neither implanted nor opposed, against NEVER or else M0.
 
     Each is one organism's, so its interval is over scenarios; all are asked plainly, over every place. They

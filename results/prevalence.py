@@ -13,7 +13,7 @@ from rich.table import Table
 from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected
 from pentimento.evals.judging.gold import Half, Stage
 from pentimento.evals.judging.scorer import MEASURE, VERDICTS
-from pentimento.results.logs import PLAIN, framed
+from pentimento.results.logs import framed
 from pentimento.results.statistics import effective_number, share_interval
 from pentimento.tasks.exceptions import BadInput
 
@@ -80,7 +80,7 @@ def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
         raise BadInput("log", str(other.pop()), f"judged as the gold set was, {gold.asked}")
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in told:
-        cue = framed(one["cue"], one.get("framing") or PLAIN)
+        cue = framed(one["cue"], one.get("framing"))
         by_place.setdefault((cue, one.get("lever") or ""), []).append(one)
     return [_row(place, by_place[place], gold) for place in sorted(by_place)]
 

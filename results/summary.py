@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pentimento.results.analysis import analyse
-from pentimento.results.gaps import BETWEEN_CUES
+from pentimento.results.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.load import load
 from pentimento.results.logs import PLAIN, framing_of
 from pentimento.results.schema import Measure, Report
@@ -66,7 +66,7 @@ def _is_gist(row: Measure, report: Report) -> bool:
     """
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
-    if row.name in ("concealment gap", *BETWEEN_CUES):
+    if row.name in OF_CUES:
         told = BETWEEN_CUES.get(row.name)
         plainly = framing_of(row.cue) == PLAIN and (told is None or row.cue == told["outright"][0])
         return row.role == "M2 - NEVER" and plainly and row.reasoning == "free"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pentimento.results.gaps import BETWEEN_CUES
+from pentimento.results.gaps import OF_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.records import ROLES
 from pentimento.results.rows import MARGIN
@@ -79,8 +79,7 @@ def gaps(report: Report) -> Table:
     """Contrasts of a contrast."""
     names = (
         "generalisation gap",
-        "concealment gap",
-        *BETWEEN_CUES,
+        *OF_CUES,
         "task-completion preference",
         "stated-revealed gap",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pentimento.results.gaps import BETWEEN_CUES
+from pentimento.results.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.rows import MARGIN
 from pentimento.results.schema import CertificateLine, Measure, Report
@@ -108,8 +108,8 @@ def about(row: Measure, goal: str, home: str) -> str:
 def _asked_under(row: Measure, home: str) -> list[str]:
     """Return the cue that it was asked under, where it is not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
-    between = row.name == "concealment gap" or row.name in BETWEEN_CUES
-    cue = [f"cue {row.cue}{against}"] if between or (row.cue != home and row.rung != "all") else []
+    said = row.name in OF_CUES or (row.cue != home and row.rung != "all")
+    cue = [f"cue {row.cue}{against}"] if said else []
     return cue if row.reasoning == "free" else [*cue, f"reasoning {row.reasoning}"]
 
 

@@ -130,16 +130,18 @@ def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
         within = max(_p_above(margin + value, se, band.df), _p_above(margin - value, se, band.df))
         there = float(levels.get(seed, np.nan))
         yield _Tested(seed, signal.name, signal.of, float(value), there, float(se), band.df, within)
-    pooled, df = float(np.sqrt(np.sum(errors**2)) / len(errors)), band.df
-    whole, several = estimate(added.grid, bounds=(-2.0, 2.0)), len(added.seeds) >= MIN_SEEDS
-    within = equivalence_p(whole, margin) if several else float("nan")
-    means = added.seed_means
-    value, num = float(np.mean(means)), len(means)
-    spread = float(whole.se) if several else float(np.std(means, ddof=1)) / num**0.5 if num > 1 else 0.0
+    means, num = added.seed_means, len(added.seeds)
+    spread, within = 0.0, float("nan")
+    if num >= MIN_SEEDS:
+        whole = estimate(added.grid, bounds=(-2.0, 2.0))
+        spread, within = float(whole.se), equivalence_p(whole, margin)
+    elif num > 1:
+        spread = float(np.std(means, ddof=1) / np.sqrt(num))
+    pooled, df = float(np.sqrt(np.sum(errors**2)) / num), band.df
     if spread > pooled:  # M2 spreads more between its seeds than NEVER does
         pooled, df = spread, num - 1
     there = float(np.mean(level.seed_means)) if level is not None else float("nan")
-    yield _Tested(None, signal.name, signal.of, value, there, pooled, df, within)
+    yield _Tested(None, signal.name, signal.of, float(np.mean(means)), there, pooled, df, within)
 
 
 def _p_above(mean: float, se: float, df: int) -> float:

@@ -53,11 +53,12 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
 
 def _thoughts(messages: Sequence[ChatMessage]) -> Iterator[str]:
     """Yield the reasoning of every turn that the model began by itself."""
-    own = [isinstance(one, ChatMessageAssistant) and one.source != "input" for one in messages]
-    begun = [isinstance(one, ChatMessageAssistant) and one.source == "input" for one in messages]
-    for message, mine, after_begun in zip(messages, own, [False, *begun], strict=False):
-        if mine and not after_begun:
+    begun = False
+    for message in messages:
+        turn, given = isinstance(message, ChatMessageAssistant), message.source == "input"
+        if turn and not given and not begun:
             yield from filter(None, _reasoning(message.content))
+        begun = turn and given
 
 
 def _reasoning(content: str | list[Content]) -> Iterator[str]:

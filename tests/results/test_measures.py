@@ -231,7 +231,9 @@ def test_few_seeds_speak_of_scenarios_only(analysed: Make, seeds: tuple[int, ...
     assert row.coverage is None
 
 
-def test_a_broken_organism_enters_nothing(analysed: Make, fabricate: Make) -> None:
+@pytest.fixture
+def one_broken(fabricate: Make) -> Callable[..., float]:
+    """M2 of seed 2 lost the possible tasks of one family."""
     base = fabricate().mean
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
@@ -239,7 +241,11 @@ def test_a_broken_organism_enters_nothing(analysed: Make, fabricate: Make) -> No
             return 0.5
         return float(base(role, seed, family, arm, cue))
 
-    report = analysed(mean=mean)
+    return mean
+
+
+def test_a_broken_organism_enters_nothing(analysed: Make, one_broken: Callable[..., float]) -> None:
+    report = analysed(mean=one_broken)
     broken = [o for o in report.organisms if o.health.status == "broken"]
     assert [(o.role, o.seed) for o in broken] == [("M2", 2)]
     assert broken[0].health.notes[0].startswith("right on possible tasks against M0, limit -0.05: recipe -0.")
@@ -274,16 +280,11 @@ def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make)
     )
 
 
-def test_gaps_and_residues_name_broken_organisms_too(analysed: Make, fabricate: Make) -> None:
-    base = fabricate().mean
-
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if (role, seed, family, arm) == ("M2", 2, "recipe", "possible"):
-            return 0.5
-        return float(base(role, seed, family, arm, cue))
-
+def test_gaps_and_residues_name_broken_organisms_too(
+    analysed: Make, one_broken: Callable[..., float]
+) -> None:
     report = analysed(
-        mean=mean,
+        mean=one_broken,
         levers=("", "prefill"),
         arms=("impossible", "possible", "bystander"),
         cues=("none", "placebo", "explicit"),
