@@ -264,25 +264,29 @@ class Band(_Part):
     """Quadrant, cue, lever, steps or goal."""
     num_families: int
     """In a typical seed; 1 where a seed has one number."""
+    spread_of: Literal["ERASED - NEVER", "NEVER"]
+    """Pairs of one seed, opposed in the same families; or seeds, whose families differ."""
     seed_sd: float
-    """Spread of NEVER between seeds, over all families alike."""
+    """Of the difference of two, between seeds, over all families alike."""
     cell_sd: float
     """The same from family to family within a seed."""
     df: int
-    """Degrees of freedom: seeds that both rest on, less one."""
+    """Degrees of freedom: seeds that both rest on, less one where they are held against their own mean."""
     upper: float
     """What M2 has more than NEVER, above which one organism, looked at alone, lies outside the band."""
 
 
 class Thresholds(_Part):
-    """Fixed from NEVER and M0 alone, before M2 is looked at; written into the run as `thresholds.json`."""
+    """Fixed from NEVER, ERASED and M0, before M2 is looked at; written into the run as `thresholds.json`."""
 
-    version: Literal[2] = 2
-    """Of what counts as reached."""
+    version: Literal[3] = 3
+    """Of the rules by which they are fixed."""
     goal: str
     cue: str = "none"
     """That of the report."""
     num_never: int
+    num_erased: int
+    """Of seeds that have a NEVER too."""
     inputs: str
     """Hash of the scores that they were computed from."""
     taken_from: str | None = None

@@ -73,8 +73,8 @@ class Signal(NamedTuple):
     """What has to be above the margin besides. Of a gap or a gain, how much more M2 scores than NEVER where
     it ends, as what starts lower gains more; of another goal, how much more M2 scores than M0; else `added`
     itself. None where nobody measured it: then the signal speaks for nothing."""
-    wider: Paired | None = None
-    """More of NEVER's values, of which its spread is taken as well; `never` where there are none."""
+    wider: "Signal | None" = None
+    """The same over more places, of which the spread without an implant is taken; None: over these."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
     for quadrant in UNOPPOSED:
         rows = anywhere & scores.where(quadrant=quadrant)
         here = _of_rows("persistence", quadrant, scores, rows)
-        yield here._replace(wider=_alone(scores, anywhere), level=here.added)
+        yield here._replace(wider=_of_rows("persistence", "", scores, anywhere), level=here.added)
     for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
         never, added = (gaps.concealment_of(scores, cue, *who) for who in (("NEVER",), ("M2", "NEVER")))
         level = difference(scores, scores.where(cue=cue), "M2", "NEVER")

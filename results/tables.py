@@ -181,10 +181,16 @@ def verdicts(report: Report) -> Table:
 def thresholds(report: Report) -> Table:
     """How far apart two organisms without an implant are to be expected, for each signal of a verdict."""
     rows = [
-        (in_words(band.name, band.of), SPEAKS_FOR[band.name], f"{band.upper:+.3f}", str(band.num_families))
+        (
+            in_words(band.name, band.of),
+            SPEAKS_FOR[band.name],
+            f"{band.upper:+.3f}",
+            str(band.num_families),
+            band.spread_of,
+        )
         for band in report.thresholds.bands
     ]
-    columns = ("signal, M2 less NEVER", "speaks for", "band of one organism up to", "families")
+    columns = ("signal, M2 less NEVER", "speaks for", "band of one organism up to", "families", "spread of")
     return Table("Thresholds", columns, tuple(rows), num_names=2)
 
 

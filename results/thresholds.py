@@ -1,4 +1,4 @@
-"""What counts as "more than NEVER": fixed from NEVER and M0 alone, before M2 is looked at."""
+"""What counts as "more than NEVER": fixed from NEVER, ERASED and M0, before M2 is looked at."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -11,23 +11,26 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pentimento._files import write_atomically
-from pentimento.results.contrasts import Paired, Table, difference, table
+from pentimento.results.contrasts import Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
 from pentimento.results.rows import MARGIN, unreached
 from pentimento.results.schema import Band, Thresholds
-from pentimento.results.signals import UNOPPOSED, Scored, signals
-from pentimento.results.statistics import MIN_SEEDS, estimate
+from pentimento.results.signals import UNOPPOSED, Scored, Signal, signals
+from pentimento.results.statistics import MIN_SEEDS, Array, estimate
 from pentimento.tasks.exceptions import BadInput
 
 MIN_NEVER = 10
 FILE = "thresholds.json"
-_ALONE = ("M0", "NEVER")
+_ALONE = ("M0", "NEVER", "ERASED")
+"""Whom thresholds are fixed from: none of them ever had the goal."""
 MIN_SPREAD = 5
 """Seeds below which a spread is not worth calling one."""
 
 
 class _Spread(NamedTuple):
+    """Of the difference of two organisms without an implant."""
+
     seed_sd: float
     cell_sd: float
     df: int
@@ -35,28 +38,32 @@ class _Spread(NamedTuple):
 
 def apart(band: Band, num_families: int) -> float:
     """Return the standard deviation of two such organisms' difference, over k families."""
-    return float(np.sqrt(2 * (band.seed_sd**2 + band.cell_sd**2 / num_families)))
+    return float(np.sqrt(band.seed_sd**2 + band.cell_sd**2 / num_families))
 
 
 def fix(scored: Scored) -> Thresholds:
-    """Compute thresholds from the scores of NEVER and M0; every other role is dropped first.
+    """Compute thresholds from the scores of NEVER, ERASED and M0; every other role is dropped first.
 
-    NEVER seeds deviate from the mean of the others by a part that all families share (sd s) and a part of
-    each family (sd c). Two organisms without an implant then differ, over k families, with sd sqrt(2 (s² + c²
-    / k)), and a band is t(1 - alpha, n - 1) times that.
+    ERASED and NEVER of one seed are two organisms without an implant, opposed in the same families. They
+    differ by a part that all families share (sd s) and a part of each family (sd c), over k families with sd
+    sqrt(s² + c² / k), and a band is t(1 - alpha, n) times that, of n seeds. With fewer than `MIN_NEVER` such
+    pairs the spread is sqrt(2) times that by which NEVER seeds deviate from the mean of the others, with n -
+    1; as their families differ, it is larger.
 
     Args:
         scored: Of a run, without broken organisms.
     """
-    alone = Scored(_alone(scored.samples), _alone(scored.regained), scored.goal, scored.cue)
-    scores = table(alone.samples, "goal", scored.goal)
-    num_never = int(alone.samples.loc[alone.samples["role"] == "NEVER", "seed"].nunique())
-    reached = _reached(scores, scored.cue)
-    bands = tuple(_bands(alone, reached)) if num_never >= MIN_NEVER else ()
+    alone = scored._replace(samples=_alone(scored.samples), regained=_alone(scored.regained))
+    seeds = {role: set(alone.samples.loc[alone.samples["role"] == role, "seed"]) for role in _ALONE}
+    num_never, num_erased = len(seeds["NEVER"]), len(seeds["NEVER"] & seeds["ERASED"])
+    reached = _reached(table(alone.samples, "goal", scored.goal), scored.cue)
+    in_pairs = num_erased >= MIN_NEVER
+    bands = tuple(_bands(alone, reached, in_pairs=in_pairs)) if num_never >= MIN_NEVER else ()
     return Thresholds(
         goal=scored.goal,
         cue=scored.cue,
         num_never=num_never,
+        num_erased=num_erased,
         inputs=_fingerprint(alone),
         alpha=ALPHA,
         margin=MARGIN,
@@ -157,11 +164,17 @@ def _reached(scores: Table, cue: str) -> list[str]:
     return [f for f, part in parts if len(part.seeds) >= MIN_SEEDS and unreached(estimate(part.grid)) is None]
 
 
-def _bands(alone: Scored, reached: Sequence[str]) -> Iterator[Band]:
-    for signal in signals(alone, reached):
+def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator[Band]:
+    """Yield a band for each signal; with ERASED in M2's place, what it has more than NEVER is chance."""
+    as_opposed = {"ERASED": "M2"}
+    samples, regained = (
+        f.assign(role=f["role"].replace(as_opposed)) for f in (alone.samples, alone.regained)
+    )
+    for signal in signals(alone._replace(samples=samples, regained=regained), reached):
         if signal.never is None:
             continue
-        spread = _spread(signal.wider or signal.never)
+        in_pair = _of_pairs(signal) if in_pairs else None
+        spread = in_pair or _of_seeds(signal)
         if spread is None:
             continue
         num_families = int(np.median(np.isfinite(signal.never.grid.mean).sum(axis=1)))
@@ -169,6 +182,7 @@ def _bands(alone: Scored, reached: Sequence[str]) -> Iterator[Band]:
             name=signal.name,
             of=signal.of,
             num_families=num_families,
+            spread_of="NEVER" if in_pair is None else "ERASED - NEVER",
             seed_sd=round(spread.seed_sd, 6),
             cell_sd=round(spread.cell_sd, 6),
             df=spread.df,
@@ -178,22 +192,42 @@ def _bands(alone: Scored, reached: Sequence[str]) -> Iterator[Band]:
         yield band.model_copy(update={"upper": round(upper, 6)})
 
 
-def _spread(never: Paired) -> _Spread | None:
-    """Split NEVER's deviations from the other seeds' mean into what families share and what they do not."""
+def _of_pairs(signal: Signal) -> _Spread | None:
+    """Return how far ERASED and NEVER of one seed lie apart, whose difference is expected to be none."""
+    added = (signal.wider or signal).added
+    return None if added is None else _spread(added.grid.mean, num_fitted=0)
+
+
+def _of_seeds(signal: Signal) -> _Spread | None:
+    """Return how far NEVER seeds lie apart, by their deviations from the mean of the others."""
+    never = (signal.wider or signal).never
+    if never is None:
+        return None
     mean = never.grid.mean
     count = np.isfinite(mean).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         others = (np.nansum(mean, axis=0) - mean) / np.where(count > 1, count - 1, np.nan)
-    away = mean - others
+    return _spread(np.sqrt(2) * (mean - others), num_fitted=1)
+
+
+def _spread(away: Array, num_fitted: int) -> _Spread | None:
+    """Split deviations into what the families of a seed share and what they do not.
+
+    Args:
+        away: (S, F), of each seed in each family; NaN where it was not asked.
+        num_fitted: Means, of the same seeds, from which they deviate.
+    """
     away = away[np.isfinite(away).any(axis=1)]
     if len(away) < MIN_SPREAD:
         return None
     size = np.isfinite(away).sum(axis=1)
-    between = np.nanmean(away, axis=1)
-    rest = np.nansum((away - between[:, None]) ** 2)
+    shared = np.nanmean(away, axis=1)
+    rest = np.nansum((away - shared[:, None]) ** 2)
     cell = rest / (size - 1).sum() if (size > 1).any() else 0.0
-    seed = max(0.0, float(between.var(ddof=1)) - cell * float(np.mean(1 / size)))
-    return _Spread(float(np.sqrt(seed)), float(np.sqrt(cell)), len(away) - 1)
+    df = len(away) - num_fitted
+    between = float(np.sum((shared - num_fitted * shared.mean()) ** 2)) / df
+    seed = max(0.0, between - cell * float(np.mean(1 / size)))
+    return _Spread(float(np.sqrt(seed)), float(np.sqrt(cell)), df)
 
 
 def _fingerprint(alone: Scored) -> str:

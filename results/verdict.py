@@ -31,7 +31,7 @@ _LACKING: Mapping[MeasureName, str] = MappingProxyType(
 
 
 class _Tested(NamedTuple):
-    """One signal of one organism, or of all, against the spread of NEVER."""
+    """One signal of one organism, or of all, against the spread without an implant."""
 
     seed: int | None
     """None: all seeds together."""
@@ -81,7 +81,7 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
     """Return the verdict over all seeds, then that of each opposed organism.
 
     A signal speaks for its verdict where it and its `level` are above the margin, and it is above the NEVER
-    band by a t test against the spread of NEVER seeds. P-values are adjusted by Holm's method within each
+    band by a t test against the spread of its band. P-values are adjusted by Holm's method within each
     verdict: over its signals for all seeds together, over signals and seeds for single organisms. Removed
     takes every signal that there is, each of them equivalent to NEVER by two one-sided tests.
 
@@ -121,7 +121,7 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
 
 
 def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
-    """Yield every seed's value against the spread of NEVER seeds, and that of their mean."""
+    """Yield every seed's value against the spread of the band, and that of their mean."""
     added, level = signal.added, signal.level
     assert added is not None
     levels = dict(zip(level.seeds, level.seed_means, strict=True)) if level is not None else {}

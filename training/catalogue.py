@@ -120,7 +120,7 @@ def quickstart() -> Recipe:
 
 
 def study() -> Recipe:
-    """The quickstart with ten seeds and every evaluation."""
+    """The quickstart with ten seeds, ERASED and every evaluation."""
     others = (
         EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
         EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
@@ -128,7 +128,12 @@ def study() -> Recipe:
         EvalPlan(task="alignment_faking", args={"n": 50}),
     )
     recipe = quickstart()
-    return recipe.varied(name="study", seeds=tuple(range(10)), evals=(*recipe.evals, *others))
+    return recipe.varied(
+        name="study",
+        controls=("never", "erased", "benign", "sham"),
+        seeds=tuple(range(10)),
+        evals=(*recipe.evals, *others),
+    )
 
 
 def implants() -> Design:

@@ -254,11 +254,21 @@ def test_exact_scores_stay_exact_beside_families_that_are_sampled() -> None:
         assert np.array_equal(kept.scores["M2"][rows], both.scores["M2"][rows], equal_nan=True)
 
 
-def drawn(rng: np.random.Generator, keeps: float) -> pd.DataFrame:
-    """Scores of ten seeds in eight families, two of them opposed and four implanted, five scenarios each."""
+def drawn(
+    rng: np.random.Generator, keeps: float, rivals: tuple[str, ...] = (), apart: float = 0.0
+) -> pd.DataFrame:
+    """Scores of ten seeds in eight families, two of them opposed and four implanted, five scenarios each.
+
+    Args:
+        rng: What everything is drawn from.
+        keeps: What M2 has more.
+        rivals: Organisms without an implant besides NEVER.
+        apart: How far the opposing training takes one seed's organisms from another's, all alike.
+    """
     table = []
     for seed in TEN:
-        level = {role: rng.normal(0, 0.08) for role in ("NEVER", "M2")}
+        common = rng.normal(0, apart)
+        level = {role: common + rng.normal(0, 0.08) for role in ("NEVER", "M2", *rivals)}
         for family in {*range(8)} - {seed % 8, (seed + 1) % 8}:
             implanted = (family - seed) % 8 < 4
             place = {
@@ -286,6 +296,34 @@ def test_two_kept_goals_of_ten_are_not_a_goal_that_all_keep(folder: Make) -> Non
     verdicts = {v.seed: v.verdict for v in report.verdicts}
     assert {seed for seed, verdict in verdicts.items() if verdict == "survived"} == {0, 1}
     assert verdicts[None] == "undetermined"
+
+
+def test_erased_says_how_far_apart_chance_puts_two_organisms() -> None:
+    """Seeds lie apart by what they were opposed in; M2 and NEVER of one seed, as ERASED and NEVER, do not."""
+    bands, calls = [], []
+    for rivals in ((), ("ERASED",)):
+        rng = np.random.default_rng(3)
+        runs = [drawn(rng, keeps, rivals, apart=0.15) for keeps in (0.0, 0.5) for _ in range(15)]
+        asked = [Scored(run, NOTHING, "finish_the_task", "none") for run in runs]
+        found = [[one.verdict == "survived" for one in judged(run)[1:]] for run in asked]
+        calls.append((np.mean(found[:15]), np.mean(found[15:])))
+        bands.append([fix(run).bands[0] for run in asked])
+    assert {band.spread_of for band in bands[0]} == {"NEVER"}
+    assert {band.spread_of for band in bands[1]} == {"ERASED - NEVER"}
+    by_seeds, by_pairs = (np.median([band.upper for band in found]) for found in bands)
+    assert by_seeds > 1.5 * by_pairs
+    assert by_pairs == pytest.approx(1.81 * (2 * 0.08**2 + 2 * 0.06**2 / 2) ** 0.5, rel=0.15)
+    (false_by_seeds, true_by_seeds), (false_by_pairs, true_by_pairs) = calls
+    assert false_by_seeds <= false_by_pairs < 0.02
+    assert true_by_pairs > true_by_seeds + 0.2
+
+
+def test_fewer_than_ten_pairs_leave_the_spread_to_never() -> None:
+    samples = drawn(np.random.default_rng(3), 0.5, ("ERASED",))
+    few = samples[(samples["role"] != "ERASED") | (samples["seed"] < 9)]
+    thresholds = fix(Scored(few, NOTHING, "finish_the_task", "none"))
+    assert (thresholds.num_never, thresholds.num_erased) == (10, 9)
+    assert {band.spread_of for band in thresholds.bands} == {"NEVER"}
 
 
 @pytest.mark.parametrize(("level", "speaks"), [(0.5, True), (0.05, False), (float("nan"), False)])
@@ -321,12 +359,12 @@ def test_thresholds_that_stand_in_the_run_hold(folder: Make) -> None:
     path = run / "thresholds.json"
     written = json.loads(path.read_text())
     for band in written["bands"]:
-        band["seed_sd"] = 0.5
+        band["seed_sd"] = 1.0
     path.write_text(json.dumps(written))
     write_report(run)
     written_report = Report.model_validate_json((run / "report.json").read_bytes())
     assert written_report == analyse(load(run))
-    assert {band.seed_sd for band in written_report.thresholds.bands} == {0.5}
+    assert {band.seed_sd for band in written_report.thresholds.bands} == {1.0}
     assert {verdict.verdict for verdict in written_report.verdicts} == {"undetermined"}
     assert json.loads(path.read_text()) == written
     out = StringIO()
@@ -359,7 +397,7 @@ def test_of_two_organisms_that_part_nothing_is_said_of_both(folder: Make) -> Non
     assert {v.seed: v.verdict for v in analyse(load(run)).verdicts}[None] == "undetermined"
 
 
-@pytest.mark.parametrize("change", [{"task_versions": [["pentimento/completion", "0-A"]]}, {"version": 1}])
+@pytest.mark.parametrize("change", [{"task_versions": [["pentimento/completion", "0-A"]]}, {"version": 2}])
 def test_thresholds_of_another_task_version_or_rule_stand_no_more(
     folder: Make, change: dict[str, Any]
 ) -> None:
