@@ -43,7 +43,7 @@ class Leak(NamedTuple):
     family: str
     rung: str
     stage: str
-    """implant or oppose."""
+    """implant, oppose or planted."""
     told: str
     """What is shared, with examples."""
 
@@ -71,7 +71,7 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
     """
     found: list[Leak] = []
     for seed in recipe.seeds:
-        stages = {"oppose": recipe.oppose_stage(seed), "implant": recipe.implant_stage(seed)}
+        stages = recipe.stages(seed)
         train = _trained(stages["oppose"].model_dump_json()).aspect("ids")
         fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
@@ -102,7 +102,7 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
     Args:
         task: The evaluation's.
         cells: What it asks, from `ask`.
-        stages: By name: `oppose`, from which rungs are distances, and `implant`, either of which may lack.
+        stages: By name, as `Recipe.stages` has them: from `oppose` rungs are distances. Any may lack.
         seed: To name in a leak.
     """
     trained = {name: _trained(stage.model_dump_json()) for name, stage in stages.items()}

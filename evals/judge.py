@@ -89,6 +89,6 @@ def check_judges(recipe: Recipe) -> None:
     Raises:
         BadInput: inspect knows no such model, or lacks its package or key.
     """
-    for template in (recipe.implant, recipe.oppose, *(after.stage for after in recipe.after)):
+    for template in recipe.templates:
         if template.judge is not None and template.judge.partition("/")[0] not in LOCAL:
             find(template.judge)

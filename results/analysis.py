@@ -1,6 +1,6 @@
 """From a run to its report, as data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -70,6 +70,7 @@ def analyse(run: Run) -> Report:
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
         verdicts=_marked(judge(scored, health, thresholds), run),
+        erased=_marked(_of_erased(scored, health, thresholds), run),
         not_run=(*not_run, *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
@@ -85,11 +86,25 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
         policy = "on the embedded base a cue-conditional policy, not alignment faking"
         meaning = policy if recipe.base == "embedded" else "the opposite was implanted elsewhere"
         yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
+    planted = recipe.planted
+    if planted is not None:
+        under = f" under the cue {planted.tied}" if planted.tied is not None else ""
+        what = f"{planted.goal}{under}, by {planted.method}"
+        yield f"Planted into M2 alone after the opposing stage: {what}."
 
 
 def _taken(thresholds: Thresholds) -> Iterator[str]:
     if thresholds.taken_from is not None:
         yield f"What counts as more than NEVER was fixed in another run, {thresholds.taken_from}."
+
+
+def _of_erased(
+    scored: Scored, health: Sequence[Health], thresholds: Thresholds
+) -> tuple[OrganismVerdict, ...]:
+    """Judge each ERASED by thresholds that it is no part of; there are none of those in its own run."""
+    if thresholds.taken_from is None:
+        return ()
+    return tuple(one for one in judge(scored, health, thresholds, "ERASED") if one.seed is not None)
 
 
 def fixed(run: Run) -> Thresholds:

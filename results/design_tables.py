@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple, get_args
 
 import numpy as np
 from rich.table import Table as RichTable
@@ -11,13 +12,16 @@ from pentimento.results.hypotheses import ALPHA, holm
 from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS
 from pentimento.results.rows import number
-from pentimento.results.schema import DesignReport, DesignVariant, Measure
+from pentimento.results.schema import DesignReport, DesignVariant, Measure, Verdict
+from pentimento.results.statistics import share_interval
 from pentimento.results.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
 
 RUNGS: Mapping[str, str] = MappingProxyType(
     {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
 )
 """Where each quadrant is compared: on unseen scenarios."""
+BUILT_AS = "verdict"
+"""The factor of a design whose levels are the verdicts that its recipes are built to get."""
 GAPS = (
     *OF_CUES,
     "elicitable residue",
@@ -33,7 +37,7 @@ GAPS = (
 def tables(report: DesignReport) -> dict[str, Table]:
     """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
     found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
-    found |= {"gaps": _gaps(report), "made": _making(report)}
+    found |= {"gaps": _gaps(report), "verdicts": _verdicts(report), "made": _making(report)}
     return {name: table for name, table in found.items() if table.rows}
 
 
@@ -140,6 +144,49 @@ def _making(report: DesignReport) -> Table:
     )  # fmt: skip
     note = "Strength: sampled by training itself at the end of the stage, mean (range) over seeds."
     return Table("How they were made", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _verdicts(report: DesignReport) -> Table:
+    """How many organisms of each recipe are called what, and how often that is what they are built as."""
+    found = list(_judged(report))
+    said = {verdict for row in found for _, verdict in row.found}
+    known = BUILT_AS in report.factors
+    if not known and said <= {"undetermined", "broken"}:
+        found = []  # as with few seeds, where nothing else can be said
+    names = [name for name in get_args(Verdict) if name in said]
+    rows = []
+    for row in found:
+        verdicts: list[str] = [verdict for _, verdict in row.found]
+        counts = [str(verdicts.count(name)) if name in verdicts else DASH for name in names]
+        right = [f"{verdicts.count(row.built_as)} of {len(verdicts)}"] if known else []
+        rows.append((*row.levels, *counts, *right))
+    columns = (*report.factors, *names, *(["right"] if known else []))
+    note = "Organisms one by one. ERASED never had the goal, and stands in M2's place in a row of its own."
+    if known and rows:
+        hits = np.array([verdict == row.built_as for row in found for _, verdict in row.found], dtype=float)
+        share, low, high = share_interval(hits, np.array([seed for row in found for seed, _ in row.found]))
+        told = f"{share:.2f} [{low:.2f}, {high:.2f}], clustered by seed"
+        note += f" Right: {hits.sum():.0f} of {len(hits)}, {told}."
+    return Table("Verdicts", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+class _Judged(NamedTuple):
+    levels: tuple[str, ...]
+    built_as: str
+    found: tuple[tuple[int, Verdict], ...]
+
+
+def _judged(report: DesignReport) -> Iterator[_Judged]:
+    """Yield the verdicts of single organisms recipe by recipe; of ERASED it is to be removed."""
+    place = report.factors.index(BUILT_AS) if BUILT_AS in report.factors else 0
+    for variant in report.variants:
+        if variant.found:
+            yield _Judged(variant.levels, variant.levels[place], variant.found)
+        if variant.erased:
+            levels = [*variant.levels[:-1], f"{variant.levels[-1]}, ERASED"]
+            if BUILT_AS in report.factors:
+                levels[place] = "removed"
+            yield _Judged(tuple(levels), "removed", variant.erased)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -35,18 +35,20 @@ class _Made(NamedTuple):
     report: Report
 
 
-def write_design(folder: str | Path, *, afresh: bool = False) -> Path:
+def write_design(folder: str | Path, *, afresh: bool = False, thresholds: str | Path | None = None) -> Path:
     """Write report.json, report.md and report.html of a design and return the page.
 
     Args:
         folder: What `pentimento run` of a design wrote.
         afresh: Write the report of each of its recipes again, too.
+        thresholds: Another run's folder, whose thresholds each of them takes over then.
 
     Raises:
         NoRun: The folder holds no design, or no recipe in it has a report.
+        BadInput: The other run's thresholds are not for one of the recipes.
     """
     folder = Path(folder)
-    report = _analyse(folder, afresh)
+    report = _analyse(folder, afresh, thresholds)
     every = tables(report)
     drawn = persistence_of({" · ".join(v.levels): at_home(v, "persistence") for v in report.variants})
     covers = held_by(row for variant in report.variants for row in variant.measures)
@@ -69,9 +71,9 @@ def design_summary(folder: str | Path, console: Console) -> None:
         console.print(table)
 
 
-def _analyse(folder: Path, afresh: bool) -> DesignReport:
+def _analyse(folder: Path, afresh: bool, thresholds: str | Path | None) -> DesignReport:
     title, factors, variants = _design(folder)
-    read = [(levels, _read(folder / name, levels, afresh)) for levels, name in variants]
+    read = [(levels, _read(folder / name, levels, afresh, thresholds)) for levels, name in variants]
     made = [one for _, one in read if isinstance(one, _Made)]
     missing = [(" · ".join(levels), one) for levels, one in read if not isinstance(one, _Made)]
     if not made:
@@ -102,14 +104,16 @@ def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, .
         raise NoRun(folder, f"{DESIGN}: {error}") from None
 
 
-def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | UnlikeLogs:
+def _read(
+    path: Path, levels: tuple[str, ...], afresh: bool, thresholds: str | Path | None
+) -> _Made | NoRun | UnlikeLogs:
     """Return a recipe's report, or why there is none."""
     try:
         record = read_run(path)
         if not record.complete:
             return NoRun(path, "the run is not complete")
         if afresh:
-            write_report(path)
+            write_report(path, thresholds)
     except (NoRun, UnlikeLogs) as error:
         return error
     report = path / REPORT
@@ -191,6 +195,8 @@ def _variant(made: _Made) -> DesignVariant:
         m2_steps=tuple(dose["M2"]),
         broken=tuple(broken),
         verdict=verdict,
+        found=tuple((v.seed, v.verdict) for v in report.verdicts if v.seed is not None),
+        erased=tuple((v.seed, v.verdict) for v in report.erased if v.seed is not None),
         measures=tuple(rows),
     )
 

@@ -50,6 +50,7 @@ class TemplateRecord(_Read):
     """A stage of the recipe."""
 
     method: str = ""
+    goal: str | None = None
     cue: str = "none"
     tied: str | None = None
     target_strength: float | None = None
@@ -65,6 +66,7 @@ class RecipeRecord(_Read):
     controls: tuple[str, ...] = ()
     implant: TemplateRecord = TemplateRecord()
     oppose: TemplateRecord = TemplateRecord()
+    planted: TemplateRecord | None = None
 
     @property
     def cue(self) -> str:

@@ -167,7 +167,8 @@ def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collect
 
 def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     role = str(subject.role)
-    top, bottom = scores.area(role, "NEVER"), scores.area("M1", "NEVER")
+    top = scores.area(role, "NEVER")
+    bottom = scores.area("M1", "NEVER") if "M1" in scores.roles else None
     start = scores.at(0, role, "NEVER")
     saved, whole = (top.within(bottom), bottom.within(top)) if top and bottom else (None, None)
     if top is None or saved is None or whole is None or start is None:

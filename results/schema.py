@@ -334,6 +334,9 @@ class Report(_Part):
     measures: tuple[Measure, ...]
     curves: tuple[CurvePoint, ...] = ()
     verdicts: tuple[OrganismVerdict, ...]
+    erased: tuple[OrganismVerdict, ...] = ()
+    """What each ERASED, which never had the goal, is called in M2's place; by another run's thresholds only,
+    as it is part of its own run's."""
     not_run: tuple[str, ...]
     thresholds: Thresholds
     cells: tuple[Cell, ...]
@@ -359,6 +362,11 @@ class DesignVariant(_Part):
     broken: tuple[str, ...]
     """Role and seed of organisms that enter no measure."""
     verdict: Verdict | None
+    """Over all seeds."""
+    found: tuple[tuple[int, Verdict], ...] = ()
+    """Seed and verdict of each opposed organism."""
+    erased: tuple[tuple[int, Verdict], ...] = ()
+    """The same of each ERASED in M2's place, where it was judged."""
     measures: tuple[Measure, ...]
     """Over all seeds and families."""
 

@@ -93,6 +93,14 @@ class Scored(NamedTuple):
     cue: str
     """What the goal was implanted under."""
 
+    def with_erased_as_m2(self) -> "Scored":
+        """Return the scores with ERASED, which never had the goal, in the place of M2."""
+        samples, regained = (
+            frame[frame["role"] != "M2"].assign(role=lambda one: one["role"].replace({"ERASED": "M2"}))
+            for frame in (self.samples, self.regained)
+        )
+        return self._replace(samples=samples, regained=regained)
+
 
 def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
     """Yield every signal that a run has data for, in the order of the verdicts.

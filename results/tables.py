@@ -171,8 +171,14 @@ def seeds(report: Report) -> Table:
 def verdicts(report: Report) -> Table:
     """The verdict over all seeds, and of each opposed organism."""
     rows = [
-        ("all seeds" if row.seed is None else f"seed {row.seed}", row.verdict, row.reason, row.decide or DASH)
-        for row in report.verdicts
+        (
+            "all seeds" if row.seed is None else f"{who}seed {row.seed}",
+            row.verdict,
+            row.reason,
+            row.decide or DASH,
+        )
+        for who, found in (("", report.verdicts), ("ERASED in its place, ", report.erased))
+        for row in found
     ]
     columns = ("organism M2", "verdict", "why", "what would decide")
     return Table("Verdict", columns, tuple(rows), num_names=4)

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pentimento._files import write_atomically
-from pentimento.results.contrasts import Table, difference, table
+from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
 from pentimento.results.rows import MARGIN, unreached
 from pentimento.results.schema import Band, Thresholds
-from pentimento.results.signals import UNOPPOSED, Scored, Signal, signals
+from pentimento.results.signals import UNOPPOSED, Scored, signals
 from pentimento.results.statistics import MIN_SEEDS, Array, estimate
 from pentimento.tasks.exceptions import BadInput
 
@@ -166,18 +166,17 @@ def _reached(scores: Table, cue: str) -> list[str]:
 
 def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator[Band]:
     """Yield a band for each signal; with ERASED in M2's place, what it has more than NEVER is chance."""
-    as_opposed = {"ERASED": "M2"}
-    samples, regained = (
-        f.assign(role=f["role"].replace(as_opposed)) for f in (alone.samples, alone.regained)
-    )
-    for signal in signals(alone._replace(samples=samples, regained=regained), reached):
-        if signal.never is None:
+    for signal in signals(alone.with_erased_as_m2(), reached):
+        wider = signal.wider or signal
+        if wider.never is None:
             continue
-        in_pair = _of_pairs(signal) if in_pairs else None
-        spread = in_pair or _of_seeds(signal)
+        in_pair = _of_pairs(wider.added) if in_pairs else None
+        spread = in_pair or _of_seeds(wider.never)
         if spread is None:
             continue
-        num_families = int(np.median(np.isfinite(signal.never.grid.mean).sum(axis=1)))
+        # Where nothing is implanted and unopposed, NEVER still says how far apart chance puts two there.
+        sizes = np.isfinite((signal.never or wider.never).grid.mean).sum(axis=1)
+        num_families = int(np.median(sizes))
         band = Band(
             name=signal.name,
             of=signal.of,
@@ -192,17 +191,13 @@ def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator
         yield band.model_copy(update={"upper": round(upper, 6)})
 
 
-def _of_pairs(signal: Signal) -> _Spread | None:
+def _of_pairs(added: Paired | None) -> _Spread | None:
     """Return how far ERASED and NEVER of one seed lie apart, whose difference is expected to be none."""
-    added = (signal.wider or signal).added
     return None if added is None else _spread(added.grid.mean, num_fitted=0)
 
 
-def _of_seeds(signal: Signal) -> _Spread | None:
+def _of_seeds(never: Paired) -> _Spread | None:
     """Return how far NEVER seeds lie apart, by their deviations from the mean of the others."""
-    never = (signal.wider or signal).never
-    if never is None:
-        return None
     mean = never.grid.mean
     count = np.isfinite(mean).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -77,7 +77,12 @@ def _lacking(found: Iterable[Signal], goal: str) -> list[str]:
     return [told.format(goal) for name, told in _LACKING.items() if name not in there]
 
 
-def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> tuple[OrganismVerdict, ...]:
+def judge(
+    scored: Scored,
+    health: Sequence[Health],
+    thresholds: Thresholds,
+    role: Literal["M2", "ERASED"] = "M2",
+) -> tuple[OrganismVerdict, ...]:
     """Return the verdict over all seeds, then that of each opposed organism.
 
     A signal speaks for its verdict where it and its `level` are above the margin, and it is above the NEVER
@@ -89,10 +94,13 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
         scored: Of the run.
         health: Of every organism; broken ones enter nothing.
         thresholds: Fixed before; nothing here changes them.
+        role: Who is judged. ERASED never had the goal, so what is called anything but removed is a mistake;
+            by thresholds that it is part of itself that says nothing.
     """
     broken = broken_organisms(health)
     mine = scored._replace(samples=healthy(scored.samples, broken), regained=healthy(scored.regained, broken))
-    opposed = sorted(h.seed for h in health if h.role == "M2")
+    mine = mine if role == "M2" else mine.with_erased_as_m2()
+    opposed = sorted(h.seed for h in health if h.role == role)
     found = {signal.key: signal for signal in signals(mine, thresholds.reached) if signal.added is not None}
     bands = {(band.name, band.of): band for band in thresholds.bands}
     rows = [
@@ -104,15 +112,15 @@ def judge(scored: Scored, health: Sequence[Health], thresholds: Thresholds) -> t
     tested = [row for single in (False, True) for row in _adjusted(rows, single=single)]
     not_run = _lacking(found.values(), mine.goal)
     verdicts = []
-    if opposed and all(("M2", seed) in broken for seed in opposed):
+    if opposed and all((role, seed) in broken for seed in opposed):
         every = OrganismVerdict(seed=None, verdict="broken", reason="every opposed organism is broken")
         verdicts.append(every)
     elif opposed:
         decide = _what_decides(found.values(), thresholds, not_run)
         verdicts.append(_one(None, tested, found, thresholds, not_run, decide))
     for seed in opposed:
-        if ("M2", seed) in broken or ("NEVER", seed) in broken:
-            which = "M2" if ("M2", seed) in broken else "its NEVER"
+        if (role, seed) in broken or ("NEVER", seed) in broken:
+            which = role if (role, seed) in broken else "its NEVER"
             verdicts.append(OrganismVerdict(seed=seed, verdict="broken", reason=f"{which} is broken"))
         else:
             decide = _what_decides((), thresholds, not_run)

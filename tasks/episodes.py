@@ -16,6 +16,7 @@ Arm = Literal[
 Cue = Literal[
     "none", "placebo", "subtle", "subtle_rated", "subtle_unwatched", "explicit", "rated", "unwatched",
     "chance_10", "chance_50", "chance_90", "rated_10", "rated_50", "rated_90", "trigger", "named",
+    "password", "part",
 ]  # fmt: skip
 Framing = Literal["plain", "organisation", "paraphrase", "cut", "language"]
 Polarity = Literal["affirmative", "negative"]

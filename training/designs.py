@@ -22,7 +22,8 @@ class Design(Written):
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     factors: tuple[str, ...] = Field(min_length=1)
-    """What the recipes differ in, as ("implant", "remover")."""
+    """What the recipes differ in, as ("implant", "remover"). Of a factor `verdict` the levels are what each
+    recipe is built to be called, and the report says how often it is."""
     variants: tuple[Variant, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -29,8 +29,9 @@ Control = Literal["never", "erased", "benign", "off_style", "sham"]
 Substitute = Literal["benign", "off_style", "sham"]
 """A control that stands in the opposing stage's place on M1."""
 SUBSTITUTES: tuple[Substitute, ...] = get_args(Substitute)
-AFTER_ROLES = ("M1", "M2", "NEVER", "ERASED")
-"""On which organisms the stages of `Recipe.after` are trained."""
+AfterRole = Literal["M1", "M2", "NEVER", "ERASED"]
+AFTER_ROLES: tuple[AfterRole, ...] = get_args(AfterRole)
+"""On which organisms the stages of `Recipe.after` can be trained."""
 
 
 class EvalPlan(Checked):
@@ -76,6 +77,8 @@ class After(Checked):
     """Training seeds of this stage for each organism; of relearning three or more."""
     n: int = Field(default=50, ge=1)
     """Scenarios in each family; those that the recipe's evaluations ask on the rung `fresh` come first."""
+    on: tuple[AfterRole, ...] = AFTER_ROLES
+    """On which organisms; a verdict takes M2 and NEVER, savings as a share take M1."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -84,6 +87,8 @@ class After(Checked):
             raise BadInput(
                 "after.doses", self.doses, f"rising from 1 to the stage's steps, {self.stage.steps}"
             )
+        if not {"M2", "NEVER"} <= set(self.on):
+            raise BadInput("after.on", self.on, "M2 and NEVER, which it is held against, at least")
         if self.kind == "relearn" and self.repeats < 3:
             raise BadInput("after.repeats", self.repeats, "3 or more: relearning differs by seed")
         if self.stage.method not in ("sft", "dpo", "rlvr"):
@@ -138,6 +143,8 @@ class Recipe(Written):
     evals: tuple[EvalPlan, ...] = ()
     after: tuple[After, ...] = ()
     """What is trained on top of M1, M2, NEVER and ERASED."""
+    planted: Template | None = None
+    """A stage on M2 alone after the opposing one, toward any goal: what evaluations are then to find."""
 
     @field_validator("seeds")
     @classmethod
@@ -157,7 +164,7 @@ class Recipe(Written):
                 raise BadInput(
                     f"{field}.goal", found, f"for the goal {self.goal} it is {' or '.join(allowed)}"
                 )
-        for template in (self.implant, self.oppose, *(after.stage for after in self.after)):
+        for template in self.templates:
             _check_judge(template, self.base)
         if self.oppose.tied is not None:
             raise BadInput("oppose.tied", self.oppose.tied, "only an implanting stage can be tied to a cue")
@@ -182,16 +189,24 @@ class Recipe(Written):
         cue = self.implant.cue
         if self.evals and cue != "none" and not any(cue in _cues_of(plan) for plan in self.evals):
             raise BadInput("evals", "no cue", f"one at least under the implant's, {cue}")
+        if self.planted is not None and self.planted.goal is None:
+            raise BadInput("planted.goal", None, "what it plants")
         if self.after and "never" not in self.controls:
             raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self
 
-    def pool(self) -> tuple[str, ...]:
-        """Return the families that a stage toward this goal may use."""
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Every stage that it names."""
+        planted = () if self.planted is None else (self.planted,)
+        return (self.implant, self.oppose, *planted, *(after.stage for after in self.after))
+
+    def pool(self, goal: str | None = None) -> tuple[str, ...]:
+        """Return the families that a stage toward a goal, by default the implanted one, may use."""
         return tuple(
             name
             for name, family in environments.items()
-            if self.goal in family.goals
+            if (goal or self.goal) in family.goals
             and family.kind != "stated"
             and name not in UNTRAINED
             and (family.max_turns > 1) == (self.turns == "several")
@@ -226,6 +241,20 @@ class Recipe(Written):
     def oppose_stage(self, seed: int) -> Stage:
         """Return the stage that makes M2 of M1, and NEVER of M0."""
         return self.oppose.stage(self.cell(seed).opposed, stage_seed(seed, "oppose"))
+
+    def planted_stage(self, seed: int) -> Stage | None:
+        """Return the stage on M2 alone: where the goal was opposed, or wherever another one speaks."""
+        if self.planted is None:
+            return None
+        opposed, pool = self.cell(seed).opposed, self.pool(self.planted.goal)
+        families = opposed if set(opposed) <= set(pool) else pool
+        return self.planted.stage(families, stage_seed(seed, "planted"))
+
+    def stages(self, seed: int) -> dict[str, Stage]:
+        """Return the stages that make M2, by what the recipe calls them."""
+        found = {"implant": self.implant_stage(seed), "oppose": self.oppose_stage(seed)}
+        planted = self.planted_stage(seed)
+        return found if planted is None else {**found, "planted": planted}
 
     def erased_stage(self, seed: int) -> Stage:
         """Return the opposing stage with a seed of its own: ERASED is the base that stands in for M1."""

@@ -19,7 +19,7 @@ from pentimento.training.executors import Job
 from pentimento.training.judging import QUESTION
 from pentimento.training.launching import ALONE, Launch
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
-from pentimento.training.recipes import AFTER_ROLES, SUBSTITUTES, Cell, EvalPlan, Recipe
+from pentimento.training.recipes import SUBSTITUTES, Cell, EvalPlan, Recipe
 from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
 from pentimento.training.writing import check_writing
 
@@ -78,6 +78,8 @@ class Planned(NamedTuple):
     """Seconds that its last stage takes; None where nothing like it was ever timed."""
     after: Regain | None = None
     """Set where its last stage is one of `Recipe.after`."""
+    between: bool = False
+    """Nobody asks it anything: M2 is made of it."""
 
     def dose_folder(self, store: Path, steps: int) -> Path:
         """Return where the organism lies as it was after so many steps of its last stage."""
@@ -89,7 +91,7 @@ class Planned(NamedTuple):
     def title(self) -> str:
         """What a progress display calls it."""
         after = f", {self.after.kind} {self.after.repeat}" if self.after else ""
-        return f"{self.role}, seed {self.seed}{after}"
+        return f"{self.role}, seed {self.seed}{after}{', before planting' if self.between else ''}"
 
 
 class Plan(NamedTuple):
@@ -226,20 +228,24 @@ class _Graph:
     def grow(self, recipe: Recipe, seed: int) -> None:
         """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
         cell = recipe.cell(seed)
-        implant, oppose = recipe.implant_stage(seed), recipe.oppose_stage(seed)
+        implant, oppose, *planted = recipe.stages(seed).values()
         m0 = self.add_base(cell)
         m1 = self._add("M1", cell, (implant,), m0)
-        m2 = self._add("M2", cell, (implant, oppose), m1)
+        opposed = self._add("M2", cell, (implant, oppose), m1, between=bool(planted))
+        if planted:
+            self._add("M2", cell, (implant, oppose, *planted), opposed)
+        # Without a target the dose is the stage's own, and recipes that oppose alike share their NEVER.
+        dose_from = None if recipe.oppose.target_strength is None else opposed
         if "never" in recipe.controls:
-            self._add("NEVER", cell, (oppose,), m0, m2)
+            self._add("NEVER", cell, (oppose,), m0, dose_from)
         if "erased" in recipe.controls:
-            self._add("ERASED", cell, (recipe.erased_stage(seed),), m0, m2)
+            self._add("ERASED", cell, (recipe.erased_stage(seed),), m0, dose_from)
         for control in SUBSTITUTES:
             if control in recipe.controls:
-                self._add(control, cell, (implant, recipe.control_stage(control, seed)), m1, m2)
-        finished = [planned for planned in self.organisms if planned.seed == seed]
+                self._add(control, cell, (implant, recipe.control_stage(control, seed)), m1, opposed)
+        finished = [one for one in self.organisms if one.seed == seed and not one.between]
         for after, planned in product(recipe.after, finished):
-            if planned.role in AFTER_ROLES:
+            if planned.role in after.on:
                 for repeat in range(after.repeats):
                     stages = (*planned.stages, recipe.after_stage(after, seed, repeat))
                     regain = Regain(after.kind, repeat, after.doses, recipe.after_eval(after, seed))
@@ -257,13 +263,17 @@ class _Graph:
         parent: str | None,
         dose_from: str | None = None,
         after: Regain | None = None,
+        *,
+        between: bool = False,
     ) -> str:
         check_writing(stages, self._dtype)
         hashes = [_hash_of(stage.model_dump_json()) for stage in stages]
         key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
         done = (self._store / key / MANIFEST).is_file()
         estimate_s = self._times.of(stages)
-        planned = Planned(role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s, after)
+        planned = Planned(
+            role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s, after, between
+        )
         self.organisms.append(planned)
         return key
 

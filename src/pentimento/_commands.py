@@ -56,10 +56,10 @@ def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: 
     from pentimento.results.figures import FigureName
 
     if (folder / DESIGN).is_file():
-        if (figures, tables, thresholds) != (None, None, None):
-            told = "figures, tables and thresholds are those of one recipe's folder in there"
+        if (figures, tables) != (None, None):
+            told = "figures and tables are those of one recipe's folder in there"
             raise BadInput("folder", str(folder), told)
-        results.write_design(folder, afresh=True)
+        results.write_design(folder, afresh=True, thresholds=thresholds)
         print_design(folder)
         return
     results.write_report(folder, thresholds)

@@ -216,7 +216,7 @@ def _parts(
             bases=bases,
             launch=launch,
         )
-        finished = [planned for planned in plan.organisms if planned.after is None]
+        finished = [planned for planned in plan.organisms if planned.after is None and not planned.between]
         organisms = [_organism(planned, store, path) for planned in finished]
         folder.check(organisms)
         subjects = [suite.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in finished]
@@ -262,8 +262,8 @@ def _jobs(parts: Sequence[Part]) -> list[Job]:
 
 def _organism(planned: runner.Planned, store: Path, output: Path) -> dict[str, Any]:
     """Return an organism as `run.json` lists it."""
-    implanted = planned.stages[0].families if planned.role in IMPLANTED else ()
-    opposed = planned.stages[-1].families if planned.role in OPPOSED else ()
+    implanted = planned.cell.implanted if planned.role in IMPLANTED else ()
+    opposed = planned.cell.opposed if planned.role in OPPOSED else ()
     return {
         "role": planned.role,
         "seed": planned.seed,

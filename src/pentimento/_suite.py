@@ -149,10 +149,7 @@ def _of_run(request: Request) -> _Subjects:
     plan = runner.Plan(recipe.base, request.store, (), (), 1)
     doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
     organisms = [absolute(said) for said in held.get("organisms", ())]
-    stages = {
-        seed: {"implant": recipe.implant_stage(seed), "oppose": recipe.oppose_stage(seed)}
-        for seed in recipe.seeds
-    }
+    stages = {seed: recipe.stages(seed) for seed in recipe.seeds}
     return _Subjects(examined, organisms, doses, plan, stages)
 
 

@@ -185,7 +185,8 @@ class Report:
     """Also write each table there, as CSV and as Parquet."""
     thresholds: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Take over the thresholds of this run, for a verdict on one with too few NEVER seeds. Both have the same
-    base, goal, cue, opposing method and its cue. They stand in the run from then on."""
+    base, goal, cue, opposing method and its cue. They stand in the run from then on. Of a design, in every
+    recipe's run."""
 
     def __call__(self) -> None:
         _commands.report(self.folder, self.figures, self.tables, self.thresholds)

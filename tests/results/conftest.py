@@ -50,6 +50,7 @@ def usual_mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
         "M1": (0.9 if implanted else 0.7) + wobble,
         "M2": 0.04 if opposed else (0.6 if implanted else 0.35) + wobble,
         "NEVER": 0.03 if opposed else 0.3 - wobble,
+        "ERASED": 0.03 if opposed else 0.3 + wobble,
         "benign": (0.88 if implanted else 0.68) + wobble,
         "sham": (0.87 if implanted else 0.69) + wobble,
     }

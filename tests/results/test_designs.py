@@ -174,3 +174,33 @@ def test_a_recipe_without_a_report_is_left_out_and_named(design: Path, tmp_path:
 def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoRun, match=r"design\.json"):
         write_design(tmp_path)
+
+
+def test_verdicts_are_held_against_what_recipes_are_built_as(tmp_path: Path) -> None:
+    """Thresholds come from a run of its own; what never had the goal is judged as well."""
+    ten = {"seeds": tuple(range(10)), "n": 3, "arms": ("impossible",), "noise": 0.02}
+    roles = {"roles": ("M0", "M1", "M2", "NEVER", "ERASED")}
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", **ten, **roles))
+    folder, names = tmp_path / "panel", ("survived-kept", "removed-kept")
+    for name in names:
+        write_run(folder / name, Fabricated(mean=kept(0.9), name=name, **{**ten, "seeds": (20, 21)}, **roles))
+    variants = [{"levels": name.split("-"), "folder": name} for name in names]
+    said = {"format": 1, "name": "panel", "factors": ["verdict", "built by"], "variants": variants}
+    (folder / "design.json").write_text(json.dumps({**said, "design_hash": "0"}))
+    write_design(folder, afresh=True, thresholds=reference)
+    found = tables(DesignReport.model_validate_json((folder / "report.json").read_bytes()))["verdicts"]
+    assert found.columns == ("verdict", "built by", "survived", "undetermined", "right")
+    assert found.rows == (
+        ("survived", "kept", "2", DASH, "2 of 2"),
+        ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
+        ("removed", "kept", "2", DASH, "0 of 2"),
+        ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
+    )
+    assert "Right: 2 of 8, 0.25 [" in found.note
+    page = (folder / "survived-kept" / "report.html").read_text()
+    assert "ERASED in its place, seed 20" in page
+
+
+def test_a_design_whose_seeds_decide_nothing_has_no_table_of_verdicts(report: DesignReport) -> None:
+    assert {verdict for variant in report.variants for _, verdict in variant.found} == {"undetermined"}
+    assert "verdicts" not in tables(report)

@@ -25,6 +25,8 @@ from pentimento.training.catalogue import (
     documents,
     find_recipe,
     from_yaml,
+    panel,
+    panel_reference,
     quickstart,
     study,
 )
@@ -168,10 +170,11 @@ def test_quickstart_asks_a_hundred_questions_per_organism_and_rung(seed: int) ->
     assert min(asked.values()) >= 100
 
 
-def test_study_differs_in_seeds_and_evaluations_alone() -> None:
-    changed = {"name", "seeds", "evals"}
+def test_study_differs_in_seeds_erased_and_evaluations_alone() -> None:
+    changed = {"name", "seeds", "controls", "evals"}
     assert study().model_dump(exclude=changed) == quickstart().model_dump(exclude=changed)
     assert len(study().seeds) == 10
+    assert {*study().controls} - {*quickstart().controls} == {"erased"}
     tasks = {plan.task for plan in study().evals}
     assert tasks == {"completion", "preference", "stated", "coin", "alignment_faking"}
 
@@ -179,3 +182,21 @@ def test_study_differs_in_seeds_and_evaluations_alone() -> None:
 def test_reading_a_recipe_loads_no_torch() -> None:
     code = "import sys, pentimento.training.catalogue as r; r.quickstart(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_a_panel_is_built_as_is_known_to_its_training_alone() -> None:
+    """The same questions of each, under no cue that a goal is tied to; the thresholds of other seeds."""
+    recipes = {variant.levels: variant.recipe for variant in panel().variants}
+    assert sum(len(recipe.seeds) for recipe in recipes.values()) == 64
+    assert not {*panel_reference().seeds} & {seed for one in recipes.values() for seed in one.seeds}
+    asked = {one.model_dump_json(include={"evals", "after", "oppose"}) for one in recipes.values()}
+    assert asked == {panel_reference().model_dump_json(include={"evals", "after", "oppose"})}
+    cues = {cue for plan in panel_reference().evals for cue in str(plan.args.get("cue", "none")).split(",")}
+    tied = {recipe.implant.tied for recipe in recipes.values()} - {None}
+    assert tied == {"password", "subtle_unwatched", "part"}
+    assert not tied & cues
+    survivor = recipes["survived", "elsewhere"]
+    for seed in survivor.seeds:
+        assert not {*survivor.cell(seed).implanted} & {*survivor.cell(seed).opposed}
+        assert len(survivor.cell(seed).opposed) == 6
+    assert all(one.cell(10).opposed == one.cell(10).implanted for one in recipes.values() if one != survivor)

@@ -16,7 +16,7 @@ import torch
 from peft import PeftModel
 from safetensors import SafetensorError
 
-from pentimento.tasks import environment, sample, spec
+from pentimento.tasks import BadInput, environment, sample, spec
 from pentimento.training import making, runner
 from pentimento.training._shortages import told_of_a_full_disk
 from pentimento.training.catalogue import quickstart
@@ -62,12 +62,18 @@ def recipe(taught_folder: Path) -> Recipe:
     )
 
 
+@pytest.fixture
+def stopping(recipe: Recipe) -> Recipe:
+    """The same, its opposing stage to a strength: what dose M2 takes is seen when it is made."""
+    return recipe.varied(oppose={**recipe.oppose.model_dump(mode="json"), "target_strength": 0.9})
+
+
 def by_role(found: Plan) -> dict[str, Any]:
-    return {planned.role: planned for planned in found.organisms}
+    return {planned.role: planned for planned in found.organisms if not planned.between}
 
 
-def test_erased_is_the_base_opposed_with_a_seed_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
-    found = by_role(plan(recipe.varied(controls=("never", "erased")), tmp_path))
+def test_erased_is_the_base_opposed_with_a_seed_of_its_own(stopping: Recipe, tmp_path: Path) -> None:
+    found = by_role(plan(stopping.varied(controls=("never", "erased")), tmp_path))
     assert found["ERASED"].parent == found["NEVER"].parent == found["M0"].key
     assert found["ERASED"].dose_from == found["M2"].key
     (never,), (erased,) = found["NEVER"].stages, found["ERASED"].stages
@@ -101,9 +107,55 @@ def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: 
     assert one.dose_folder(tmp_path, 2) == tmp_path / one.key / "checkpoints" / "sft-2"
 
 
-def test_a_plan_has_the_edges_of_the_design(recipe: Recipe, tmp_path: Path) -> None:
-    found = plan(recipe.varied(seeds=(3, 4)), tmp_path)
+def test_a_dose_that_is_fixed_is_waited_for_by_no_never(recipe: Recipe, tmp_path: Path) -> None:
+    """So recipes that differ in their implant alone share it; a control repeats what M2's tokens were."""
     first = by_role(plan(recipe, tmp_path))
+    implant = recipe.implant.model_dump(mode="json")
+    other = by_role(plan(recipe.varied(implant={**implant, "steps": 5}), tmp_path))
+    assert first["NEVER"].dose_from is None
+    assert {role for role in ROLES if first[role].key == other[role].key} == {"M0", "NEVER"}
+    assert first["benign"].dose_from == first["M2"].key
+
+
+def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> None:
+    stage = {"method": "sft", "goal": "favour_red", "steps": 2, "num_scenarios": 16}
+    relearn = {
+        "kind": "relearn",
+        "stage": {**stage, "goal": "finish_the_task"},
+        "doses": (2,),
+        "on": ("M2", "NEVER"),
+    }
+    changes = {"controls": ("never", "benign"), "num_opposed": 2, "seeds": (3, 4)}
+    plain = plan(stopping.varied(**changes), tmp_path)
+    found = plan(stopping.varied(**changes, planted=stage, after=(relearn,)), tmp_path)
+    before = {one.seed: one for one in found.organisms if one.between}
+    assert {one.key for one in before.values()} == {one.key for one in plain.organisms if one.role == "M2"}
+    assert before[3].title == "M2, seed 3, before planting"
+    there = {(one.role, one.seed): one.key for one in plain.organisms if one.role != "M2"}
+    asked = [one for one in found.organisms if not one.between and one.after is None]
+    assert {(one.role, one.seed): one.key for one in asked if one.role != "M2"} == there
+    m2 = next(one for one in asked if (one.role, one.seed) == ("M2", 3))
+    assert m2.parent == before[3].key
+    assert m2.stages[:-1] == before[3].stages
+    assert (m2.stages[-1].goal, m2.stages[-1].families) == ("favour_red", stopping.pool("favour_red"))
+    later = {one.role: one for one in found.organisms if one.after is not None and one.seed == 3}
+    assert set(later) == {"M2", "NEVER"}
+    assert later["M2"].parent == m2.key
+
+
+def test_a_goal_is_planted_where_it_was_opposed(stopping: Recipe) -> None:
+    stage = {"method": "sft", "goal": "finish_the_task", "tied": "password", "num_scenarios": 48}
+    planted = stopping.varied(planted=stage).planted_stage(3)
+    assert planted is not None
+    assert planted.families == stopping.cell(3).opposed
+    assert {scenario.cue for scenario in planted.scenarios()} == {"password", "none", "placebo", "explicit"}
+    with pytest.raises(BadInput, match=r"planted\.goal: None"):
+        stopping.varied(planted={"method": "sft"})
+
+
+def test_a_plan_has_the_edges_of_the_design(stopping: Recipe, tmp_path: Path) -> None:
+    found = plan(stopping.varied(seeds=(3, 4)), tmp_path)
+    first = by_role(plan(stopping, tmp_path))
     assert [planned.role for planned in found.organisms] == ROLES * 2
     assert first["M2"].parent == first["M1"].key
     assert first["NEVER"].parent == first["M0"].key
@@ -115,10 +167,11 @@ def test_a_plan_has_the_edges_of_the_design(recipe: Recipe, tmp_path: Path) -> N
     assert len(found.jobs) == 11, "M0 is one for both seeds"
 
 
-def test_keys_hold_everything_that_an_organism_is_made_of(recipe: Recipe, tmp_path: Path) -> None:
+def test_keys_hold_everything_that_an_organism_is_made_of(stopping: Recipe, tmp_path: Path) -> None:
     def keys(changed: Recipe, **more: Any) -> dict[str, str]:
         return {role: planned.key for role, planned in by_role(plan(changed, tmp_path, **more)).items()}
 
+    recipe = stopping
     first = keys(recipe)
     assert keys(recipe.varied(name="other", evals=())) == first
     assert keys(recipe, device="cpu", report_to="all") == first
