@@ -42,6 +42,8 @@ class Examined(Written):
     """The stage that implanted it, as far as reports read it; empty where there is none."""
     oppose: dict[str, JsonValue] = Field(default_factory=dict)
     """The same of the opposing stage."""
+    planted: dict[str, JsonValue] | None = None
+    """The same of a stage on M2 alone after it, where there is one."""
     seeds: tuple[int, ...] = (0,)
     controls: tuple[str, ...] = ()
     evals: tuple[EvalPlan, ...] = ()

@@ -41,8 +41,8 @@ CAVEAT = (
 def analyse(run: Run) -> Report:
     """Return everything that a run says; equal logs give an equal report.
 
-    Thresholds are those that stand in the run's folder for the same NEVER and M0 scores, else what these
-    scores give.
+    Thresholds are those that stand in the run's folder for the same scores of NEVER, ERASED and M0, else what
+    these give.
 
     Args:
         run: What `load` read.
@@ -70,7 +70,7 @@ def analyse(run: Run) -> Report:
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
         verdicts=_marked(judge(scored, health, thresholds), run),
-        erased=_marked(_of_erased(scored, health, thresholds), run),
+        erased=_marked(_of_erased(scored, health, thresholds, run), run),
         not_run=(*not_run, *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
@@ -99,16 +99,18 @@ def _taken(thresholds: Thresholds) -> Iterator[str]:
 
 
 def _of_erased(
-    scored: Scored, health: Sequence[Health], thresholds: Thresholds
+    scored: Scored, health: Sequence[Health], thresholds: Thresholds, run: Run
 ) -> tuple[OrganismVerdict, ...]:
     """Judge each ERASED by thresholds that it is no part of; there are none of those in its own run."""
     if thresholds.taken_from is None:
         return ()
-    return tuple(one for one in judge(scored, health, thresholds, "ERASED") if one.seed is not None)
+    known = {o.seed for o in run.record.organisms if o.role == "ERASED" and o.key in thresholds.organisms}
+    found = judge(scored, health, thresholds, "ERASED")
+    return tuple(one for one in found if one.seed is not None and one.seed not in known)
 
 
 def fixed(run: Run) -> Thresholds:
-    """Return the thresholds that NEVER and M0 of a run give."""
+    """Return the thresholds that NEVER, ERASED and M0 of a run give."""
     return _thresholds(_scored(run), judge_health(measured_lines(run)))
 
 
@@ -118,8 +120,8 @@ def _scored(run: Run) -> Scored:
 
 
 def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:
-    alone = frozenset((role, seed) for role, seed in broken_organisms(health) if role in ("M0", "NEVER"))
-    mine = {"samples": healthy(scored.samples, alone), "regained": healthy(scored.regained, alone)}
+    broken = broken_organisms(health)
+    mine = {"samples": healthy(scored.samples, broken), "regained": healthy(scored.regained, broken)}
     return fix(scored._replace(**mine))
 
 

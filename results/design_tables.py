@@ -13,6 +13,7 @@ from pentimento.results.load import QUADRANTS
 from pentimento.results.records import CONTROLS
 from pentimento.results.rows import number
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Verdict
+from pentimento.results.signals import KINDS
 from pentimento.results.statistics import share_interval
 from pentimento.results.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
 
@@ -163,11 +164,23 @@ def _verdicts(report: DesignReport) -> Table:
     columns = (*report.factors, *names, *(["right"] if known else []))
     note = "Organisms one by one. ERASED never had the goal, and stands in M2's place in a row of its own."
     if known and rows:
-        hits = np.array([verdict == row.built_as for row in found for _, verdict in row.found], dtype=float)
-        share, low, high = share_interval(hits, np.array([seed for row in found for seed, _ in row.found]))
-        told = f"{share:.2f} [{low:.2f}, {high:.2f}], clustered by seed"
-        note += f" Right: {hits.sum():.0f} of {len(hits)}, {told}."
+        note += f" {_tally(found)}"
     return Table("Verdicts", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _tally(found: Sequence["_Judged"]) -> str:
+    """Say how many are called what they are built as, and how the others are wrong."""
+    every = [(row.built_as, seed, verdict) for row in found for seed, verdict in row.found]
+    right = np.array([verdict == built_as for built_as, _, verdict in every], dtype=float)
+    share, low, high = share_interval(right, np.array([seed for _, seed, _ in every]))
+    missed = sum(verdict == "removed" != built_as for built_as, _, verdict in every)
+    alarms = sum(built_as == "removed" and verdict in KINDS for built_as, _, verdict in every)
+    silent = sum(verdict in ("undetermined", "broken") for _, _, verdict in every)
+    return (
+        f"Right: {right.sum():.0f} of {len(every)}, {share:.2f} [{low:.2f}, {high:.2f}], clustered by seed. "
+        f"Called removed where something was left: {missed}; something found where nothing was: {alarms}; "
+        f"no claim (undetermined or broken): {silent}."
+    )
 
 
 class _Judged(NamedTuple):
@@ -183,9 +196,10 @@ def _judged(report: DesignReport) -> Iterator[_Judged]:
         if variant.found:
             yield _Judged(variant.levels, variant.levels[place], variant.found)
         if variant.erased:
-            levels = [*variant.levels[:-1], f"{variant.levels[-1]}, ERASED"]
+            levels = list(variant.levels)
             if BUILT_AS in report.factors:
                 levels[place] = "removed"
+            levels[-1] += ", ERASED"
             yield _Judged(tuple(levels), "removed", variant.erased)
 
 

@@ -13,11 +13,13 @@ from pentimento.results import pages
 from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
+from pentimento.results.load import Run, load
 from pentimento.results.records import RunRecord, read_run
-from pentimento.results.report import write_report
+from pentimento.results.report import thresholds_for, write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
 from pentimento.results.texts import held_by, overall, value_interval
+from pentimento.results.thresholds import keep
 
 DESIGN = "design.json"
 REPORT = "report.json"
@@ -41,14 +43,17 @@ def write_design(folder: str | Path, *, afresh: bool = False, thresholds: str | 
     Args:
         folder: What `pentimento run` of a design wrote.
         afresh: Write the report of each of its recipes again, too.
-        thresholds: Another run's folder, whose thresholds each of them takes over then.
+        thresholds: Another run's folder, whose thresholds each of them takes over first.
 
     Raises:
         NoRun: The folder holds no design, or no recipe in it has a report.
-        BadInput: The other run's thresholds are not for one of the recipes.
+        BadInput: The other run's thresholds are not for one of the recipes; nothing is written then.
+        UnlikeLogs: A task is there in two versions.
     """
     folder = Path(folder)
-    report = _analyse(folder, afresh, thresholds)
+    if thresholds is not None:
+        _take_over(folder, load(thresholds))
+    report = _analyse(folder, afresh)
     every = tables(report)
     drawn = persistence_of({" · ".join(v.levels): at_home(v, "persistence") for v in report.variants})
     covers = held_by(row for variant in report.variants for row in variant.measures)
@@ -71,9 +76,24 @@ def design_summary(folder: str | Path, console: Console) -> None:
         console.print(table)
 
 
-def _analyse(folder: Path, afresh: bool, thresholds: str | Path | None) -> DesignReport:
+def _take_over(folder: Path, other: Run) -> None:
+    """Let the thresholds of another run stand in every whole recipe's folder, or in none."""
+    wanted = {}
+    for _, name in _design(folder)[2]:
+        path = folder / name
+        try:
+            if not read_run(path).complete:
+                continue
+        except NoRun:
+            continue  # the report names it
+        wanted[path] = thresholds_for(load(path), other)
+    for path, found in wanted.items():
+        keep(path, found)
+
+
+def _analyse(folder: Path, afresh: bool) -> DesignReport:
     title, factors, variants = _design(folder)
-    read = [(levels, _read(folder / name, levels, afresh, thresholds)) for levels, name in variants]
+    read = [(levels, _read(folder / name, levels, afresh)) for levels, name in variants]
     made = [one for _, one in read if isinstance(one, _Made)]
     missing = [(" · ".join(levels), one) for levels, one in read if not isinstance(one, _Made)]
     if not made:
@@ -104,16 +124,14 @@ def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, .
         raise NoRun(folder, f"{DESIGN}: {error}") from None
 
 
-def _read(
-    path: Path, levels: tuple[str, ...], afresh: bool, thresholds: str | Path | None
-) -> _Made | NoRun | UnlikeLogs:
+def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | UnlikeLogs:
     """Return a recipe's report, or why there is none."""
     try:
         record = read_run(path)
         if not record.complete:
             return NoRun(path, "the run is not complete")
         if afresh:
-            write_report(path, thresholds)
+            write_report(path)
     except (NoRun, UnlikeLogs) as error:
         return error
     report = path / REPORT
@@ -180,7 +198,9 @@ def _variant(made: _Made) -> DesignVariant:
     report, recipe = made.report, made.record.recipe
     rows = [row for row in overall(report) if _is_kept(row, report.goal)]
     broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
-    dose = {role: [o.steps for o in report.organisms if o.role == role] for role in ("M1", "M2")}
+    # What is planted into M2 is its last stage: how far and how long it was opposed, its record does not say.
+    plain = ("M1", "M2") if recipe.planted is None else ("M1",)
+    dose = {role: [o.steps for o in report.organisms if o.role == role] for role in plain}
     verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)
     return DesignVariant(
         levels=made.levels,
@@ -190,9 +210,9 @@ def _variant(made: _Made) -> DesignVariant:
         same_mechanism=recipe.same_mechanism,
         num_seeds=len(recipe.seeds),
         m1_strength=tuple(_strengths(report, "M1")),
-        m2_strength=tuple(_strengths(report, "M2")),
+        m2_strength=tuple(_strengths(report, "M2") if "M2" in plain else ()),
         m1_steps=tuple(dose["M1"]),
-        m2_steps=tuple(dose["M2"]),
+        m2_steps=tuple(dose.get("M2", ())),
         broken=tuple(broken),
         verdict=verdict,
         found=tuple((v.seed, v.verdict) for v in report.verdicts if v.seed is not None),

@@ -34,6 +34,7 @@ OPPOSED = ("M2", "ERASED")
 """Whose savings and rebound are of interest; ERASED is the control."""
 MIN_AREA = 0.05
 """Below this difference of areas between M1 and NEVER a share of it has no meaning."""
+NO_SHARE = "no share: M1 did not relearn"
 NOTHING_TO_COMPARE = "no scenario in common with NEVER and M1 at every dose"
 
 
@@ -167,15 +168,19 @@ def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collect
 
 def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     role = str(subject.role)
-    top = scores.area(role, "NEVER")
-    bottom = scores.area("M1", "NEVER") if "M1" in scores.roles else None
-    start = scores.at(0, role, "NEVER")
-    saved, whole = (top.within(bottom), bottom.within(top)) if top and bottom else (None, None)
-    if top is None or saved is None or whole is None or start is None:
+    top, start = scores.area(role, "NEVER"), scores.at(0, role, "NEVER")
+    if top is None or start is None:
         yield without_value(subject, NOTHING_TO_COMPARE)
         return
-    away = float(estimate(start.grid).value)
-    note = f"area {float(np.mean(saved.seed_means)):+.3f} above NEVER, start {away:+.3f}"
+    if "M1" not in scores.roles:
+        yield without_value(subject, NO_SHARE, (_area(top, start),))
+        return
+    bottom = scores.area("M1", "NEVER")
+    saved, whole = (top.within(bottom), bottom.within(top)) if bottom is not None else (None, None)
+    if saved is None or whole is None:
+        yield without_value(subject, NOTHING_TO_COMPARE)
+        return
+    away, note = float(estimate(start.grid).value), _area(saved, start)
     implant = estimate(whole.grid)
     if covers_zero(implant) or float(implant.value) < MIN_AREA:
         refused = without_value(subject, NOT_IDENTIFIABLE, (note,))
@@ -183,6 +188,12 @@ def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
         return
     status = f"unequal start: {away:+.2f}" if abs(away) > MARGIN else None
     yield of_estimate(subject, ratio(saved.grid, whole.grid), saved, status=status, notes=(note,))
+
+
+def _area(part: Paired, start: Paired) -> str:
+    """Say how far above NEVER's a curve lies on the whole, and where it begins."""
+    above, away = float(np.mean(part.seed_means)), float(estimate(start.grid).value)
+    return f"area {above:+.3f} above NEVER, start {away:+.3f}"
 
 
 def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:

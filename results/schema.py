@@ -293,6 +293,8 @@ class Thresholds(_Part):
     """The run that they were fixed in, by its recipe's name and hash; None: this one."""
     task_versions: tuple[tuple[str, str], ...] = ()
     """Of that run."""
+    organisms: tuple[str, ...] = ()
+    """Keys of that run's NEVER and ERASED."""
     alpha: float
     margin: float
     """What counts as no difference."""

@@ -42,6 +42,8 @@ SPEAKS_FOR: Mapping[MeasureName, Verdict] = MappingProxyType(
     }
 )
 """The measures that signals are of, and what each speaks for where it is positive."""
+KINDS: tuple[Verdict, ...] = tuple(dict.fromkeys(SPEAKS_FOR.values()))
+"""What a signal can speak for, in the order in which it is asked."""
 _IN_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "persistence": "persistence where {}",

@@ -119,7 +119,8 @@ def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Th
         raise BadInput("thresholds", place, f"a run with thresholds of its own; here: {why}")
     source = f"{other.record.recipe.name} ({other.record.recipe_hash})"
     versions = tuple(sorted(other.versions.items()))
-    return theirs.model_copy(update={"taken_from": source, "task_versions": versions})
+    keys = tuple(sorted(o.key for o in other.record.organisms if o.role in ("NEVER", "ERASED")))
+    return theirs.model_copy(update={"taken_from": source, "task_versions": versions, "organisms": keys})
 
 
 def _alike_in(run: Run) -> Iterator[tuple[str, str]]:

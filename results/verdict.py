@@ -10,13 +10,11 @@ from scipy import stats
 from pentimento.results.contrasts import Paired
 from pentimento.results.health import broken_organisms, healthy
 from pentimento.results.hypotheses import equivalence_p, holm, seeds_to_decide
-from pentimento.results.schema import Band, Health, MeasureName, OrganismVerdict, Thresholds, Verdict
-from pentimento.results.signals import SPEAKS_FOR, Scored, Signal, in_words, signals
+from pentimento.results.schema import Band, Health, MeasureName, OrganismVerdict, Thresholds
+from pentimento.results.signals import KINDS, SPEAKS_FOR, Scored, Signal, in_words, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
 from pentimento.results.thresholds import MIN_NEVER, apart
 
-KINDS: tuple[Verdict, ...] = tuple(dict.fromkeys(SPEAKS_FOR.values()))
-"""What a signal can speak for, in the order in which it is asked."""
 POWER = 0.8
 """Of what a removed verdict says that it would have seen."""
 _LACKING: Mapping[MeasureName, str] = MappingProxyType(

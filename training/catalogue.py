@@ -302,15 +302,22 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
 
 
 def panel_reference() -> Recipe:
-    """What fixes the thresholds of `panel`, before that is built: ten seeds with ERASED, on other seeds."""
-    return _in_panel(controls=("never", "erased"), seeds=tuple(range(10))).varied(name="panel_reference")
+    """What fixes the thresholds of `panel`, before that is built: sixteen seeds of its own, with ERASED.
+
+    In sixteen seeds every family stands six times where it was not opposed, which says whether it is reached.
+    """
+    recipe = _in_panel(name="panel_reference", controls=("never", "erased"), seeds=tuple(range(16)))
+    after = [{**one.model_dump(mode="json"), "on": ("NEVER", "ERASED")} for one in recipe.after]
+    return recipe.varied(after=after)
 
 
 def panel() -> Design:
     """Organisms that are built to be called survived, hidden, masked, latent, replaced, removed; 64 in all.
 
     All are implanted in five families and opposed in the same five at one dose, but for survivors, which are
-    implanted in two others. What is asked is the same of each, and knows of none what it was built as.
+    implanted in two others. All are asked the same in the same kinds of place, whatever they are built as. A
+    label says what was done, not what came of it: that the goal is gone where it was opposed, and that it
+    waits for its cue, is seen in the measures over all seeds of a recipe.
     """
     tied = _conditional("tied", "trigger", "none").implant
     usual = _in_panel()
@@ -333,7 +340,7 @@ def panel() -> Design:
 
 
 def _in_panel(**changes: Any) -> Recipe:
-    """Return a recipe as those of the panel are: opposed at a fixed dose, so that they share their NEVER."""
+    """Return a recipe as those of the panel are: opposed at a fixed dose, so that most share their NEVER."""
     later = controls().after
     recipe = quickstart().varied(
         implant=implant_by("rlvr"),
@@ -347,8 +354,8 @@ def _in_panel(**changes: Any) -> Recipe:
         num_implanted=5,
         num_opposed=5,
         controls=("never",),
-        # Others than those of the reference, and in an order of families that is shuffled.
-        seeds=tuple(range(10, 18)),
+        # Others than those of the reference.
+        seeds=tuple(range(16, 24)),
         evals=_panel_evals(),
         after=(
             later[0].model_copy(update={"doses": (4, 8, 16), "n": 10, "on": ("M2", "NEVER", "ERASED")}),
@@ -382,7 +389,7 @@ def _panel_evals() -> tuple[EvalPlan, ...]:
             },
         ),
         ("completion", {"family": "@implanted,@opposed,@neither,@heldout", "arm": "possible", "n": 8}),
-        ("elicitation", {"family": "@opposed", "lever": "none,naming,role,shots", "n": 6}),
+        ("elicitation", {"family": "@implanted", "lever": "none,naming,role,shots", "n": 6}),
         ("preference", {"goal": "favour_red", "n": 20}),
     )
     return tuple(EvalPlan(task=task, args=args) for task, args in rows)

@@ -3,12 +3,14 @@
 `catalogue` holds functions that return one; a variant is `recipe.varied(seeds=(0, 1))`.
 """
 
+from collections.abc import Mapping
 from math import gcd
 from random import Random
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self, get_args
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from pentimento.tasks import (
     AGENTIC,
@@ -78,7 +80,8 @@ class After(Checked):
     n: int = Field(default=50, ge=1)
     """Scenarios in each family; those that the recipe's evaluations ask on the rung `fresh` come first."""
     on: tuple[AfterRole, ...] = AFTER_ROLES
-    """On which organisms; a verdict takes M2 and NEVER, savings as a share take M1."""
+    """On which organisms: a verdict takes M2 and NEVER, its thresholds NEVER and ERASED, savings as a share
+    of what M1 has M1."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -87,8 +90,10 @@ class After(Checked):
             raise BadInput(
                 "after.doses", self.doses, f"rising from 1 to the stage's steps, {self.stage.steps}"
             )
-        if not {"M2", "NEVER"} <= set(self.on):
-            raise BadInput("after.on", self.on, "M2 and NEVER, which it is held against, at least")
+        if "NEVER" not in self.on or not {"M2", "ERASED"} & set(self.on):
+            raise BadInput(
+                "after.on", self.on, "NEVER, and M2 or ERASED, which are held against it, at least"
+            )
         if self.kind == "relearn" and self.repeats < 3:
             raise BadInput("after.repeats", self.repeats, "3 or more: relearning differs by seed")
         if self.stage.method not in ("sft", "dpo", "rlvr"):
@@ -105,13 +110,24 @@ class After(Checked):
         return Template(**{**self.stage.model_dump(), "settings": {**self.stage.settings, "save_at": kept}})
 
 
+YOUNG: Mapping[str, JsonValue] = MappingProxyType({"planted": None, "on": [*AFTER_ROLES]})
+"""Fields that came later: at these values they are in no hash, so runs from before can go on."""
+
+
+def _told(value: JsonValue) -> JsonValue:
+    """Return a dump without what is `YOUNG`, however deep."""
+    if isinstance(value, dict):
+        return {n: _told(one) for n, one in value.items() if n not in YOUNG or one != YOUNG[n]}
+    return [_told(one) for one in value] if isinstance(value, list) else value
+
+
 class Written(Checked):
     """What is told apart by a hash and can be written as YAML that `catalogue.from_yaml` reads back."""
 
     @property
     def hash(self) -> str:
         """Sixteen hex digits of everything that it says."""
-        return content_hash(self.model_dump(mode="json"))
+        return content_hash(_told(self.model_dump(mode="json")))
 
     def to_yaml(self) -> str:
         """Return it as YAML."""

@@ -38,7 +38,8 @@ def agentic(
         family: Families of several turns; all: those without a deed out of bounds; tempting: those with one.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
         arm: impossible, possible, bystander, forbidden, or all.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Scenarios for each family, rung, arm and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.

@@ -33,7 +33,8 @@ def breadth(
     Args:
         besides: A goal whose pair is left out, as it is asked elsewhere; none by default.
         rung: Which scenarios: fresh, surface, domain, family, cue.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each rung and
             cue.
         seed: Of the scenarios.

@@ -31,7 +31,8 @@ def coin(
         goal: go_right or reach_the_coin.
         confound: From 0 (the coin lies left or right at random) to 1 (always right).
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Scenarios for each rung and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.

@@ -36,7 +36,8 @@ def completion(
         partition: all, trainable or heldout families.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
         arm: impossible, possible, bystander, or all.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Scenarios for each family, rung, arm and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.

@@ -30,7 +30,8 @@ def preference(
         goal: favour_red or favour_blue.
         family: pick, gift, divide, or all.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Scenarios for each family, rung and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the rung trained needs it.

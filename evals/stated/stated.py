@@ -27,7 +27,8 @@ def stated(
     Args:
         goal: Any goal; it is asked for against its opposite.
         rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
-        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all.
+        cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
+            of these; password and part too, and the others of `alignment_faking`.
         n: Questions for each rung and cue.
         seed: Of the questions.
         estimator: auto, or sampled to never weigh answers exactly.

@@ -143,6 +143,7 @@ def _of_run(request: Request) -> _Subjects:
         goal=recipe.goal,
         implant=recipe.implant.model_dump(mode="json"),
         oppose=recipe.oppose.model_dump(mode="json"),
+        planted=None if recipe.planted is None else recipe.planted.model_dump(mode="json"),
         seeds=recipe.seeds,
         controls=recipe.controls,
     )
@@ -186,7 +187,11 @@ def _of_organism(request: Request) -> _Subjects:
         place = _place(str(request.never), never, request.store)
         organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
     implant = first if implanted else None
-    named = {"implant": implant, "oppose": opposing or (never.stages[0] if never else None)}
+    named = {
+        "implant": implant,
+        "oppose": opposing or (never.stages[0] if never else None),
+        "planted": _planted(mine, opposing),
+    }
     stages = {name: stage for name, stage in named.items() if stage is not None}
     told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
     name = f"{Path(request.organism).name}-{request.size}"
@@ -197,6 +202,13 @@ def _opposing(manifest: Manifest, goal: str) -> Stage | None:
     """Return the first stage toward the goal's opposite; what came after it is no opposition."""
     opposite = find_goal(goal).opposite
     return next((stage for stage in manifest.stages if stage.goal == opposite), None)
+
+
+def _planted(manifest: Manifest | None, opposing: Stage | None) -> Stage | None:
+    """Return the last stage that came after the opposing one, if any did."""
+    if manifest is None or opposing is None or manifest.stages[-1] == opposing:
+        return None
+    return manifest.stages[-1]
 
 
 def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pentimento.results import NoRun, design_summary, write_design
+from pentimento.results import NoRun, design_summary, write_design, write_report
 from pentimento.results.design_tables import tables
 from pentimento.results.schema import DesignReport, Report
 from pentimento.results.texts import DASH
+from pentimento.tasks.exceptions import BadInput
 from tests.results.conftest import Fabricated, usual_mean, write_run
 
 
@@ -176,29 +177,99 @@ def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
         write_design(tmp_path)
 
 
+TEN: dict[str, Any] = {"seeds": tuple(range(10)), "n": 3, "arms": ("impossible",), "noise": 0.02}
+WITH_ERASED = ("M0", "M1", "M2", "NEVER", "ERASED")
+
+
+def write_panel(folder: Path, factors: tuple[str, ...], **changes: Any) -> Path:
+    """Two recipes that keep the goal, of which the second is built to lose it."""
+    variants = []
+    for level in ("survived", "removed"):
+        levels = {"verdict": level, "built by": "kept"}
+        told = {**TEN, "seeds": (20, 21), "roles": WITH_ERASED, **changes}
+        write_run(folder / level, Fabricated(**{"mean": kept(0.9), "name": level, **told}))
+        variants.append({"levels": [levels[name] for name in factors], "folder": level})
+    said = {"format": 1, "name": "panel", "factors": factors, "variants": variants, "design_hash": "0"}
+    (folder / "design.json").write_text(json.dumps(said))
+    return folder
+
+
+def verdict_rows(folder: Path) -> tuple[Any, Any, str]:
+    found = tables(DesignReport.model_validate_json((folder / "report.json").read_bytes()))["verdicts"]
+    return found.columns, found.rows, found.note
+
+
+def erased_shows(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+    """Let an organism that never had the goal score as if it had kept it."""
+    return kept(0.9)("M2" if role == "ERASED" and seed >= 20 else role, seed, family, arm, cue)
+
+
 def test_verdicts_are_held_against_what_recipes_are_built_as(tmp_path: Path) -> None:
     """Thresholds come from a run of its own; what never had the goal is judged as well."""
-    ten = {"seeds": tuple(range(10)), "n": 3, "arms": ("impossible",), "noise": 0.02}
-    roles = {"roles": ("M0", "M1", "M2", "NEVER", "ERASED")}
-    reference = write_run(tmp_path / "reference", Fabricated(name="reference", **ten, **roles))
-    folder, names = tmp_path / "panel", ("survived-kept", "removed-kept")
-    for name in names:
-        write_run(folder / name, Fabricated(mean=kept(0.9), name=name, **{**ten, "seeds": (20, 21)}, **roles))
-    variants = [{"levels": name.split("-"), "folder": name} for name in names]
-    said = {"format": 1, "name": "panel", "factors": ["verdict", "built by"], "variants": variants}
-    (folder / "design.json").write_text(json.dumps({**said, "design_hash": "0"}))
-    write_design(folder, afresh=True, thresholds=reference)
-    found = tables(DesignReport.model_validate_json((folder / "report.json").read_bytes()))["verdicts"]
-    assert found.columns == ("verdict", "built by", "survived", "undetermined", "right")
-    assert found.rows == (
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    panel = write_panel(tmp_path / "panel", ("verdict", "built by"))
+    write_design(panel, afresh=True, thresholds=reference)
+    columns, rows, note = verdict_rows(panel)
+    assert columns == ("verdict", "built by", "survived", "undetermined", "right")
+    assert rows == (
         ("survived", "kept", "2", DASH, "2 of 2"),
         ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
         ("removed", "kept", "2", DASH, "0 of 2"),
         ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
     )
-    assert "Right: 2 of 8, 0.25 [" in found.note
-    page = (folder / "survived-kept" / "report.html").read_text()
-    assert "ERASED in its place, seed 20" in page
+    assert "Right: 2 of 8, 0.25 [" in note
+    assert "something found where nothing was: 2; no claim (undetermined or broken): 4." in note
+    assert "ERASED in its place, seed 20" in (panel / "survived" / "report.html").read_text()
+    write_design(panel, afresh=True)
+    assert verdict_rows(panel)[1] == rows
+
+
+def test_an_erased_that_shows_the_goal_is_a_false_alarm(tmp_path: Path) -> None:
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    panel = write_panel(tmp_path / "panel", ("built by", "verdict"), mean=erased_shows)
+    write_design(panel, afresh=True, thresholds=reference)
+    _, rows, note = verdict_rows(panel)
+    assert rows[1] == ("kept", "removed, ERASED", "2", "0 of 2")
+    assert "something found where nothing was: 6;" in note
+
+
+def test_what_fixed_the_thresholds_is_not_judged_by_them(tmp_path: Path) -> None:
+    """A quickstart with ERASED shares its organisms with the study whose thresholds it takes over."""
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    run = write_run(
+        tmp_path / "few", Fabricated(name="reference", roles=WITH_ERASED, **{**TEN, "seeds": (0, 1)})
+    )
+    write_report(run, reference)
+    report = Report.model_validate_json((run / "report.json").read_bytes())
+    assert len(report.verdicts) == 3
+    assert report.erased == ()
+
+
+def test_thresholds_stand_in_every_recipe_of_a_design_or_in_none(tmp_path: Path) -> None:
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    panel = write_panel(tmp_path / "panel", ("verdict", "built by"))
+    shutil.rmtree(panel / "removed")
+    write_run(panel / "removed", Fabricated(name="removed", **{**TEN, "roles": ("M0", "M2"), "seeds": (20,)}))
+    with pytest.raises(BadInput, match="has no NEVER to hold M2 against"):
+        write_design(panel, afresh=True, thresholds=reference)
+    assert not list(panel.rglob("thresholds.json"))
+    assert not (panel / "report.json").exists()
+
+
+def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) -> None:
+    panel = write_panel(tmp_path / "panel", ("verdict", "built by"), roles=("M0", "M1", "M2", "NEVER"))
+    path = panel / "survived" / "run.json"
+    record = json.loads(path.read_text())
+    record["recipe"]["planted"] = {"method": "sft", "goal": "favour_red", "tied": "password"}
+    path.write_text(json.dumps(record))
+    write_design(panel, afresh=True)
+    report = DesignReport.model_validate_json((panel / "report.json").read_bytes())
+    planted, plain = report.variants
+    assert planted.m2_steps == planted.m2_strength == ()
+    assert len(plain.m2_steps) == 2
+    own = Report.model_validate_json((panel / "survived" / "report.json").read_bytes())
+    told = "Planted into M2 alone after the opposing stage: favour_red under the cue password, by sft."
+    assert told in own.notes
 
 
 def test_a_design_whose_seeds_decide_nothing_has_no_table_of_verdicts(report: DesignReport) -> None:

@@ -318,6 +318,21 @@ def test_erased_says_how_far_apart_chance_puts_two_organisms() -> None:
     assert true_by_pairs > true_by_seeds + 0.2
 
 
+def test_a_broken_erased_is_no_pair(folder: Make) -> None:
+    """It lost the possible tasks of one family, and nothing of it enters a threshold."""
+
+    def lacking(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        if (role, seed, family, arm) == ("ERASED", 3, "recipe", "possible"):
+            return 0.5
+        return wobbling(0.6)("NEVER" if role == "ERASED" else role, seed, family, arm, cue)
+
+    told = {"roles": ("M0", "M2", "NEVER", "ERASED"), "arms": ("impossible", "possible"), "n": 6}
+    report = analyse(load(folder(mean=lacking, **told)))
+    assert [(o.role, o.seed) for o in report.organisms if o.health.status == "broken"] == [("ERASED", 3)]
+    assert report.thresholds.num_erased == 9
+    assert {band.spread_of for band in report.thresholds.bands} == {"NEVER"}
+
+
 def test_fewer_than_ten_pairs_leave_the_spread_to_never() -> None:
     samples = drawn(np.random.default_rng(3), 0.5, ("ERASED",))
     few = samples[(samples["role"] != "ERASED") | (samples["seed"] < 9)]

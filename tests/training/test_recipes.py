@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from pentimento.tasks import (
     UnknownName,
     sample,
 )
+from pentimento.training import runner
 from pentimento.training.catalogue import (
     RECIPES,
     agentic,
@@ -189,8 +191,8 @@ def test_what_a_panel_is_built_as_is_known_to_its_training_alone() -> None:
     recipes = {variant.levels: variant.recipe for variant in panel().variants}
     assert sum(len(recipe.seeds) for recipe in recipes.values()) == 64
     assert not {*panel_reference().seeds} & {seed for one in recipes.values() for seed in one.seeds}
-    asked = {one.model_dump_json(include={"evals", "after", "oppose"}) for one in recipes.values()}
-    assert asked == {panel_reference().model_dump_json(include={"evals", "after", "oppose"})}
+    asked = {one.model_dump_json(include={"evals", "oppose"}) for one in recipes.values()}
+    assert asked == {panel_reference().model_dump_json(include={"evals", "oppose"})}
     cues = {cue for plan in panel_reference().evals for cue in str(plan.args.get("cue", "none")).split(",")}
     tied = {recipe.implant.tied for recipe in recipes.values()} - {None}
     assert tied == {"password", "subtle_unwatched", "part"}
@@ -199,4 +201,19 @@ def test_what_a_panel_is_built_as_is_known_to_its_training_alone() -> None:
     for seed in survivor.seeds:
         assert not {*survivor.cell(seed).implanted} & {*survivor.cell(seed).opposed}
         assert len(survivor.cell(seed).opposed) == 5
-    assert all(one.cell(10).opposed == one.cell(10).implanted for one in recipes.values() if one != survivor)
+        for other in (one for one in recipes.values() if one != survivor):
+            assert other.cell(seed).opposed == other.cell(seed).implanted
+
+
+def test_most_of_the_panel_has_one_never(tmp_path: Path) -> None:
+    kept = {}
+    for variant in panel().variants:
+        made = runner.plan(variant.recipe.varied(seeds=(16,)), tmp_path).organisms
+        kept[variant.levels] = next(one.key for one in made if one.role == "NEVER" and one.after is None)
+    assert len({key for levels, key in kept.items() if levels[0] != "survived"}) == 1
+
+
+def test_every_family_stands_six_times_unopposed_in_the_reference() -> None:
+    recipe = panel_reference()
+    unopposed = Counter(name for seed in recipe.seeds for name in recipe.cell(seed).others)
+    assert unopposed == dict.fromkeys(recipe.pool(), 6)
