@@ -1,14 +1,17 @@
 """`pentimento eval ORGANISM --suite`: plan, report, resumption and refusals, on shipped organisms."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pentimento import _suite
 from pentimento.cli import main
 from pentimento.results import Report
 from pentimento.training.catalogue import controls
+from pentimento.training.shipped import organism_folder
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,30 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
     assert "goal: 'favour_red' is not allowed; that of the run" in capsys.readouterr().err
     assert main(["eval", str(asked / "out"), *told]) == 2
     assert "no run of a recipe" in capsys.readouterr().err
+
+
+def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
+    """Of a run by its recipe, of an organism by the stage that came last."""
+    stage = {"method": "sft", "goal": "favour_red", "num_scenarios": 16}
+    recipe = controls().varied(seeds=[0], planted=stage, after=())
+    run = tmp_path / "run"
+    run.mkdir()
+    record = {"format": 1, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
+    (run / "run.json").write_text(json.dumps({**record, "organisms": [], "complete": True}))
+    request = _suite.Request(str(run), "quick", None, None, None, None, tmp_path, None)
+    found = _suite._of_run(request)
+    assert (found.examined.planted or {})["goal"] == "favour_red"
+    assert list(found.stages[0]) == ["implant", "oppose", "planted"]
+    organism = tmp_path / "planted"
+    shutil.copytree(organism_folder("cleaned"), organism)
+    manifest = json.loads((organism / "manifest.json").read_text())
+    last = recipe.planted_stage(0)
+    assert last is not None
+    manifest["stages"].append(last.model_dump(mode="json"))
+    (organism / "manifest.json").write_text(json.dumps(manifest))
+    alone = _suite._of_organism(request._replace(organism=str(organism)))
+    assert list(alone.stages[0]) == ["implant", "oppose", "planted"]
+    assert _suite._of_organism(request._replace(organism="cleaned")).examined.planted is None
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def run_with(
     start: Level | None = None,
     broken: tuple[tuple[str, int], ...] = (),
     broken_after: tuple[tuple[str, int], ...] = (),
+    on: tuple[str, ...] = ("M1", "M2", "NEVER", "ERASED"),
 ) -> Report:
     """Write a run of three seeds whose M1, M2, NEVER and ERASED were trained on, and analyse it.
 
@@ -45,6 +46,7 @@ def run_with(
         start: g before it.
         broken: Roles and seeds that lost their abilities before that stage.
         broken_after: Those whose answers are not valid after it.
+        on: Who was trained on.
     """
 
     def before(role: str, seed: int, family: str, arm: str, cue: str) -> float:
@@ -59,7 +61,7 @@ def run_with(
     write_run(folder, what)
     regained: list[dict[str, Any]] = []
     for seed in what.seeds:
-        for role in roles[1:]:
+        for role in on:
             invalid = 15 if (role, seed) in broken_after else 0
             for repeat in range(repeats):
                 for steps in DOSES:
@@ -124,6 +126,14 @@ def test_savings_are_the_area_above_never_as_a_share_of_that_of_m1(tmp_path: Pat
     assert found.num_seeds == 3
     assert row(report, "savings", "ERASED").value == pytest.approx(0, abs=1e-9)
     assert not any("latent" in line for line in report.not_run)
+
+
+def test_without_m1_there_is_an_area_and_no_share(tmp_path: Path) -> None:
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels, on=("M2", "NEVER"))
+    found = row(report, "savings", "M2")
+    assert (found.value, found.status) == (None, "no share: M1 did not relearn")
+    assert found.notes[0].startswith("area +0.3")
+    assert not any("latent" in line for line in report.not_run), "the verdict takes the area alone"
 
 
 def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from pentimento.training import runner
 from pentimento.training.catalogue import (
     RECIPES,
     agentic,
+    controls,
     documents,
     find_recipe,
     from_yaml,
@@ -33,6 +34,7 @@ from pentimento.training.catalogue import (
     study,
 )
 from pentimento.training.recipes import EvalPlan, resolve
+from pentimento.training.stages import content_hash
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -40,6 +42,16 @@ def test_yaml_gives_the_recipe_back(name: str) -> None:
     recipe = find_recipe(name)
     assert from_yaml(recipe.to_yaml()) == recipe
     assert from_yaml(recipe.to_yaml()).hash == recipe.hash
+
+
+def test_fields_that_came_later_leave_hashes_as_they_were() -> None:
+    """So that runs from before can go on; with another value they count."""
+    recipe = controls()
+    said = recipe.model_dump(mode="json", exclude={"planted": True, "after": {"__all__": {"on"}}})
+    assert recipe.hash == content_hash(said)
+    fewer = [{**one.model_dump(mode="json"), "on": ("M2", "NEVER")} for one in recipe.after]
+    planted = {"method": "sft", "goal": "favour_red"}
+    assert len({recipe.hash, recipe.varied(after=fewer).hash, recipe.varied(planted=planted).hash}) == 3
 
 
 def test_every_trainable_family_is_implanted_within_three_seeds() -> None:
