@@ -9,6 +9,8 @@ from pentimento.results.rows import MARGIN
 from pentimento.results.schema import CertificateLine, Measure, Report
 
 DASH = "–"
+ONE_LINE = 30
+"""Characters: more are broken into lines on a page."""
 Row = tuple[str, ...]
 
 
@@ -22,6 +24,12 @@ class Table(NamedTuple):
     num_names: int = 1
     num_groups: int = 0
     """How many of the first columns say which group a row belongs to."""
+
+    @property
+    def wordy(self) -> tuple[int, ...]:
+        """Columns with a cell that is too long for one line."""
+        places = range(len(self.columns))
+        return tuple(place for place in places if any(len(row[place]) > ONE_LINE for row in self.rows))
 
 
 LINE_COLUMNS = ("line", "of", "n", "value", "95 %", "wanted", "result")

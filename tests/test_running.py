@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from rich.console import Console
 from pentimento import _folder, cli
 from pentimento._folder import RunFolder
 from pentimento._progress import Schedule, duration, shown
+from pentimento.results import write_report
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.catalogue import from_yaml, quickstart
 from pentimento.training.designs import Design
 from pentimento.training.executors import Event, Job
 from pentimento.training.recipes import AFTER_ROLES, Recipe
+from tests.results.conftest import Fabricated, write_run
 
 SMALL = {
     "implant.method": '"sft"',
@@ -47,13 +50,23 @@ def folder(tmp_path: Path) -> RunFolder:
     return begun
 
 
-def finish(folder: RunFolder) -> None:
-    """Write what a finished run has, in its order."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of some run with its reports."""
+    run = write_run(tmp_path_factory.mktemp("written") / "run", Fabricated(seeds=(0,), n=2))
+    write_report(run)
+    return run
+
+
+@pytest.fixture
+def finished(folder: RunFolder, written: Path) -> RunFolder:
+    """The same folder with what a finished run has, written in its order."""
     (folder.path / "logs").mkdir()
     (folder.path / "logs" / "a.eval").write_text("")
     folder.write(ORGANISMS, complete=True)
     for name in _folder.REPORTS:
-        (folder.path / name).write_text("{}")
+        shutil.copyfile(written / name, folder.path / name)
+    return folder
 
 
 def test_the_same_run_goes_on(folder: RunFolder) -> None:
@@ -61,24 +74,29 @@ def test_the_same_run_goes_on(folder: RunFolder) -> None:
     assert not folder.finished
 
 
-def test_a_run_is_finished_when_its_reports_are_newer_than_its_logs(folder: RunFolder) -> None:
-    finish(folder)
-    assert folder.finished
+def test_a_run_is_finished_when_its_reports_are_newer_than_its_logs(finished: RunFolder) -> None:
+    assert finished.finished
     later = time.time() + 10
-    os.utime(folder.path / "logs" / "a.eval", (later, later))
-    assert not folder.finished
+    os.utime(finished.path / "logs" / "a.eval", (later, later))
+    assert not finished.finished
 
 
-def test_a_run_without_one_of_its_reports_is_not_finished(folder: RunFolder) -> None:
-    finish(folder)
-    (folder.path / "report.html").unlink()
-    assert not folder.finished
+def test_a_run_without_one_of_its_reports_is_not_finished(finished: RunFolder) -> None:
+    (finished.path / "report.html").unlink()
+    assert not finished.finished
 
 
-def test_writing_the_same_again_leaves_the_file_alone(folder: RunFolder) -> None:
-    finish(folder)
-    folder.write(ORGANISMS, complete=True)
-    assert folder.finished
+def test_a_run_with_a_report_of_an_earlier_version_is_not_finished(finished: RunFolder) -> None:
+    path = finished.path / "report.json"
+    report = json.loads(path.read_text())
+    report["thresholds"]["version"] = 2
+    path.write_text(json.dumps(report))
+    assert not finished.finished
+
+
+def test_writing_the_same_again_leaves_the_file_alone(finished: RunFolder) -> None:
+    finished.write(ORGANISMS, complete=True)
+    assert finished.finished
 
 
 def test_another_run_is_refused(folder: RunFolder) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 from rich.console import Console
 
 from pentimento._files import write_atomically
@@ -58,13 +59,17 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether every organism and log is there, and the report is newer than all of them."""
+        """Whether every organism and log is there, and the report is newer than all and of this version."""
         held = self._read()
         if held is None or not held.get("complete"):
             return False
         reports = [self.path / name for name in REPORTS]
         if not all(report.is_file() for report in reports):
             return False
+        try:
+            read_report(self.path)
+        except ValidationError:
+            return False  # of an earlier version: it is written again
         sources = [self.path / RUN, *(self.path / LOGS).glob("*.eval")]
         return min(map(_written, reports)) >= max(map(_written, sources))
 
