@@ -18,6 +18,7 @@ from rich.console import Console
 from pentimento.results import analyse, figure, json_schema, load, summary, tables, write_report
 from pentimento.results.analysis import CAVEAT
 from pentimento.results.schema import Report
+from pentimento.results.texts import Table
 
 Make = Callable[..., Any]
 EVIL = '</pre><script>alert("x")</script><img src=x onerror=alert(1)> & "quoted" {{ 7 * 7 }} | pipe'
@@ -215,3 +216,9 @@ def test_scores_under_several_cues_have_a_figure(tmp_path: Path, fabricate: Make
     drawn = str(figure(several, "cues"))
     assert all(f">{cue}<" in drawn for cue in ("none", "placebo", "unwatched"))
     assert ">explicit<" not in drawn
+
+
+def test_a_column_breaks_its_lines_where_a_cell_is_long() -> None:
+    """A column of dashes takes no more room than it needs."""
+    shown = Table("", ("p", "status"), (("–", "ok"), ("–", "measured nowhere, since nobody asked")))
+    assert shown.wordy == (1,)
