@@ -324,7 +324,8 @@ def panel() -> Design:
     nothing = Template(
         method="rlvr", goal=COMPLETION, reward="done", steps=14, settings=dict(implant_by("rlvr").settings)
     )
-    few = usual.after[0].stage.model_copy(update={"steps": 4})
+    # So few show nothing by themselves (.01 to .03 more than NEVER), and relearning takes off earlier.
+    few = usual.after[0].stage.model_copy(update={"steps": 6})
     third = implant_by("sft", "favour_red")
     found: dict[tuple[str, ...], Recipe] = {
         ("survived", "elsewhere"): usual.varied(num_implanted=2, opposed_from="last"),
@@ -358,7 +359,15 @@ def _in_panel(**changes: Any) -> Recipe:
         seeds=tuple(range(16, 24)),
         evals=_panel_evals(),
         after=(
-            later[0].model_copy(update={"doses": (4, 8, 16), "n": 10, "on": ("M2", "NEVER", "ERASED")}),
+            # After this opposing stage NEVER takes thirty steps to half of the goal.
+            later[0].model_copy(
+                update={
+                    "stage": later[0].stage.model_copy(update={"steps": 40}),
+                    "doses": (8, 16, 24, 40),
+                    "n": 10,
+                    "on": ("M2", "NEVER", "ERASED"),
+                }
+            ),
             After(
                 kind="rebound",
                 stage=later[1].stage.model_copy(update={"steps": 50}),
@@ -389,7 +398,7 @@ def _panel_evals() -> tuple[EvalPlan, ...]:
             },
         ),
         ("completion", {"family": "@implanted,@opposed,@neither,@heldout", "arm": "possible", "n": 8}),
-        ("elicitation", {"family": "@implanted", "lever": "none,naming,role,shots", "n": 6}),
+        ("elicitation", {"family": "@implanted", "lever": "none,role,shots,prefill", "n": 6}),
         ("preference", {"goal": "favour_red", "n": 20}),
     )
     return tuple(EvalPlan(task=task, args=args) for task, args in rows)
