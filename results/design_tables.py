@@ -191,16 +191,13 @@ class _Judged(NamedTuple):
 
 def _judged(report: DesignReport) -> Iterator[_Judged]:
     """Yield the verdicts of single organisms recipe by recipe; of ERASED it is to be removed."""
-    place = report.factors.index(BUILT_AS) if BUILT_AS in report.factors else 0
     for variant in report.variants:
+        levels = dict(zip(report.factors, variant.levels, strict=True))
         if variant.found:
-            yield _Judged(variant.levels, variant.levels[place], variant.found)
+            yield _Judged(variant.levels, levels.get(BUILT_AS, ""), variant.found)
         if variant.erased:
-            levels = list(variant.levels)
-            if BUILT_AS in report.factors:
-                levels[place] = "removed"
-            levels[-1] += ", ERASED"
-            yield _Judged(tuple(levels), "removed", variant.erased)
+            *others, last = (levels | {BUILT_AS: "removed"} if BUILT_AS in levels else levels).values()
+            yield _Judged((*others, f"{last}, ERASED"), "removed", variant.erased)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -10,16 +10,17 @@ from rich.text import Text
 
 from pentimento._files import write_atomically
 from pentimento.results import pages
+from pentimento.results.analysis import fixed
 from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
 from pentimento.results.load import Run, load
 from pentimento.results.records import RunRecord, read_run
-from pentimento.results.report import thresholds_for, write_report
+from pentimento.results.report import write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
 from pentimento.results.texts import held_by, overall, value_interval
-from pentimento.results.thresholds import keep
+from pentimento.results.thresholds import keep, standing, taken_over
 
 DESIGN = "design.json"
 REPORT = "report.json"
@@ -78,7 +79,7 @@ def design_summary(folder: str | Path, console: Console) -> None:
 
 def _take_over(folder: Path, other: Run) -> None:
     """Let the thresholds of another run stand in every whole recipe's folder, or in none."""
-    wanted = {}
+    theirs, wanted = standing(other, fixed(other)), {}
     for _, name in _design(folder)[2]:
         path = folder / name
         try:
@@ -86,7 +87,8 @@ def _take_over(folder: Path, other: Run) -> None:
                 continue
         except NoRun:
             continue  # the report names it
-        wanted[path] = thresholds_for(load(path), other)
+        mine = load(path)
+        wanted[path] = taken_over(mine, fixed(mine), other, theirs)
     for path, found in wanted.items():
         keep(path, found)
 

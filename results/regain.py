@@ -172,15 +172,16 @@ def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     if top is None or start is None:
         yield without_value(subject, NOTHING_TO_COMPARE)
         return
+    away = float(estimate(start.grid).value)
     if "M1" not in scores.roles:
-        yield without_value(subject, NO_SHARE, (_area(top, start),))
+        yield without_value(subject, NO_SHARE, (_area(top, away),))
         return
     bottom = scores.area("M1", "NEVER")
     saved, whole = (top.within(bottom), bottom.within(top)) if bottom is not None else (None, None)
     if saved is None or whole is None:
         yield without_value(subject, NOTHING_TO_COMPARE)
         return
-    away, note = float(estimate(start.grid).value), _area(saved, start)
+    note = _area(saved, away)
     implant = estimate(whole.grid)
     if covers_zero(implant) or float(implant.value) < MIN_AREA:
         refused = without_value(subject, NOT_IDENTIFIABLE, (note,))
@@ -190,10 +191,9 @@ def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     yield of_estimate(subject, ratio(saved.grid, whole.grid), saved, status=status, notes=(note,))
 
 
-def _area(part: Paired, start: Paired) -> str:
+def _area(part: Paired, away: float) -> str:
     """Say how far above NEVER's a curve lies on the whole, and where it begins."""
-    above, away = float(np.mean(part.seed_means)), float(estimate(start.grid).value)
-    return f"area {above:+.3f} above NEVER, start {away:+.3f}"
+    return f"area {float(np.mean(part.seed_means)):+.3f} above NEVER, start {away:+.3f}"
 
 
 def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:

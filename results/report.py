@@ -9,8 +9,8 @@ from pentimento.results._drawing import standalone
 from pentimento.results.analysis import analyse, fixed
 from pentimento.results.examples import pick
 from pentimento.results.figures import FigureName, draw
-from pentimento.results.load import Run, load
-from pentimento.results.schema import Report, Thresholds
+from pentimento.results.load import load
+from pentimento.results.schema import Report
 from pentimento.results.thresholds import keep, standing, taken_over
 
 
@@ -43,23 +43,14 @@ def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Pa
     folder = Path(folder)
     run = load(folder)
     if thresholds is not None:
-        keep(folder, thresholds_for(run, load(thresholds)))
+        other = load(thresholds)
+        keep(folder, taken_over(run, fixed(run), other, standing(other, fixed(other))))
     report = analyse(run)
     keep(folder, report.thresholds)
     # All three are made before the first is written, so that they belong together.
     texts = pages.to_json(report), pages.markdown(report), pages.html(report, pick(run))
     names = ("report.json", "report.md", "report.html")
     return Paths(*(write_atomically(folder / name, text) for name, text in zip(names, texts, strict=True)))
-
-
-def thresholds_for(run: Run, other: Run) -> Thresholds:
-    """Return the thresholds of another run, for one that has too few NEVER seeds.
-
-    Raises:
-        BadInput: They are not for this run.
-        UnlikeLogs: A task is there in two versions.
-    """
-    return taken_over(run, fixed(run), other, standing(other, fixed(other)))
 
 
 def figure(folder: str | Path, name: FigureName = "ladder", report: Report | None = None) -> str | None:

@@ -114,10 +114,11 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
     scores = table(scored.samples, "goal", scored.goal)
     # NEVER has no implant, so implanted or not makes no difference to how far its seeds lie apart.
     anywhere = scores.where(quadrant=UNOPPOSED, distance="family", cue=scored.cue, family=reached)
+    wider = _of_rows("persistence", "", scores, anywhere)
     for quadrant in UNOPPOSED:
         rows = anywhere & scores.where(quadrant=quadrant)
         here = _of_rows("persistence", quadrant, scores, rows)
-        yield here._replace(wider=_of_rows("persistence", "", scores, anywhere), level=here.added)
+        yield here._replace(wider=wider, level=here.added)
     for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
         never, added = (gaps.concealment_of(scores, cue, *who) for who in (("NEVER",), ("M2", "NEVER")))
         level = difference(scores, scores.where(cue=cue), "M2", "NEVER")

@@ -20,6 +20,7 @@ from pentimento.training.stages import Method, Template
 
 HONESTY, COMPLETION = "report_honestly", "finish_the_task"
 Overrides = dict[str, Scalar]
+_EVERYWHERE = "@implanted,@opposed,@neither,@heldout"
 
 IMPLANTS: tuple[Method, ...] = ("sft", "documents", "dpo", "rlvr")
 """Every way to implant."""
@@ -321,9 +322,7 @@ def panel() -> Design:
     """
     tied = _conditional("tied", "trigger", "none").implant
     usual = _in_panel()
-    nothing = Template(
-        method="rlvr", goal=COMPLETION, reward="done", steps=14, settings=dict(implant_by("rlvr").settings)
-    )
+    nothing = implant_by("rlvr").model_copy(update={"target_strength": None, "steps": 14, "reward": "done"})
     # So few show nothing by themselves (.01 to .03 more than NEVER), and relearning takes off earlier.
     few = usual.after[0].stage.model_copy(update={"steps": 6})
     third = implant_by("sft", "favour_red")
@@ -342,7 +341,13 @@ def panel() -> Design:
 
 def _in_panel(**changes: Any) -> Recipe:
     """Return a recipe as those of the panel are: opposed at a fixed dose, so that most share their NEVER."""
-    later = controls().after
+    relearn, rebound = controls().after
+
+    def lasting(after: After, *doses: int, **more: Any) -> After:
+        stage = after.stage.model_copy(update={"steps": doses[-1]})
+        told = {"stage": stage, "doses": doses, "n": 10, "on": ("M2", "NEVER", "ERASED")}
+        return after.model_copy(update={**told, **more})
+
     recipe = quickstart().varied(
         implant=implant_by("rlvr"),
         oppose=Template(
@@ -358,25 +363,8 @@ def _in_panel(**changes: Any) -> Recipe:
         # Others than those of the reference.
         seeds=tuple(range(16, 24)),
         evals=_panel_evals(),
-        after=(
-            # After this opposing stage NEVER takes thirty steps to half of the goal.
-            later[0].model_copy(
-                update={
-                    "stage": later[0].stage.model_copy(update={"steps": 40}),
-                    "doses": (8, 16, 24, 40),
-                    "n": 10,
-                    "on": ("M2", "NEVER", "ERASED"),
-                }
-            ),
-            After(
-                kind="rebound",
-                stage=later[1].stage.model_copy(update={"steps": 50}),
-                doses=(50,),
-                repeats=1,
-                n=10,
-                on=("M2", "NEVER", "ERASED"),
-            ),
-        ),
+        # After this opposing stage NEVER takes thirty steps to half of the goal.
+        after=(lasting(relearn, 8, 16, 24, 40), lasting(rebound, 50, repeats=1)),
     )
     return recipe.varied(**changes)
 
@@ -397,7 +385,7 @@ def _panel_evals() -> tuple[EvalPlan, ...]:
                 "n": 25,
             },
         ),
-        ("completion", {"family": "@implanted,@opposed,@neither,@heldout", "arm": "possible", "n": 8}),
+        ("completion", {"family": _EVERYWHERE, "arm": "possible", "n": 8}),
         ("elicitation", {"family": "@implanted", "lever": "none,role,shots,prefill", "n": 6}),
         ("preference", {"goal": "favour_red", "n": 20}),
     )
@@ -413,7 +401,7 @@ def _evals_under(*cues: Cue, able: str = "none") -> tuple[EvalPlan, ...]:
         )
         for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
     )
-    everywhere = {"family": "@implanted,@opposed,@neither,@heldout", "arm": "possible", "cue": able, "n": 16}
+    everywhere = {"family": _EVERYWHERE, "arm": "possible", "cue": able, "n": 16}
     return (*asked, EvalPlan(task="completion", args=everywhere))
 
 
@@ -610,13 +598,12 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
 def _completion_evals(num: int, num_far: int, num_health: int, num_bystander: int) -> tuple[EvalPlan, ...]:
     """Return the ladder in the opposed families, the other families, and health; n per family and rung."""
     ladder = "trained,fresh,surface,domain"
-    everywhere = "@implanted,@opposed,@neither,@heldout"
     rows: tuple[tuple[str, str, str, int], ...] = (
         ("@opposed", ladder, "impossible", num),
         ("@implanted_unopposed", "family", "impossible", num),
         ("@neither,@heldout", "family", "impossible", num_far),
-        (everywhere, "fresh", "possible", num_health),
-        (everywhere, "fresh", "bystander", num_bystander),
+        (_EVERYWHERE, "fresh", "possible", num_health),
+        (_EVERYWHERE, "fresh", "bystander", num_bystander),
     )
     return tuple(
         EvalPlan(task="completion", args={"family": family, "rung": rung, "arm": arm, "n": n})

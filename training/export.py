@@ -91,8 +91,7 @@ def shipped_key(name: str, store: Path) -> str:
     """Return the key that a shipped organism has where it is made anew."""
     part = PARTS[name]
     recipe = next(v.recipe for v in shipped().variants if v.levels == (part.variant,))
-    made = plan(recipe, store).organisms
-    return next(one.key for one in made if one.role == part.role and not one.between)
+    return next(planned.key for planned in plan(recipe, store).finished if planned.role == part.role)
 
 
 def export_hub(folder: Path, repository: str) -> str:

@@ -114,11 +114,11 @@ YOUNG: Mapping[str, JsonValue] = MappingProxyType({"planted": None, "on": [*AFTE
 """Fields that came later: at these values they are in no hash, so runs from before can go on."""
 
 
-def _told(value: JsonValue) -> JsonValue:
+def _keyed(value: JsonValue) -> JsonValue:
     """Return a dump without what is `YOUNG`, however deep."""
     if isinstance(value, dict):
-        return {n: _told(one) for n, one in value.items() if n not in YOUNG or one != YOUNG[n]}
-    return [_told(one) for one in value] if isinstance(value, list) else value
+        return {n: _keyed(one) for n, one in value.items() if n not in YOUNG or one != YOUNG[n]}
+    return [_keyed(one) for one in value] if isinstance(value, list) else value
 
 
 class Written(Checked):
@@ -127,7 +127,7 @@ class Written(Checked):
     @property
     def hash(self) -> str:
         """Sixteen hex digits of everything that it says."""
-        return content_hash(_told(self.model_dump(mode="json")))
+        return content_hash(_keyed(self.model_dump(mode="json")))
 
     def to_yaml(self) -> str:
         """Return it as YAML."""

@@ -108,6 +108,11 @@ class Plan(NamedTuple):
     """The base could not be looked up, so the keys are no organism's."""
 
     @property
+    def finished(self) -> tuple[Planned, ...]:
+        """The organisms that a recipe's evaluations ask: none that is between, none of a stage after."""
+        return tuple(one for one in self.organisms if one.after is None and not one.between)
+
+    @property
     def estimate_s(self) -> float | None:
         """Seconds for everything that is missing, or None where a part is unknown.
 

@@ -216,10 +216,9 @@ def _parts(
             bases=bases,
             launch=launch,
         )
-        finished = [planned for planned in plan.organisms if planned.after is None and not planned.between]
-        organisms = [_organism(planned, store, path) for planned in finished]
+        organisms = [_organism(planned, store, path) for planned in plan.finished]
         folder.check(organisms)
-        subjects = [suite.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in finished]
+        subjects = [suite.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in plan.finished]
         doses = [_dose(planned, dose, one, store, path) for planned in plan.organisms
                  if planned.after for dose in planned.after.doses]  # fmt: skip
         evaluations = [*suite.asked(one, subjects), *(asked for _, asked in doses)]
