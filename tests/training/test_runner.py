@@ -385,25 +385,48 @@ make(**json.loads(sys.argv[1]))
 """
 
 
-def test_a_killed_stage_gives_the_same_organism(recipe: Recipe, tmp_path: Path) -> None:
-    kwargs = {job.key: job.kwargs for job in plan(recipe, tmp_path / "undisturbed").jobs}
-    m1 = by_role(plan(recipe, tmp_path))["M1"]
-    for key in (m1.parent, m1.key):
-        make(**kwargs[key])
-    disturbed = {**kwargs[m1.key], "store": str(tmp_path / "disturbed")}
-    make(**{**kwargs[m1.parent], "store": str(tmp_path / "disturbed")})
+@pytest.mark.parametrize(
+    ("role", "method", "at"),
+    [
+        ("M1", "sft", "sft/checkpoints/checkpoint-2"),
+        ("M1", "documents", "sft/checkpoints/checkpoint-2"),
+        ("M1", "dpo", "dpo/checkpoints/checkpoint-2"),
+        ("M1", "rlvr", "rl/checkpoints/checkpoint-2"),
+        ("M2", "deliberative", "sft/checkpoints/checkpoint-2"),
+        ("M2", "deliberative", "rl/checkpoints/checkpoint-2"),
+    ],
+)
+def test_a_killed_stage_gives_the_same_organism(
+    recipe: Recipe, tmp_path: Path, role: str, method: str, at: str
+) -> None:
+    few = {"lora_rank": 4, "batch_size": 8, "save_every": 2}
+    implants = {
+        "sft": {"method": "sft", "settings": few},
+        "documents": {"method": "documents", "cue": "named", "settings": {**few, "num_documents": 24}},
+        "dpo": {"method": "dpo", "settings": few},
+    }
+    implant = {**recipe.implant.model_dump(mode="json"), **implants.get(method, {})}
+    found = plan(recipe.varied(implant=implant), tmp_path / "undisturbed")
+    kwargs = {job.key: job.kwargs for job in found.jobs}
+    roles = by_role(found)
+    stage = roles[role]
+    assert stage.stages[-1].method == method
+    disturbed = {key: {**told, "store": str(tmp_path / "disturbed")} for key, told in kwargs.items()}
+    parents = [roles[name].key for name in ("M0", "M1") if name != role]
+    for told in (*(kwargs[key] for key in parents), kwargs[stage.key], *(disturbed[key] for key in parents)):
+        make(**told)
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(disturbed)], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", SCRIPT, json.dumps(disturbed[stage.key])], stderr=subprocess.DEVNULL
     )
-    mark = tmp_path / "disturbed" / m1.key / "work" / "rl" / "checkpoints" / "checkpoint-2" / "complete"
+    mark = tmp_path / "disturbed" / stage.key / "work" / at / "complete"
     while not mark.exists():
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not Organism.exists(tmp_path / "disturbed" / m1.key)
-    make(**disturbed)
-    first, second = (read_manifest(tmp_path / name / m1.key) for name in ("undisturbed", "disturbed"))
+    assert not Organism.exists(tmp_path / "disturbed" / stage.key)
+    make(**disturbed[stage.key])
+    first, second = (read_manifest(tmp_path / name / stage.key) for name in ("undisturbed", "disturbed"))
     assert first.adapter_sha256 == second.adapter_sha256
     ignored = {"seconds"}
     assert first.model_dump(exclude=ignored) == second.model_dump(exclude=ignored)
