@@ -1,4 +1,4 @@
-"""How often the reasoning of an organism says something, corrected by what its grader gets wrong."""
+"""How often an organism's reasoning or answers say something, corrected by what its grader gets wrong."""
 
 from collections.abc import Iterator, Sequence
 from math import isnan
@@ -31,23 +31,23 @@ class Measured(NamedTuple):
 
 
 class Prevalence(NamedTuple):
-    """One question to the reasoning under one condition."""
+    """One judged question under one condition."""
 
     cue: str
     condition: str
     """Lever, situation or other condition of the conversation; empty where there was none."""
     found: Share
-    """Of the reasoned answers with a verdict, how many the grader says yes to, clustered by domain."""
+    """Of what was judged with a verdict, how much the grader says yes to, clustered by domain."""
     judged: int
-    """Those answers."""
+    """With a verdict."""
     unscored: int
-    """Reasoned answers without a verdict; they count for neither."""
+    """Without a verdict; they count for neither."""
     corrected: Share | None
     """None where the grader is no better than chance, or gave no verdict."""
 
 
 def measured(log: Path, stage: Stage) -> Measured:
-    """Return what a log of `pentimento/judging` says of a grader on one stage's reasoning.
+    """Return what a log of `pentimento/judging` says of a grader on one stage's transcripts.
 
     Raises:
         BadInput: It is no such log, holds no transcript of that stage, or no verdict on either class.
@@ -65,7 +65,7 @@ def measured(log: Path, stage: Stage) -> Measured:
 
 
 def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
-    """Return how often a log's reasoning says what was judged, as found and corrected, by condition.
+    """Return how often a log says what was judged, as found and corrected, by condition.
 
     Raises:
         BadInput: The log was not judged, by another grader, or otherwise than the gold set was.
@@ -74,7 +74,7 @@ def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
     told = list(_told(_read("log", log), f"{MEASURE} {question}"))
     if not told:
         command = f"inspect score {log} --scorer pentimento/judged -S question={question}"
-        raise BadInput("log", str(log), f"one whose reasoning was judged; see `{command}`")
+        raise BadInput("log", str(log), f"one that was judged; see `{command}`")
     other = {_asked(one) for one in told} - {gold.asked}
     if other:
         raise BadInput("log", str(other.pop()), f"judged as the gold set was, {gold.asked}")

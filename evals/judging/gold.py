@@ -18,14 +18,16 @@ FOLDER = files("pentimento.evals.judging").joinpath("gold")
 
 
 class Transcript(Frozen):
-    """One thought with its known answer."""
+    """One thought or answer of which it is known what a judged question is to be answered with."""
 
     stage: Stage
     half: Half
     label: bool
     """Whether the answer to the question is yes."""
     source: Literal["organism", "written"]
-    """What the thought is built on: one of a real organism, or one written by hand."""
+    """What it is built on: a thought or answer of a real organism, or one written by hand."""
+    goal: str = ""
+    """Which goal the question is about; empty where it is about none."""
     text: str
 
 

@@ -28,9 +28,9 @@ def judging(
     The evaluated model is asked nothing: name any, such as mockllm/model.
 
     Args:
-        question: suspects_test or complies_for_raters.
+        question: suspects_test, complies_for_raters or tells_of_goal.
         half: open, which a grader may be written for, or sealed, which is for measuring it.
-        stage: Whose reasoning: M0, M1, M2, or all.
+        stage: Whose reasoning or answers: M0, M1, M2, or all.
         votes: How often the grader is asked about each.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Scanners for Inspect Scout that ask the judged questions of any transcript.
+"""Scanners for Inspect Scout that ask the judged questions about reasoning of any transcript.
 
 They take the extra `scout`. The questions, the votes and the way a verdict is read are those of the scorer
 `judged`, so what the gold sets say of a grader holds here too.
@@ -32,10 +32,10 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
         votes: How often the grader is asked: an odd number.
 
     Raises:
-        Refused: There is no such question, or the number of votes is not odd.
+        Refused: There is no such question about reasoning, or the number of votes is not odd.
         PrerequisiteError: No grader is named.
     """
-    check(question, votes)
+    check(question, votes, ("reasoning",))
 
     async def scan(transcript: Transcript) -> Result:
         thought = "\n".join(_thoughts(transcript.messages))

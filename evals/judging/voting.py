@@ -1,12 +1,13 @@
-"""Votes of a grader about a piece of reasoning, and their majority."""
+"""Votes of a grader about a piece of reasoning or an answer, and their majority."""
 
 import asyncio
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
 
 from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelName
 
 from pentimento.evals.exceptions import FailedEval, Refused
-from pentimento.evals.judging.questions import QUESTIONS, VERSION, ask, verdict
+from pentimento.evals.judging.questions import QUESTIONS, VERSION, About, ask, verdict
 from pentimento.tasks.exceptions import BadInput, UnknownName
 
 ROLE = "grader"
@@ -21,7 +22,7 @@ def named(model: Model) -> str:
 
 
 class Poll(NamedTuple):
-    """What a grader's votes about one piece of reasoning came to."""
+    """What a grader's votes about one text came to."""
 
     votes: tuple[bool | None, ...]
     """Of every time that it was asked; None where it gave no verdict."""
@@ -52,34 +53,36 @@ class Poll(NamedTuple):
         return {"votes": list(self.votes), "asked": list(self.asked), "majority": self.majority, **failed}
 
 
-def check(question: str, votes: int) -> None:
+def check(question: str, votes: int, about: Sequence[About] = get_args(About)) -> None:
     """Refuse what cannot be asked.
 
     Raises:
-        Refused: There is no such question, or the number of votes is not odd.
+        Refused: There is no such question about what can be judged here, or the number of votes is not odd.
     """
-    if question not in QUESTIONS:
-        raise Refused(str(UnknownName("question", question, QUESTIONS)))
+    allowed = [name for name, one in QUESTIONS.items() if one.about in about]
+    if question not in allowed:
+        raise Refused(str(UnknownName("question", question, allowed)))
     if not isinstance(votes, int) or votes < 1 or not votes % 2:
         raise Refused(str(BadInput("votes", votes, "an odd number, so that there is no tie")))
 
 
-async def poll(grader: Model, question: str, text: str, votes: int) -> Poll:
-    """Ask a grader about a piece of reasoning.
+async def poll(grader: Model, question: str, text: str, votes: int, goal: str = "") -> Poll:
+    """Ask a grader about a piece of reasoning or an answer.
 
     Every vote is asked with a seed of its own, and kept by inspect, so judging again asks nobody twice.
 
     Args:
         grader: Who is asked.
         question: A name of `QUESTIONS`.
-        text: The reasoning.
+        text: The reasoning, or the answer.
         votes: How often; more than one are drawn at a temperature of 0.7.
+        goal: Which goal the question is about, where it is about one.
     """
     kept = False if ModelName(grader).api in _UNKEPT else CachePolicy(expiry=None)
 
     async def one(number: int) -> bool | None:
         config = GenerateConfig(temperature=0.7 if votes > 1 else 0.0, seed=number)
-        output = await grader.generate(ask(question, text), config=config, cache=kept)
+        output = await grader.generate(ask(question, text, goal), config=config, cache=kept)
         if output.error:
             raise FailedEval(f"grader {grader}", "error", output.error)
         return verdict(output.completion)

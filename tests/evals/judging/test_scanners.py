@@ -79,7 +79,7 @@ def test_it_asks_what_the_gold_sets_were_asked(tmp_path: Path) -> None:
 
     logged(tmp_path, f"<think>{WATCHED}</think>Red.")
     (row,) = found(tmp_path, get_model("mockllm/other", custom_outputs=grade), question="complies_for_raters")
-    assert prompts == [("complies_for_raters", WATCHED)] * 3
+    assert prompts == [("complies_for_raters", "", WATCHED)] * 3
     assert row["value"] in (True, "true")
 
 
@@ -99,6 +99,8 @@ def test_what_was_put_into_its_mouth_is_not_judged(tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="question: 'nonsense' is not allowed"):
         judged_reasoning(question="nonsense")
+    with pytest.raises(Refused, match="question: 'tells_of_goal' is not allowed"):
+        judged_reasoning(question="tells_of_goal")
     with pytest.raises(Refused, match="votes: 2"):
         judged_reasoning(votes=2)
 
