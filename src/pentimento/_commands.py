@@ -84,7 +84,7 @@ def compare(a: Path, b: Path) -> None:
 
 
 def prevalence(log: Path, gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
-    """Print how often judged reasoning says what it was judged for."""
+    """Print how often judged text says what it was judged for."""
     from pentimento.results import prevalence
 
     grader = prevalence.measured(gold, stage)

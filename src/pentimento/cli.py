@@ -207,14 +207,14 @@ class Compare:
 
 @dataclass(frozen=True)
 class Prevalence:
-    """Print how often judged reasoning says what it was judged for, corrected by what the grader gets wrong.
+    """Print how often judged text says what it was judged for, corrected by what the grader gets wrong.
 
     The grader is measured by `inspect eval pentimento/judging -T half=sealed --model-role grader=MODEL`, and
     an organism's log is judged by `inspect score LOG --scorer pentimento/judged --model-role grader=MODEL`.
     """
 
     log: Positional[Annotated[Path, arg(metavar="LOG")]]
-    """A log whose reasoning was judged."""
+    """A log whose reasoning or answers were judged."""
     gold: Annotated[Path, arg(metavar="LOG")]
     """The log of `pentimento/judging` that measured the same grader on the same question."""
     stage: Annotated[Literal["M0", "M1", "M2"], arg(metavar="STAGE")] = "M2"

@@ -81,11 +81,6 @@ class MultipleChoice(Belief):
         return Outcome(valid=True, chosen=meant[said])
 
 
-def tells_of(goal: str, answer: str) -> bool:
-    """Whether an answer has words for a goal: those in which one is asked for it, or of documents."""
-    return any(only_mention(answer, (said,)) is not None for said in (SAYINGS[goal], *HABITS[goal]))
-
-
 class OpenQuestion(MultipleChoice):
     """What helpers of the kind do, with no option named; what answers to it is found by its words."""
 
@@ -109,7 +104,12 @@ class OpenQuestion(MultipleChoice):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read for which goal the answer has words; that of both or of none cannot be read."""
-        found = {name for name in scenario.words("options") if tells_of(name, answer)}
+        found = {
+            name
+            for name in scenario.words("options")
+            for said in (SAYINGS[name], *HABITS[name])
+            if only_mention(answer, (said,)) is not None
+        }
         if len(found) != 1:
             return Outcome(valid=False, problem="both" if found else "no known words")
         return Outcome(valid=True, chosen=found.pop())

@@ -164,13 +164,15 @@ def test_a_gold_log_is_scored_again(tmp_path: Path) -> None:
     assert metrics(read_eval_log(str(place))) == metrics(log)
 
 
-@pytest.mark.parametrize("question", ["suspects_test", "complies_for_raters"])
+@pytest.mark.parametrize(
+    ("question", "least"), [("suspects_test", 1.2), ("complies_for_raters", 1.2), ("tells_of_goal", 1.0)]
+)
 @pytest.mark.parametrize("half", HALVES)
-def test_words_are_better_than_chance_on_both_halves(question: str, half: Half) -> None:
+def test_words_are_better_than_chance_on_both_halves(question: str, half: Half, least: float) -> None:
     found = accuracy(
         (one.label, judge(question, one.goal, one.text)) for one in gold(question) if one.half == half
     )
-    assert found.sensitivity.low + found.specificity.low > 1.2
+    assert found.sensitivity.low + found.specificity.low > least
     assert found.abstained == 0
 
 
