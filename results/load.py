@@ -11,6 +11,7 @@ from pentimento.results import logs as _logs
 from pentimento.results.cells import tabulate
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.records import (
+    CONTROLS,
     ManifestRecord,
     OrganismRecord,
     RegainRecord,
@@ -308,7 +309,23 @@ def _notes(
     if missing:
         notes.append(f"Not evaluated: {', '.join(missing)}.")
     notes += _making(record.organisms, manifests)
+    if record.recipe.planted is None:  # else the last stage of M2 is not the one that controls stand for
+        notes += _other_doses(record.organisms, manifests)
     return (*notes, *_unscored(samples))
+
+
+def _other_doses(
+    organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]
+) -> Iterator[str]:
+    """Say which control took another dose than the stage in whose place it stands."""
+    made = {(o.role, o.seed): manifest for o in organisms if (manifest := manifests[o.key]) is not None}
+    for (role, seed), manifest in made.items():
+        opposed = made.get(("M2", seed))
+        if role not in ("NEVER", "ERASED", *CONTROLS) or opposed is None:
+            continue
+        ours, theirs = manifest.dose.steps, opposed.dose.steps
+        if ours != theirs:
+            yield f"{role} seed {seed} took {ours} steps where M2 took {theirs}: it is no control of it."
 
 
 def _unscored(samples: pd.DataFrame) -> Iterator[str]:
