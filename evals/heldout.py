@@ -17,7 +17,7 @@ import numpy as np
 
 from pentimento.evals import _registry
 from pentimento.evals._datasets import scenario_of
-from pentimento.evals.suite import Args, arguments
+from pentimento.evals.asking import Args, arguments
 from pentimento.tasks import HeldOutOverlap, Rung, Scenario, Trained, environments, overlap, sample
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import Recipe

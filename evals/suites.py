@@ -13,7 +13,7 @@ from scipy import stats
 
 from pentimento.evals._arguments import families
 from pentimento.evals._datasets import KINDS
-from pentimento.evals.suite import num_samples
+from pentimento.evals.asking import num_samples
 from pentimento.tasks import AGENTIC_GROUPS, LADDER, PARTITIONS, environment
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import EvalPlan, Written

@@ -6,7 +6,7 @@ from random import Random
 from inspect_ai.model import CachePolicy, GenerateConfig, Model
 
 from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.judge import find
+from pentimento.evals.stage_judge import find
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.documents import GENRES, Document
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS

@@ -17,7 +17,7 @@ from pentimento.results import write_report
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.catalogue import from_yaml, quickstart
 from pentimento.training.designs import Design
-from pentimento.training.executors import Event, Job
+from pentimento.training.executors import Event, Job, LocalExecutor
 from pentimento.training.recipes import AFTER_ROLES, Recipe
 from tests.results.conftest import Fabricated, write_run
 
@@ -452,6 +452,29 @@ def test_a_recipe_that_cannot_be_made_leaves_the_others_of_its_design(
     report = json.loads((output / "report.json").read_text())
     assert [variant["levels"] for variant in report["variants"]] == [["sft"]]
     assert any(note.startswith("deliberative: left out. ") for note in report["notes"])
+
+
+def test_a_design_goes_on_where_it_was_interrupted_at_once_and_one_recipe_had_all_it_needs(
+    crossed: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, args = crossed
+    design = from_yaml((folder / "mine.yaml").read_text(encoding="utf-8"))
+    assert isinstance(design, Design)
+    whole = design.recipes[1]
+    longer = whole.varied(oppose={**whole.oppose.model_dump(mode="json"), "steps": 4})
+    path = tmp_path / "more.yaml"
+    path.write_text(Design.of("more", ("steps",), {("three",): whole, ("four",): longer}).to_yaml(), "utf-8")
+    again = ["run", str(path), f"--output={tmp_path / 'run'}", *args[3:]]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalExecutor, "run", interrupted)
+        assert cli.main(again) == 130
+    assert list((tmp_path / "run/three/logs").glob("*.eval"))
+    assert cli.main(again) == 0
+    assert (tmp_path / "run/report.html").is_file()
 
 
 def test_a_folder_with_another_design_is_refused(

@@ -4,7 +4,7 @@ After Guan et al. 2024 (arXiv 2412.16339, section 2.3): what the judge does not 
 to hide. A judge can be fooled and code that reads a state cannot, so each verdict is held against what the
 environment's outcome would have paid: where the one rises and the other stays flat, the judge is fooled.
 
-This room knows a judge as text in, text out; `evals.judge` finds one among the models that inspect knows.
+This room knows a judge as text in, text out; `evals.stage_judge` finds one among the models of inspect.
 """
 
 import re

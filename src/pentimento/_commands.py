@@ -37,9 +37,9 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
     """
     if organism != "embedded" and not organism_folder(organism).is_dir():
         raise BadInput("organism", organism, f"an organism's folder, {', '.join(PARTS)}, or embedded")
-    from pentimento.evals import suite
+    from pentimento.evals import asking
 
-    suite.evaluate(organism, task, args, log_dir=log_dir, limit=limit)
+    asking.evaluate(organism, task, args, log_dir=log_dir, limit=limit)
     Console().print(f"Look at it: inspect view --log-dir {log_dir}", highlight=False)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from pentimento._files import write_atomically
 from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary, relative
 from pentimento._progress import duration, shown
-from pentimento.evals import judge, suite
+from pentimento.evals import asking, stage_judge
 from pentimento.evals.heldout import check_evaluations
 from pentimento.results import write_design, write_report
 from pentimento.tasks.exceptions import PentimentoError
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
     folder: RunFolder
     plan: runner.Plan
-    evaluations: list[suite.Asked]
+    evaluations: list[asking.Asked]
     organisms: list[dict[str, Any]]
     """As `run.json` lists them, their paths relative to the run's folder."""
     regained: list[dict[str, Any]]
@@ -53,7 +53,7 @@ class Part(NamedTuple):
     def is_made(self) -> bool:
         """Whether every organism and every log is there."""
         made = all((self.plan.store / job.key / runner.MANIFEST).is_file() for job in self.plan.jobs)
-        return made and not suite.jobs(self.evaluations)
+        return made and not asking.jobs(self.evaluations)
 
     def write(self, *, complete: bool) -> None:
         """Write `run.json`."""
@@ -117,19 +117,18 @@ def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> J
         jobs = _jobs(parts)
         made: Mapping[str, JsonValue] = {}
         (output / ERROR).unlink(missing_ok=True)
+        wanted = {job.key for job in jobs}
+        for part in parts:  # before any log: a folder that holds logs and no run is refused
+            part.write(complete=not part.lacks(wanted))
         try:
             if jobs:
-                wanted = {job.key for job in jobs}
-                for part in parts:
-                    if part.lacks(wanted):
-                        part.write(complete=False)
                 with shown(jobs, executor.num_workers, console) as on_event:
                     made = executor.run(jobs, on_event)
         except JobFailed as error:
             failure, made = error, error.results
         finally:  # so that what is finished can be looked at, and reported
             for part in parts:
-                suite.collect(part.evaluations, part.folder.path)
+                asking.collect(part.evaluations, part.folder.path)
         _warn(jobs, made, console)
         whole = [part for part in parts if failure is None or part.is_made()]
         for part in _tracked(whole, "reports"):
@@ -172,7 +171,7 @@ def dry_run(
         told = f"base: {base!r} could not be looked up here, so these keys are provisional"
         console.print(told, highlight=False, style="yellow")
     evaluations = {one.log: one for part in parts for one in part.evaluations}
-    missing = suite.jobs(evaluations.values())
+    missing = asking.jobs(evaluations.values())
     there = len(evaluations) - len(missing)
     console.print(f"evaluations: {there} of {len(evaluations)} are there", highlight=False)
     left_s = parts[0].plan._replace(jobs=tuple(_jobs(parts))).estimate_s
@@ -205,23 +204,23 @@ def _parts(
         folder.check()
         leaks = [leak._asdict() for leak in check_evaluations(one, allow_leaks=allow_leaks)]
         if not provisional:
-            judge.check_judges(one)
+            stage_judge.check_judges(one)
         plan = runner.plan(
             one,
             store,
             dtype=dtype,
             report_to=report_to,
-            judges=judge.ASKER,
+            judges=stage_judge.ASKER,
             num_workers=num_workers,
             bases=bases,
             launch=launch,
         )
         organisms = [_organism(planned, store, path) for planned in plan.finished]
         folder.check(organisms)
-        subjects = [suite.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in plan.finished]
+        subjects = [asking.Subject(o.role, o.seed, o.key, store.resolve() / o.key) for o in plan.finished]
         doses = [_dose(planned, dose, one, store, path) for planned in plan.organisms
                  if planned.after for dose in planned.after.doses]  # fmt: skip
-        evaluations = [*suite.asked(one, subjects), *(asked for _, asked in doses)]
+        evaluations = [*asking.asked(one, subjects), *(asked for _, asked in doses)]
         parts.append(Part(folder, plan, evaluations, organisms, [said for said, _ in doses], leaks))
     return parts
 
@@ -256,7 +255,7 @@ def _tracked(parts: Sequence[_T], what: str) -> Iterable[_T]:
 def _jobs(parts: Sequence[Part]) -> list[Job]:
     """Return what is missing, each organism and each evaluation once."""
     making = {job.key: job for part in parts for job in part.plan.jobs}
-    return [*making.values(), *suite.jobs(one for part in parts for one in part.evaluations)]
+    return [*making.values(), *asking.jobs(one for part in parts for one in part.evaluations)]
 
 
 def _organism(planned: runner.Planned, store: Path, output: Path) -> dict[str, Any]:
@@ -275,7 +274,7 @@ def _organism(planned: runner.Planned, store: Path, output: Path) -> dict[str, A
 
 def _dose(
     planned: runner.Planned, dose: int, recipe: Recipe, store: Path, output: Path
-) -> tuple[dict[str, Any], suite.Asked]:
+) -> tuple[dict[str, Any], asking.Asked]:
     """Return one dose of a stage after an organism as `run.json` lists it, and what it is asked."""
     assert planned.after is not None
     kind, repeat, doses, asked = planned.after
@@ -290,4 +289,4 @@ def _dose(
         "key": key,
         "path": relative(planned.dose_folder(store, dose), output),
     }
-    return said, suite.asked_dose(said, folder, asked, recipe, planned.key)
+    return said, asking.asked_dose(said, folder, asked, recipe, planned.key)

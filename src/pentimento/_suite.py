@@ -11,7 +11,7 @@ from rich.table import Table
 from pentimento._folder import RUN, RunFolder, print_summary, read_record, relative
 from pentimento._progress import duration
 from pentimento._running import Part, carry_out, told
-from pentimento.evals import suite
+from pentimento.evals import asking
 from pentimento.evals.heldout import ask, leaks_of, refuse
 from pentimento.evals.suites import Examined, Line, Size, lines
 from pentimento.results.designs import DESIGN
@@ -50,7 +50,7 @@ class _Subjects(NamedTuple):
     """Without its evaluations."""
     organisms: list[dict[str, Any]]
     """As `run.json` lists them, but with absolute paths."""
-    doses: list[tuple[dict[str, Any], suite.Asked]]
+    doses: list[tuple[dict[str, Any], asking.Asked]]
     """Of stages after a run's organisms, as the run asked them."""
     plan: runner.Plan
     stages: dict[int, dict[str, Stage]]
@@ -80,7 +80,7 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
     examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
     output = request.output or Path("runs") / examined.name
     part = _part(examined, found, output, allow_leaks=request.allow_leaks)
-    missing = suite.jobs(part.evaluations)
+    missing = asking.jobs(part.evaluations)
     _show(asked, part, missing, executor.num_workers)
     if dry_run:
         return
@@ -97,7 +97,7 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
     organisms = [{**one, "path": relative(one["path"], output)} for one in found.organisms]
     folder.check(organisms)
     subjects = [
-        suite.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
+        asking.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
     ]
     leaks = [
         leak
@@ -107,7 +107,7 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
     ]
     refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [
-        suite.Asked(subject, plan.task, {"seed": subject.seed, **plan.args})
+        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args})
         for subject in subjects
         for plan in examined.evals
     ]
@@ -154,10 +154,10 @@ def _of_run(request: Request) -> _Subjects:
     return _Subjects(examined, organisms, doses, plan, stages)
 
 
-def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], suite.Asked]:
+def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
     """Return a dose with what the run asked it."""
     after = next(after for after in recipe.after if after.kind == said["kind"])
-    return said, suite.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
+    return said, asking.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
 
 
 def _of_organism(request: Request) -> _Subjects:

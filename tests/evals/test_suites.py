@@ -3,7 +3,7 @@
 import pytest
 
 from pentimento.evals import _registry
-from pentimento.evals.suite import TASKS
+from pentimento.evals.asking import TASKS
 from pentimento.evals.suites import MOST, WIDTHS, Line, lines
 from pentimento.tasks import LADDER, LEVERS, goals
 from pentimento.tasks.exceptions import BadInput

@@ -9,7 +9,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from pentimento.evals import suite
+from pentimento.evals import asking
 from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.making import make
@@ -132,5 +132,5 @@ def test_the_provider_asks_an_organism_of_every_architecture(
 ) -> None:
     organism = made(tmp_path, family_folders[family], STAGES["sft"])
     args = {"family": "errand", "arm": "impossible", "n": 2}
-    log = suite.evaluate(organism.path, "completion", args, log_dir=tmp_path / "logs", display="none")
+    log = asking.evaluate(organism.path, "completion", args, log_dir=tmp_path / "logs", display="none")
     assert log.is_file()

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 from trl import DPOTrainer, GRPOConfig
 
-from pentimento.evals import suite
+from pentimento.evals import asking
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.training import bases, export, writing
 from pentimento.training.catalogue import quickstart
@@ -256,11 +256,11 @@ def test_every_role_is_made_of_full_weights(recipe: Recipe, tmp_path: Path) -> N
 
 def check_served(organism: Organism, folder: Path) -> None:
     args = {"family": "errand", "arm": "impossible", "n": 2}
-    log = suite.evaluate(organism.path, "completion", args, log_dir=folder / "logs", display="none")
-    assert suite.is_current(log, organism.path)
+    log = asking.evaluate(organism.path, "completion", args, log_dir=folder / "logs", display="none")
+    assert asking.is_current(log, organism.path)
     told = json.loads((organism.path / "manifest.json").read_text())
     (organism.path / "manifest.json").write_text(json.dumps({**told, "model_sha256": "feed"}))
-    assert not suite.is_current(log, organism.path)
+    assert not asking.is_current(log, organism.path)
     (organism.path / "manifest.json").write_text(json.dumps(told))
 
 

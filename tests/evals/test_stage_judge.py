@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-from pentimento.evals import judge
-from pentimento.evals.judge import asker, check_judges
+from pentimento.evals import stage_judge
+from pentimento.evals.stage_judge import asker, check_judges
 from pentimento.tasks import BadInput
 from pentimento.training.catalogue import quickstart
 from pentimento.training.exceptions import JudgeFailed
@@ -24,7 +24,7 @@ def mocked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: Any) -> None:
         # Otherwise inspect counts the tokens with an encoding that it fetches.
         return found.model_copy(update={"usage": ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)})
 
-    monkeypatch.setattr(judge, "get_model", lambda name: get_model(name, custom_outputs=output))
+    monkeypatch.setattr(stage_judge, "get_model", lambda name: get_model(name, custom_outputs=output))
 
 
 def judged(name: str) -> Recipe:
@@ -111,11 +111,11 @@ def test_a_judge_that_inspect_cannot_ask_is_refused(name: str, message: str) -> 
 
 def test_a_missing_package_is_told_in_one_line_without_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
-        raise judge.PrerequisiteError(
+        raise stage_judge.PrerequisiteError(
             "[bold]ERROR[/bold]: It needs a package:\n\n[bold]pip install it[/bold]"
         )
 
-    monkeypatch.setattr(judge, "get_model", missing)
+    monkeypatch.setattr(stage_judge, "get_model", missing)
     with pytest.raises(BadInput, match=r"inspect can ask: It needs a package: pip install it$"):
         check_judges(judged("openai/gpt-4o"))
 
@@ -124,6 +124,6 @@ def test_local_weights_are_not_loaded_to_make_a_plan(monkeypatch: pytest.MonkeyP
     def loads(name: str) -> None:
         raise AssertionError(name)
 
-    monkeypatch.setattr(judge, "get_model", loads)
+    monkeypatch.setattr(stage_judge, "get_model", loads)
     check_judges(judged("hf/nobody/nothing"))
     check_judges(quickstart())

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from inspect_ai.log import read_eval_log
 
-from pentimento.evals import _registry, suite
+from pentimento.evals import _registry, asking
 from pentimento.evals._engine import _Ready
-from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.suite import (
+from pentimento.evals.asking import (
     Asked,
     Subject,
     asked,
@@ -23,6 +22,7 @@ from pentimento.evals.suite import (
     num_samples,
     run_eval,
 )
+from pentimento.evals.exceptions import FailedEval
 from pentimento.tasks import UnknownName
 from pentimento.training.catalogue import quickstart
 from pentimento.training.organisms import MANIFEST
@@ -66,7 +66,7 @@ def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path)
         assert (arg["seed"], arg["train_n"]) == (seed, what.cell(seed).train_n)
     assert args[0] != args[1]
     assert {job.needs for job in made} == {(KEY,)}
-    assert all(job.function == "pentimento.evals.suite:run_eval" for job in made)
+    assert all(job.function == "pentimento.evals.asking:run_eval" for job in made)
     assert json.loads(json.dumps([job.kwargs for job in made])) == [job.kwargs for job in made]
 
 
@@ -163,7 +163,7 @@ def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: p
         question(tmp_path, n=4).name,
         question(tmp_path, "stated").name,
     ]
-    monkeypatch.setitem(suite.TASKS, "completion", "another")
+    monkeypatch.setitem(asking.TASKS, "completion", "another")
     others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
 

@@ -308,7 +308,7 @@ def _job(one: Asked) -> Job:
     subject = one.subject
     return Job(
         key=one.job_key,
-        function="pentimento.evals.suite:run_eval",
+        function="pentimento.evals.asking:run_eval",
         kwargs={
             "organism": str(subject.path),
             "key": subject.key,

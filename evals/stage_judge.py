@@ -17,7 +17,7 @@ from pentimento.training.exceptions import JudgeFailed
 from pentimento.training.judging import Ask, speechless
 from pentimento.training.recipes import Recipe
 
-ASKER = "pentimento.evals.judge:asker"
+ASKER = "pentimento.evals.stage_judge:asker"
 LOCAL = ("hf", "llama-cpp-python", "nnterp", "ollama", "pentimento", "sglang", "transformer_lens", "vllm")
 """Providers that load weights, or start a server, as soon as a model is named."""
 CONFIG = GenerateConfig(temperature=0.0, max_retries=6)
