@@ -291,7 +291,10 @@ def _difference(
     if comparable is None:
         return None, UNLIKE
     found = paired(comparable.values(here, plus, minus))
-    return found, None if found is not None else "no scenario in common"
+    if found is not None:
+        return found, None
+    # One organism of each role may be well, and none of the same seed.
+    return None, BROKEN if any(lost in (plus, minus) for lost, _ in broken) else "no scenario in common"
 
 
 def _retention(

@@ -268,6 +268,19 @@ def test_where_every_opposed_organism_is_broken_nothing_else_is_said(analysed: M
     assert {verdict.verdict for verdict in report.verdicts} == {"broken"}
 
 
+def test_where_no_seed_has_both_organisms_well_it_is_said_that_they_are_broken(
+    analysed: Make, fabricate: Make
+) -> None:
+    base = fabricate().mean
+
+    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        lost = (role, seed) in {("M2", 1), ("M2", 2), ("NEVER", 0)} and arm == "possible"
+        return 0.2 if lost else float(base(role, seed, family, arm, cue))
+
+    row = only(rows(analysed(mean=mean), "persistence"))
+    assert (row.value, row.status) == (None, "broken")
+
+
 def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make) -> None:
     report = analysed(num_invalid=2, n=2)
     row = only(rows(report, "implant strength"))
