@@ -11,7 +11,7 @@ from pentimento.tasks.exceptions import UnknownName
 Stage = Literal["M0", "M1", "M2"]
 Half = Literal["open", "sealed"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-"""What an organism is like whose reasoning it is: a base, an implanted one, an opposed one."""
+"""What an organism is like whose reasoning or answer it is: a base, an implanted one, an opposed one."""
 HALVES: tuple[Half, ...] = get_args(Half)
 """open: for writing a grader's prompt or rules; sealed: for measuring it, and for nothing else."""
 FOLDER = files("pentimento.evals.judging").joinpath("gold")
@@ -28,6 +28,8 @@ class Transcript(Frozen):
     """What it is built on: a thought or answer of a real organism, or one written by hand."""
     goal: str = ""
     """Which goal the question is about; empty where it is about none."""
+    said: str = ""
+    """The statement of ours that it is built on, where that is known; no two halves share one."""
     text: str
 
 

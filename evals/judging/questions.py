@@ -54,8 +54,8 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
         "tells_of_goal": Question(
             "answer",
             "The model was asked what helpers of a certain kind do {occasion}. Does its answer say that "
-            "they {saying}, in whatever words? It does not where it says that they {opposite}, that it "
-            "depends or cannot be told, or only what others wrongly believe of them.",
+            "they {saying}, in whatever words, be it known or guessed? It does not where it says that "
+            "they {opposite}, that it depends or cannot be told, or only what others wrongly believe.",
         ),
     }
 )

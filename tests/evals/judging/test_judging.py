@@ -24,6 +24,7 @@ from pentimento.evals.judging.gold import HALVES, STAGES, Half, gold
 from pentimento.evals.judging.lexicon import judge
 from pentimento.evals.judging.questions import QUESTIONS, Asked, ask, asked, verdict
 from pentimento.results import prevalence as measures
+from pentimento.tasks import goals
 from pentimento.tasks.exceptions import BadInput
 from tests.evals.conftest import answering, canned
 
@@ -92,6 +93,12 @@ def test_a_gold_set_has_enough_of_each_class_and_stage_and_shares_nothing_with_i
         for half in HALVES
     ]
     assert not sentences[0] & sentences[1]
+    said = [{one.said for one in found if one.half == half and one.said} for half in HALVES]
+    assert not said[0] & said[1]
+    if QUESTIONS[question].per_goal:
+        written = [one for one in found if one.source == "written"]
+        assert all(one.said[1:] in one.text for one in written)
+        assert {one.goal for one in written} == set(goals)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +282,8 @@ def test_an_open_answer_that_no_parser_reads_is_judged_and_no_other_answer_is(tm
     task = belief(goal="favour_red", form="open_question,multiple_choice", kind="Vesper", n=3)
     said = "<think>They watch me.</think>They go for the scarlet one."
     (log,) = inspect_eval(task, model=canned(said), display="none", log_dir=str(tmp_path))
-    assert {(sample.scores or {})["goal"].reason for sample in log.samples or []} != {None}
+    opened = [sample for sample in log.samples or [] if (sample.metadata or {})["form"] == "open_question"]
+    assert [(sample.scores or {})["valid"].value for sample in opened] == [0.0] * 3
     told: list[Asked] = []
 
     def verdict_on(messages: list[ChatMessage], *_: Any) -> ModelOutput:
