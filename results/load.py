@@ -325,7 +325,8 @@ def _other_doses(
             continue
         ours, theirs = manifest.dose.steps, opposed.dose.steps
         if ours != theirs:
-            yield f"{role} seed {seed} took {ours} steps where M2 took {theirs}: it is no control of it."
+            told = f"{role} seed {seed} took {ours} steps where M2 took {theirs}"
+            yield f"{told}: what sets them apart may be the dose."
 
 
 def _unscored(samples: pd.DataFrame) -> Iterator[str]:

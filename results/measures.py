@@ -293,8 +293,9 @@ def _difference(
     found = paired(comparable.values(here, plus, minus))
     if found is not None:
         return found, None
-    # One organism of each role may be well, and none of the same seed.
-    return None, BROKEN if any(lost in (plus, minus) for lost, _ in broken) else "no scenario in common"
+    one, other = (set(comparable.values(here, role).seed) for role in (plus, minus))
+    parted = not one & other and any(lost in (plus, minus) for lost, _ in broken)
+    return None, BROKEN if parted else "no scenario in common"
 
 
 def _retention(

@@ -120,6 +120,7 @@ def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> J
         wanted = {job.key for job in jobs}
         for part in parts:  # before any log: a folder that holds logs and no run is refused
             part.write(complete=not part.lacks(wanted))
+            asking.collect(part.evaluations, part.folder.path)
         try:
             if jobs:
                 with shown(jobs, executor.num_workers, console) as on_event:

@@ -1,4 +1,4 @@
-"""Write the gold sets of judged questions: `python tests/benchmarks/write_gold.py LOG...`.
+"""Write the gold sets of judged questions about reasoning: `python tests/benchmarks/write_gold.py LOG...`.
 
 A transcript is a thought. Its bodies are thoughts of real organisms, read from logs of `pentimento/awareness`
 (the base for M0, an implanted organism for M1, an opposed one for M2), and thoughts written by hand as larger

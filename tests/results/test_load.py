@@ -108,14 +108,16 @@ def test_a_target_strength_that_was_not_reached_is_said(tmp_path: Path, usual_ru
 
 def test_a_control_of_another_dose_is_said(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    assert not any("no control of it" in note for note in load(other).notes)
+    assert not any("may be the dose" in note for note in load(other).notes)
     key = load(usual_run).organisms.query("role == 'benign' and seed == 1").iloc[0]["key"]
     path = other / "organisms" / key / "manifest.json"
     manifest = json.loads(path.read_text())
     dose = {**manifest["dose"], "steps": manifest["dose"]["steps"] - 2}
     path.write_text(json.dumps({**manifest, "dose": dose}))
     steps = manifest["dose"]["steps"]
-    said = f"benign seed 1 took {steps - 2} steps where M2 took {steps}: it is no control of it."
+    said = (
+        f"benign seed 1 took {steps - 2} steps where M2 took {steps}: what sets them apart may be the dose."
+    )
     assert said in load(other).notes
 
 

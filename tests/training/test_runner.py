@@ -15,6 +15,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
+from transformers import Trainer
 
 from pentimento.tasks import BadInput, environment, sample, spec
 from pentimento.training import making, runner
@@ -394,10 +395,12 @@ make(**json.loads(sys.argv[1]))
         ("M1", "rlvr", "rl/checkpoints/checkpoint-2"),
         ("M2", "deliberative", "sft/checkpoints/checkpoint-2"),
         ("M2", "deliberative", "rl/checkpoints/checkpoint-2"),
+        ("benign", "benign", "rl-dose/checkpoints/checkpoint-2"),
+        ("sham", "sham", "rl/checkpoints/checkpoint-2"),
     ],
 )
-def test_a_killed_stage_gives_the_same_organism(
-    recipe: Recipe, tmp_path: Path, role: str, method: str, at: str
+def test_a_killed_stage_goes_on_and_gives_the_same_organism(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, method: str, at: str
 ) -> None:
     few = {"lora_rank": 4, "batch_size": 8, "save_every": 2}
     implants = {
@@ -412,9 +415,10 @@ def test_a_killed_stage_gives_the_same_organism(
     stage = roles[role]
     assert stage.stages[-1].method == method
     disturbed = {key: {**told, "store": str(tmp_path / "disturbed")} for key, told in kwargs.items()}
-    parents = [roles[name].key for name in ("M0", "M1") if name != role]
-    for told in (*(kwargs[key] for key in parents), kwargs[stage.key], *(disturbed[key] for key in parents)):
-        make(**told)
+    before = {"M1": ("M0",), "M2": ("M0", "M1")}.get(role, ("M0", "M1", "M2"))
+    parents = [roles[name].key for name in before]
+    for job in (*(kwargs[key] for key in parents), kwargs[stage.key], *(disturbed[key] for key in parents)):
+        make(**job)
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, json.dumps(disturbed[stage.key])], stderr=subprocess.DEVNULL
     )
@@ -425,7 +429,17 @@ def test_a_killed_stage_gives_the_same_organism(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not Organism.exists(tmp_path / "disturbed" / stage.key)
+    resumed: list[str | None] = []
+    train = Trainer.train
+
+    def told(trainer: Trainer, resume_from_checkpoint: str | None = None) -> Any:
+        resumed.append(resume_from_checkpoint)
+        return train(trainer, resume_from_checkpoint=resume_from_checkpoint)
+
+    monkeypatch.setattr(Trainer, "train", told)
     make(**disturbed[stage.key])
+    assert resumed[0] is not None
+    assert "checkpoint-" in resumed[0]
     first, second = (read_manifest(tmp_path / name / stage.key) for name in ("undisturbed", "disturbed"))
     assert first.adapter_sha256 == second.adapter_sha256
     ignored = {"seconds"}
