@@ -359,6 +359,7 @@ def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, Manifest
             notes.append(f"{who}: {said}.".replace("..", "."))
         if manifest.settings.get("target_reached") is False:
             rewound = manifest.settings.get("rewound_from")
-            kept = f"; of {rewound} steps the strongest, {manifest.dose.steps}, is kept" if rewound else ""
+            last = manifest.dose.phases[-1].steps if manifest.dose.phases else manifest.dose.steps
+            kept = f"; of {rewound} steps in its last phase the strongest, {last}, is kept" if rewound else ""
             notes.append(f"{who}: the target strength was not reached{kept}.")
     return notes

@@ -113,10 +113,18 @@ class RunRecord(_Read):
         return frozenset(family for o in mine for family in getattr(o, kind))
 
 
+class Phase(_Read):
+    """One phase of a stage."""
+
+    steps: int
+
+
 class Dose(_Read):
     """What a stage realised."""
 
+    phases: tuple[Phase, ...] = ()
     steps: int = 0
+    """Of all phases together."""
     tokens: int = 0
     reasoning_share: float = 0.0
 

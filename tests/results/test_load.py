@@ -104,6 +104,12 @@ def test_a_target_strength_that_was_not_reached_is_said(tmp_path: Path, usual_ru
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "settings": {"target_reached": False}}))
     assert "M1 seed 1: the target strength was not reached." in load(other).notes
+    settings = {"target_reached": False, "rewound_from": 60}
+    dose = {**manifest["dose"], "steps": 68, "phases": [{"steps": 12}, {"steps": 56}]}
+    path.write_text(json.dumps({**manifest, "settings": settings, "dose": dose}))
+    assert any(
+        "of 60 steps in its last phase the strongest, 56, is kept." in note for note in load(other).notes
+    )
 
 
 def test_a_control_of_another_dose_is_said(tmp_path: Path, usual_run: Path) -> None:
