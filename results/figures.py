@@ -18,7 +18,8 @@ FigureName = Literal["ladder", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
-HOLLOW = " or ".join(NOT_REACHED)
+HOLLOW = "reach not shown"
+"""Short for every status of `NOT_REACHED`; the caption says the rest."""
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,
     "implanted and opposed": 0.0,
