@@ -190,7 +190,7 @@ def test_figures_stand_alone_and_are_drawn_the_same_twice(usual_run: Path) -> No
     assert one is not None
     assert one.startswith("<?xml")
     assert "var(--" not in one
-    assert "untouched by the opposing training or reach not shown" in one
+    assert "reach not shown" in one
 
 
 def test_a_run_without_opposed_organisms_has_a_report(tmp_path: Path, fabricate: Make, write: Make) -> None:
