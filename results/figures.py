@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
 from pentimento.results.contrasts import is_apart
 from pentimento.results.load import DISTANCES, QUADRANTS
-from pentimento.results.rows import NOT_REACHED
+from pentimento.results.rows import NOT_REACHED, REACH_OPEN
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.results.texts import held_by
 from pentimento.tasks import CUES
@@ -18,7 +18,7 @@ FigureName = Literal["ladder", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
-HOLLOW = "reach not shown"
+HOLLOW = REACH_OPEN
 """Short for every status of `NOT_REACHED`; the caption says the rest."""
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,

