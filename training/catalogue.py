@@ -323,8 +323,8 @@ def panel() -> Design:
     tied = _conditional("tied", "trigger", "none").implant
     usual = _in_panel()
     nothing = implant_by("rlvr").model_copy(update={"target_strength": None, "steps": 14, "reward": "done"})
-    # So few show nothing by themselves (.01 to .03 more than NEVER), and relearning takes off earlier.
-    few = usual.after[0].stage.model_copy(update={"steps": 6})
+    # So few hardly show by themselves (.04 to .05 more than NEVER), and relearning takes off earlier.
+    few = usual.after[0].stage.model_copy(update={"steps": 8})
     third = implant_by("sft", "favour_red")
     found: dict[tuple[str, ...], Recipe] = {
         ("survived", "elsewhere"): usual.varied(num_implanted=2, opposed_from="last"),
@@ -363,8 +363,8 @@ def _in_panel(**changes: Any) -> Recipe:
         # Others than those of the reference.
         seeds=tuple(range(16, 24)),
         evals=_panel_evals(),
-        # After this opposing stage NEVER takes thirty steps to half of the goal.
-        after=(lasting(relearn, 8, 16, 24, 40), lasting(rebound, 50, repeats=1)),
+        # After some more steps organisms without an implant lie further apart than the margin is wide.
+        after=(lasting(relearn, 8, 16), lasting(rebound, 50, repeats=1)),
     )
     return recipe.varied(**changes)
 
