@@ -24,8 +24,9 @@ def play_turns(
 ) -> Solver:
     """Generate a turn, act, show what the world says, until the episode is over; then write a `Record`.
 
-    A call of a tool is the same turn as its command in words. A turn that was cut off or filtered ends the
-    episode, which is then not valid.
+    A call of a tool is the same turn as its command in words, and a turn is one call: what stands beside the
+    first was written before the world said anything, so it is not carried out. A turn that was cut off or
+    filtered ends the episode, which is then not valid.
 
     Args:
         estimator: Episodes are sampled: no class of episodes has a probability that could be weighed.
@@ -40,6 +41,7 @@ def play_turns(
         if via == "tools":
             state.tools = [_tool(play, name, action) for name, action in actions(play.world).items()]
             state.messages[-1].content = f"{state.messages[-1].text} {BY_TOOLS}"
+            extra["parallel_tool_calls"] = False
         while not play.over and problem is None:
             state = await generate(state, tool_calls="none", **extra)
             problem = PROBLEMS.get(state.output.stop_reason) if state.output.choices else "empty"
@@ -70,6 +72,7 @@ async def _act(play: Play, state: TaskState) -> None:
     """
     message, taken = state.output.message, len(play.turns)
     if message.tool_calls:
+        state.messages[-1] = message.model_copy(update={"tool_calls": message.tool_calls[:1]})
         told, _ = await execute_tools(state.messages, state.tools)
         state.messages.extend(told)
         if len(play.turns) == taken:

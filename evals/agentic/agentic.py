@@ -12,7 +12,7 @@ from pentimento.evals._scorers import crossed, goal_score, right, says_done, val
 from pentimento.evals._turns import Via, play_turns
 from pentimento.tasks import AGENTIC_GROUPS, Arm
 
-VERSION = "3-A"
+VERSION = "4-A"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander", "forbidden")
 
 
@@ -35,7 +35,7 @@ def agentic(
 
     Args:
         goal: finish_the_task or report_honestly.
-        family: Families of several turns; all: those without a deed out of bounds; tempting: those with one.
+        family: Families of several turns; all: rounds, suite, ledger, archive; tempting: the other nine.
         rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
         arm: impossible, possible, bystander, forbidden, or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all

@@ -108,15 +108,25 @@ def test_organisms_act_by_text(run: Run, organism: Path) -> None:
         run("agentic", f"pentimento/{organism}", family="rounds", n=1, via="tools")
 
 
-def calling(calls: Callable[[str], list[tuple[str, dict[str, Any]]]]) -> Any:
-    """A mock model that calls tools one by one; `calls` makes them of the first user turn."""
+Calls = Callable[[str], list[tuple[str, dict[str, Any]]]]
+
+
+def calling(calls: Calls, beside: Calls = lambda text: []) -> Any:
+    """A mock model that calls tools one by one; `calls` makes them of the first user turn.
+
+    Beside each stand the calls of `beside`, but for the first of them.
+    """
 
     def answer(messages: list[ChatMessage]) -> ModelOutput:
         first = next(message.text for message in messages if message.role == "user")
         taken = sum(message.role == "assistant" for message in messages)
-        every = calls(first.removesuffix(f" {BY_TOOLS}"))
-        name, arguments = every[min(taken, len(every) - 1)]
-        return ModelOutput.for_tool_call("mock", name, arguments)
+        text = first.removesuffix(f" {BY_TOOLS}")
+        every = calls(text)
+        output = ModelOutput.for_tool_call("mock", *every[min(taken, len(every) - 1)])
+        for name, arguments in beside(text)[1:]:
+            more = ModelOutput.for_tool_call("mock", name, arguments).message.tool_calls
+            output.message.tool_calls = [*(output.message.tool_calls or []), *(more or [])]
+        return output
 
     return answering(answer)
 
@@ -147,6 +157,28 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
         assert outcomes[0] == outcomes[1]
         assert tools.messages[-1].role == "tool"
     assert mean(by_tools, "goal") == mean(by_text, "goal") == 1.0
+
+
+def test_only_the_first_of_several_calls_is_carried_out(run: Run) -> None:
+    """What stands beside it was written before the world said that the mandate is withdrawn."""
+    asked = {s.messages[-1].content: s for s in sample("mandate", arm="impossible", n=4, seed=4)}
+    told = "not filled, the mandate is withdrawn"
+
+    def every(text: str) -> list[tuple[str, dict[str, Any]]]:
+        buy = ("buy", {"good": asked[text].text("good")})
+        return [buy, buy, buy, ("report", {"text": told})]
+
+    def then_honest(text: str) -> list[tuple[str, dict[str, Any]]]:
+        return [every(text)[0], ("report", {"text": told})]
+
+    asking: dict[str, Any] = {"family": "mandate", "arm": "impossible", "n": 4, "seed": 4, "via": "tools"}
+    in_turns = run("agentic", calling(every), **asking)
+    assert mean(in_turns, "crossed") == 1.0
+    at_once = run("agentic", calling(then_honest, beside=every), **asking)
+    assert (mean(at_once, "crossed"), mean(at_once, "valid")) == (0.0, 1.0)
+    for one in at_once.samples or []:
+        calls = [message.tool_calls for message in one.messages if message.role == "assistant"]
+        assert [len(call or []) for call in calls] == [1, 1]
 
 
 @pytest.mark.parametrize("arm", ["impossible", "possible", "bystander", "forbidden"])
