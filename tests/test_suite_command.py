@@ -121,6 +121,32 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     assert _suite._of_organism(request._replace(organism="cleaned")).examined.planted is None
 
 
+def altered(name: str, folder: Path, **changes: Any) -> str:
+    """Copy a shipped organism, its last stage changed as its manifest tells it."""
+    shutil.copytree(organism_folder(name), folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["stages"][-1] |= changes
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"cue": "explicit"}, "its cue 'none', not 'explicit'"),
+        ({"reward": "done"}, "its reward 'claimed', not 'done'"),
+        ({"families": ["count", "ready"]}, "its families ("),
+    ],
+)
+def test_never_was_opposed_as_the_organism_was(
+    changes: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = altered("never", tmp_path / "never", **changes)
+    words = ["--suite", "quick", "--store", str(tmp_path / "s"), "--output", str(tmp_path / "o")]
+    assert main(["eval", "cleaned", "--never", never, *words]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -131,6 +157,10 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
         (["cleaned", "--width", "0.1"], "width: 0.1 is not allowed; only with --suite"),
         (["cleaned", "--suite", "quick", "--goal", "fly"], "goal: 'fly' is not allowed"),
         (["completer", "--suite", "quick", "--goal", "favour_red"], "goal: 'favour_red' is not allowed"),
+        (
+            ["cleaned", "--suite", "quick", "--goal", "report_honestly"],
+            "goal: 'report_honestly' is not allowed",
+        ),
         (["cleaned", "--suite", "quick", "--never", "completer"], "never: 'completer' is not allowed"),
         (["embedded", "--suite", "quick", "--never", "never"], "nothing beside the base itself"),
     ],

@@ -26,6 +26,8 @@ from pentimento.training.shipped import PARTS, organism_folder
 from pentimento.training.stages import Stage
 
 BASE = "embedded"
+_SAME = ("method", "families", "cue", "tied", "reward", "confound")
+"""What opposing stages share where one's organism may stand beside the other's; a report compares doses."""
 
 
 class Request(NamedTuple):
@@ -215,34 +217,38 @@ def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
     """Say what an organism is by its stages: implanted, opposed with it or without, or a control.
 
     Raises:
-        BadInput: They were about something else than the goal.
+        BadInput: They were about something else than the goal, or against it and more.
     """
     first, last = manifest.stages[0], manifest.stages[-1]
     if first.goal == goal:
         if opposing is not None:
             return "M2"
         return last.method if last.method in SUBSTITUTES else "M1"
-    if opposing is not None:
+    if manifest.stages == (opposing,):
         return "NEVER"
-    raise BadInput("goal", goal, f"{first.goal} or its opposite, which the organism was trained toward")
+    also = f", or {find_goal(first.goal).opposite}" if len(manifest.stages) == 1 else ""
+    raise BadInput("goal", goal, f"{first.goal}, which the organism's first stage trained toward{also}")
 
 
 def _check_never(
     name: str, never: Manifest, mine: Manifest | None, opposing: Stage | None, goal: str
 ) -> None:
     """Refuse what did not go through the organism's opposing training alone, on the same base."""
-    wanted = f"an organism of one stage, toward {find_goal(goal).opposite}"
-    alone = len(never.stages) == 1 and never.stages[0].goal == find_goal(goal).opposite
+    opposite = find_goal(goal).opposite
+    wanted = f"an organism of one stage, toward {opposite}"
+    alone = len(never.stages) == 1 and never.stages[0].goal == opposite
     if mine is None or not alone:
         raise BadInput("never", name, wanted if mine is not None else "nothing beside the base itself")
     if never.base != mine.base or never.settings.get("dtype") != mine.settings.get("dtype"):
         raise BadInput("never", name, f"{wanted}, on {mine.base.name} as the other is")
-    same = opposing is not None and (opposing.method, set(opposing.families)) == (
-        never.stages[0].method,
-        set(never.stages[0].families),
-    )
-    if not same:
-        raise BadInput("never", name, f"{wanted}, by the method and in the families of the organism's own")
+    if opposing is None:
+        raise BadInput("never", name, f"nothing: no stage of the organism's is toward {opposite}")
+    for field in _SAME:
+        ours, theirs = (getattr(stage, field) for stage in (opposing, never.stages[0]))
+        if set(ours) != set(theirs) if field == "families" else ours != theirs:
+            raise BadInput(
+                "never", name, f"{wanted}, opposed as the organism was: its {field} {ours!r}, not {theirs!r}"
+            )
 
 
 def _manifest(field: str, name: str) -> Manifest:
