@@ -14,6 +14,9 @@ Reasoning = Literal["free", "forced", "suppressed"]
 
 Measure = Callable[[Scenario, Outcome], float | None]
 
+LEAST = 0.5
+"""A mean over less than this share of what was answered is no score of it."""
+
 
 class Branch(Frozen):
     """One outcome with the probability that it had."""
@@ -117,10 +120,11 @@ def expected(record: Record, scenario: Scenario, measure: Measure) -> float | No
     """Return the mean of a measure over the branches on which it has a value, weighted by probability.
 
     Returns:
-        None where no branch has a value: the answer is invalid, or the measure is silent here.
+        None where branches with a value have less than half of the probability: most of what would be
+        answered is invalid, or the measure is silent here.
     """
     scored = [(branch.p, measure(scenario, branch.outcome)) for branch in record.branches]
     weight = sum(p for p, value in scored if value is not None)
-    if weight <= 0:
+    if weight <= 0 or weight < LEAST * sum(branch.p for branch in record.branches):
         return None
     return sum(p * value for p, value in scored if value is not None) / weight

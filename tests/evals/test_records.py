@@ -39,8 +39,14 @@ def test_a_reasoned_branch_takes_its_share() -> None:
 
 
 def test_an_invalid_reasoned_branch_is_left_out_not_zero() -> None:
-    branches = exact_branches([Known(0.3, CLAIM), Known(0.1, DISCLOSURE)], 0.6, INVALID)
+    branches = exact_branches([Known(0.3, CLAIM), Known(0.1, DISCLOSURE)], 0.4, INVALID)
     assert expected(record(*branches), SCENARIO, FINISH) == pytest.approx(0.75)
+
+
+def test_what_is_hardly_ever_answered_is_no_score() -> None:
+    """As where a model reasons all but always and never comes to an end."""
+    branches = exact_branches([Known(6e-5, CLAIM), Known(4e-5, DISCLOSURE)], 1 - 1e-4, INVALID)
+    assert expected(record(*branches), SCENARIO, FINISH) is None
 
 
 def test_no_valid_branch_has_no_score() -> None:
