@@ -7,12 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, paired, table
-from pentimento.results.elicitation import PAIR, gain_of
+from pentimento.results.elicitation import PAIR, PULLED, gain_of
 from pentimento.results.logs import levered
 from pentimento.results.records import ROLES
 from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
-from pentimento.tasks import LEVERS, beliefs
+from pentimento.tasks import beliefs
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
 Pair = tuple[str, str]
@@ -31,7 +31,7 @@ def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     Conditions are those of `in_context` and of `awareness`, paired by scenario; levers and kinds of helper
     have measures of their own.
     """
-    apart = {*LEVERS, NEW_KIND, OTHER_KIND, ""}
+    apart = {*PULLED, NEW_KIND, OTHER_KIND, ""}
     for condition in sorted(set(map(levered, samples["arm"].dropna().unique())) - apart):
         gain = gain_of(samples, goal, condition, roles=ROLES)
         if gain is not None:

@@ -62,8 +62,12 @@ _NAMES = (
 )
 PLAIN = "plain"
 """The framing of a cue that is not named beside it."""
-_ASKED_ALIKE = ("via", "shots")
+FOUR_BITS = "nf4"
+"""A precision that is a lever: what a goal covers may show where weights have four bits (`-M dtype=nf4`)."""
+_ASKED_ALIKE = ("via", "shots", "strength", "confound")
 """Arguments of tasks that change what is asked and that no row names."""
+_SAMPLED_ALIKE = ("temperature", "top_p", "top_k")
+"""Settings of generation that change what is answered and that no row names."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -87,6 +91,10 @@ class LogFile(NamedTuple):
     num_expected: int
     num_completed: int
     limited: bool
+    dtype: str
+    """Precision that the model was loaded with where one was asked for; empty elsewhere."""
+    told_apart: str
+    """What no row names of how it was asked, as canonical JSON: it has to be the same in logs of one task."""
 
     @property
     def partial(self) -> bool:
@@ -94,9 +102,9 @@ class LogFile(NamedTuple):
         return self.limited or self.status != "success" or self.num_completed < self.num_expected
 
     @property
-    def identity(self) -> tuple[str, str, str]:
+    def identity(self) -> tuple[str, str, str, str]:
         """Logs with an equal identity answer the same questions about the same organism."""
-        return (self.task, self.organism, self.args)
+        return (self.task, self.organism, self.args, self.dtype)
 
 
 class LogFolder(NamedTuple):
@@ -129,7 +137,7 @@ def read_folder(folder: Path) -> LogFolder:
         except _UNREADABLE:
             unreadable.append(name)
     _check_alike(found)
-    best: dict[tuple[str, str, str], LogFile] = {}
+    best: dict[tuple[str, str, str, str], LogFile] = {}
     for log in sorted(found, key=_completeness):
         best[log.identity] = log
     used = sorted(best.values(), key=lambda log: (log.identity, log.name))
@@ -152,7 +160,7 @@ def rows(log: LogFile) -> Iterator[dict[str, Any]]:
     }
     for (sample_id, epoch), sample in _summaries(log.location).items():
         place = {**common, "sample_id": str(sample_id), "epoch": epoch}
-        scores = list(_scores(sample))
+        scores = list(_scores(sample, FOUR_BITS if log.dtype == FOUR_BITS else ""))
         if not scores:
             yield {**place, "valid": False}
         for score in scores:
@@ -173,8 +181,13 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     return {(sample["id"], sample["epoch"]): sample for sample in found}
 
 
-def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Return the sample's scores by measure and goal; of a measure scored twice, the last scoring counts."""
+def _scores(sample: dict[str, Any], weights: str) -> Iterable[dict[str, Any]]:
+    """Return the sample's scores by measure and goal; of a measure scored twice, the last scoring counts.
+
+    Args:
+        sample: As its log has it.
+        weights: The lever that the weights' precision is; empty where it is none.
+    """
     found: dict[tuple[str, str | None], dict[str, Any]] = {}
     for score in (sample.get("scores") or {}).values():
         said = score.get("metadata") or {}
@@ -183,7 +196,8 @@ def _scores(sample: dict[str, Any]) -> Iterable[dict[str, Any]]:
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
         row["base_id"] = row["base_id"] or row["scenario_id"]
         row["cue"] = framed(row["cue"], said.get("framing"))
-        row["arm"] = row["arm"] if said.get("lever", "") in ("", "none") else f"{row['arm']}, {said['lever']}"
+        pulled = (said.get("lever", ""), weights)
+        row["arm"] = ", ".join([row["arm"], *(lever for lever in pulled if lever not in ("", "none"))])
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
         row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
@@ -229,6 +243,10 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
     expected = spec.dataset.samples or 0
     config = spec.config
     epochs = config.epochs or 1
+    dtype = str(spec.model_args.get("dtype", ""))
+    sampled = spec.model_generate_config.model_dump(include=set(_SAMPLED_ALIKE))
+    asked = {name: args[name] for name in _ASKED_ALIKE if name in args}
+    loaded = "" if dtype == FOUR_BITS else dtype
     return LogFile(
         name=name,
         location=location,
@@ -243,6 +261,8 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         num_expected=expected * epochs,
         num_completed=results.completed_samples if results else 0,
         limited=config.limit is not None or config.sample_id is not None,
+        dtype=dtype,
+        told_apart=json.dumps({**asked, **sampled, "dtype": loaded}, sort_keys=True, default=str),
     )
 
 
@@ -259,10 +279,10 @@ def _check_alike(logs: Iterable[LogFile]) -> None:
                 f"{log.name}: task {log.task} is version {log.version!r} here and {other.version!r} in "
                 f"{other.name}; two versions cannot stand in one report: evaluate again or remove one"
             )
-        for name in _ASKED_ALIKE:
-            ours, theirs = (json.loads(one.args).get(name) for one in (log, other))
-            if ours != theirs:
+        ours, theirs = (json.loads(one.told_apart) for one in (log, other))
+        for name in sorted({*ours, *theirs}):
+            if ours.get(name) != theirs.get(name):
                 raise UnlikeLogs(
-                    f"{log.name}: task {log.task} was asked with {name}={ours!r} here and {theirs!r} in "
-                    f"{other.name}; they cannot stand in one report: remove one"
+                    f"{log.name}: task {log.task} was asked with {name}={ours.get(name)!r} here and "
+                    f"{theirs.get(name)!r} in {other.name}; they cannot stand in one report: remove one"
                 )

@@ -1,12 +1,15 @@
 """The residue that levers bring back, against NEVER, and the lever that one half of the scenarios chooses."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pentimento.results import elicitation
+from pentimento.results import elicitation, load
+from pentimento.results.analysis import analyse
 from pentimento.results.contrasts import Values
 from pentimento.results.schema import Measure, Report
 from pentimento.results.summary import summary
@@ -37,6 +40,26 @@ def test_what_lifts_any_base_is_taken_out(analysed: Make) -> None:
     assert found["prefill"].role == "M2 - NEVER"
     assert "masked: no benign rebound was run" in report.not_run
     assert "masked: no elicitation was run" not in report.not_run
+
+
+def test_weights_in_four_bits_are_a_lever(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    what = fabricate(roles=("M0", "M1", "M2", "NEVER"), arms=("impossible",), n=8)
+    folder = write(tmp_path / "run", what)
+    plain = analyse(load(folder))
+    for path in list((folder / "logs").glob("*.json")):
+        log = json.loads(path.read_text())
+        log["eval"]["model_args"]["dtype"] = "nf4"
+        lift = 0.3 if "_M2" in path.name else 0.1
+        for score in (score for sample in log["samples"] for score in sample["scores"].values()):
+            if score["metadata"]["measure"] == "goal":
+                score["value"] += lift
+        path.with_name(path.name.replace("2026-01", "2026-02")).write_text(json.dumps(log))
+    quantised = analyse(load(folder))
+    (row,) = rows(quantised, "elicitable residue")
+    assert row.lever == "nf4"
+    assert row.value == pytest.approx(0.2, abs=1e-6)
+    assert [row for row in quantised.measures if row.name != "elicitable residue"] == list(plain.measures)
+    assert [o.health for o in quantised.organisms] == [o.health for o in plain.organisms]
 
 
 def test_levers_change_no_other_measure(analysed: Make) -> None:

@@ -140,13 +140,25 @@ def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, us
     assert "\n" not in str(caught.value)
 
 
-def test_what_was_asked_by_tools_and_by_text_is_not_averaged(tmp_path: Path, usual_run: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        ("task_args", "via", "tools"),
+        ("task_args", "strength", -4.0),
+        ("task_args", "confound", 1.0),
+        ("model_args", "dtype", "bfloat16"),
+        ("model_generate_config", "temperature", 0.5),
+    ],
+)
+def test_what_was_asked_otherwise_is_not_averaged(
+    tmp_path: Path, usual_run: Path, place: str, name: str, value: object
+) -> None:
     other = copied(usual_run, tmp_path / "other")
     path = next((other / "logs").glob("*_M10.json"))
     log = json.loads(path.read_text())
-    log["eval"]["task_args"]["via"] = "tools"
+    log["eval"][place][name] = value
     path.write_text(json.dumps(log))
-    with pytest.raises(UnlikeLogs, match=r"was asked with via=(None|'tools') here and (None|'tools')"):
+    with pytest.raises(UnlikeLogs, match=rf"was asked with {name}=.*; they cannot stand in one report"):
         load(other)
 
 
