@@ -7,7 +7,7 @@ expected to notice and return at once.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -88,17 +88,15 @@ class LocalExecutor:
     """Worker processes on this machine, each with one thread, which live until the executor is closed.
 
     Args:
-        num_workers: Processes; by default one for each core, at most eight.
+        num_workers: Processes, at least one.
 
     Example:
         >>> with LocalExecutor(2) as executor:
         ...     executor.run(plan.jobs, print)
     """
 
-    def __init__(self, num_workers: int | None = None) -> None:
-        if num_workers is not None and num_workers < 1:
-            raise BadInput("num_workers", num_workers, "at least 1")
-        self.num_workers = num_workers or min(num_cores(), MAX_WORKERS)
+    def __init__(self, num_workers: int) -> None:
+        self.num_workers = num_workers
         self._pool: ProcessPoolExecutor | None = None
         self._processes: set[BaseProcess] = set()
 
@@ -249,6 +247,23 @@ class _Run:
             if lost in job.needs and key not in self._lost:
                 self._on_event(Event("dropped", job))
                 self._lose(key)
+
+
+def num_workers(wanted: int | None, bases: Iterable[str]) -> int:
+    """Return how many processes are to work, each of which holds a copy of its base.
+
+    Args:
+        wanted: What the user says; by default one for each core, at most eight, where every base is the
+            embedded one, and one process where another is: several might not fit beside each other.
+        bases: Of what is made or asked.
+
+    Raises:
+        BadInput: Fewer than one are wanted.
+    """
+    if wanted is not None and wanted < 1:
+        raise BadInput("num_workers", wanted, "at least 1")
+    small = all(base == "embedded" for base in bases)
+    return wanted or (min(num_cores(), MAX_WORKERS) if small else 1)
 
 
 def num_cores() -> int:

@@ -20,7 +20,7 @@ from pentimento.tasks.exceptions import PentimentoError
 from pentimento.training import runner
 from pentimento.training.designs import Design
 from pentimento.training.exceptions import JobFailed
-from pentimento.training.executors import Job, LocalExecutor
+from pentimento.training.executors import Job, LocalExecutor, num_workers
 from pentimento.training.launching import ALONE, Launch
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 
@@ -83,7 +83,7 @@ def run(
         BadInput: The output folder holds another run, or another process is at work there.
         PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
-    executor = LocalExecutor(workers)
+    executor = LocalExecutor(num_workers(workers, _bases(recipe)))
     num = executor.num_workers
     parts = _parts(recipe, output, store, report_to, dtype, num, launch, allow_leaks=allow_leaks)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it
@@ -154,9 +154,9 @@ def dry_run(
 ) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
     console = Console()
-    num_workers = LocalExecutor(workers).num_workers
+    num = num_workers(workers, _bases(recipe))
     parts = _parts(
-        recipe, output, store, "none", dtype, num_workers, launch, allow_leaks=allow_leaks, provisional=True
+        recipe, output, store, "none", dtype, num, launch, allow_leaks=allow_leaks, provisional=True
     )
     planned = list({one.key: one for part in parts for one in part.plan.organisms}.values())
     table = Table("organism", "last stage", "key", "", box=None, pad_edge=False)
@@ -182,7 +182,11 @@ def dry_run(
     console.print(f"evaluations: {there} of {len(evaluations)} are there", highlight=False)
     left_s = parts[0].plan._replace(jobs=tuple(_jobs(parts))).estimate_s
     told = "unknown for this base" if left_s is None else f"about {duration(left_s)}"
-    console.print(f"time with {num_workers} workers: {told}", highlight=False)
+    console.print(f"time with {num} workers: {told}", highlight=False)
+
+
+def _bases(recipe: Recipe | Design) -> set[str]:
+    return {one.base for one in (recipe.recipes if isinstance(recipe, Design) else (recipe,))}
 
 
 def _parts(
@@ -191,7 +195,7 @@ def _parts(
     store: Path,
     report_to: str,
     dtype: str,
-    num_workers: int,
+    num: int,
     launch: Launch,
     *,
     allow_leaks: bool,
@@ -217,7 +221,7 @@ def _parts(
             dtype=dtype,
             report_to=report_to,
             judges=stage_judge.ASKER,
-            num_workers=num_workers,
+            num_workers=num,
             bases=bases,
             launch=launch,
         )

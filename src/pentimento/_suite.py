@@ -19,7 +19,7 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import runner
 from pentimento.training.bases import base_sha256
-from pentimento.training.executors import Job, LocalExecutor
+from pentimento.training.executors import Job, LocalExecutor, num_workers
 from pentimento.training.organisms import MANIFEST, BaseRef, Manifest, read_manifest
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 from pentimento.training.shipped import PARTS, organism_folder
@@ -66,10 +66,10 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
         BadInput: The organism, the goal, the width or the output folder is not what it has to be.
         PentimentoError: An evaluation failed; finished ones are kept.
     """
-    executor = LocalExecutor(request.workers)
     if (Path(request.organism) / DESIGN).is_file():
         raise BadInput("organism", request.organism, "one of the runs in this design's folder")
     found = _of_run(request) if (Path(request.organism) / RUN).is_file() else _of_organism(request)
+    executor = LocalExecutor(num_workers(request.workers, [found.examined.base]))
     tied = found.examined.implant.get("tied")
     asked = lines(
         found.examined.goal,
@@ -226,8 +226,7 @@ def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
         return last.method if last.method in SUBSTITUTES else "M1"
     if manifest.stages == (opposing,):
         return "NEVER"
-    also = f", or {find_goal(first.goal).opposite}" if len(manifest.stages) == 1 else ""
-    raise BadInput("goal", goal, f"{first.goal}, which the organism's first stage trained toward{also}")
+    raise BadInput("goal", goal, f"{first.goal}, which the organism's first stage trained toward")
 
 
 def _check_never(
@@ -293,7 +292,7 @@ def _said(
     }
 
 
-def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num_workers: int) -> None:
+def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num: int) -> None:
     """Print what the suite asks and how long it will take."""
     console = Console()
     table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)
@@ -304,7 +303,7 @@ def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num_workers
     each = sum(line.num_samples for line in asked)
     names = ", ".join(dict.fromkeys(one["role"] for one in part.organisms))
     jobs = (*part.plan.jobs, *missing)
-    left = part.plan._replace(jobs=jobs, num_workers=num_workers).estimate_s
+    left = part.plan._replace(jobs=jobs, num_workers=num).estimate_s
     known = part.plan.base == BASE and left is not None
     time = f"about {duration(left or 0.0)} left" if known else "time unknown for this base"
     total = len(part.evaluations)

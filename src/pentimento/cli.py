@@ -48,7 +48,8 @@ class Run:
     store: Annotated[Path, arg(metavar="FOLDER")] = Path("runs/organisms")
     """Where organisms are kept, for all recipes together."""
     workers: Annotated[int | None, arg(metavar="N")] = None
-    """Processes that train and evaluate at the same time, one thread each; by default one a core."""
+    """Processes that train and evaluate at the same time, one thread each; by default one a core, and of
+    another base than the embedded one, of which each holds a copy, one."""
     processes: Annotated[int, arg(metavar="N")] = 1
     """Processes that train each stage together, on equal shares of its batches; on GPUs one for each. They
     count as so many workers, and where there are more than one, that is the default of those."""
@@ -137,7 +138,7 @@ class Eval:
     store: Annotated[Path, arg(metavar="FOLDER")] = Path("runs/organisms")
     """Where a suite keeps the base and shipped organisms with what they answered."""
     workers: Annotated[int | None, arg(metavar="N")] = None
-    """Of a suite: processes that evaluate at the same time; by default one a core."""
+    """Of a suite: processes that evaluate at the same time; by default as many as train (`run`)."""
     allow_leaks: bool = False
     """Of a suite: go on where it asks what an organism was trained on: every table marks it `leaks`."""
     dry_run: bool = False

@@ -14,7 +14,7 @@ import pytest
 
 from pentimento.tasks import BadInput
 from pentimento.training.exceptions import JobFailed, WorkerDied
-from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs, num_cores
+from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs, num_cores, num_workers
 
 
 def job(key: str, *needs: str, **more: Any) -> Job:
@@ -45,7 +45,14 @@ def test_jobs_run_in_the_order_of_their_needs(executor: LocalExecutor) -> None:
 def test_a_system_without_affinities_has_all_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert num_cores() == LocalExecutor().num_workers == 3
+    assert num_cores() == num_workers(None, ["embedded"]) == 3
+
+
+def test_of_a_base_that_may_fill_a_device_one_process_holds_a_copy() -> None:
+    assert num_workers(None, ["embedded", "Qwen/Qwen3-4B"]) == 1
+    assert num_workers(2, ["Qwen/Qwen3-4B"]) == 2
+    with pytest.raises(BadInput, match="num_workers: 0 is not allowed; at least 1"):
+        num_workers(0, ["embedded"])
 
 
 def test_the_longest_chain_goes_first() -> None:
