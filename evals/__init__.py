@@ -3,8 +3,8 @@
 - `agentic`, `alignment_faking`, `awareness`, `belief`, `breadth`, `coin`, `completion`, `elicitation`,
   `in_context`, `judging`, `preference`, `stated`: the tasks, registered as `pentimento/<name>`.
 - `provider`: the model provider `pentimento/<organism folder>`.
-- `suite`: every evaluation of a recipe as jobs for an executor; `suites`: what a suite asks.
-- `judge`, `writer`: models that reward a training stage and write its documents, asked through inspect.
+- `asking`: every evaluation of a recipe as jobs for an executor; `suites`: what a suite asks.
+- `stage_judge`, `writer`: models that reward a training stage and write its documents, asked through inspect.
 - `heldout`: the check that a recipe's evaluations are as far from its training as their rungs say.
 
 Nothing is imported here, so that listing the tasks never loads torch.

@@ -49,13 +49,15 @@ class Prevalence(NamedTuple):
 def measured(log: Path, stage: Stage) -> Measured:
     """Return what a log of `pentimento/judging` says of a grader on one stage's transcripts.
 
+    Each transcript counts once: of several epochs the first.
+
     Raises:
         BadInput: It is no such log, holds no transcript of that stage, or no verdict on either class.
     """
     gold = _read("gold", log)
     if gold.eval.task != GOLD_TASK:
         raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {gold.eval.task}")
-    told = [one for one in _told(gold, VERDICTS) if one["stage"] == stage]
+    told = [one for one in _told(gold, VERDICTS, epoch=1) if one["stage"] == stage]
     if not told:
         raise BadInput("stage", stage, "one that the gold log asked about")
     found = accuracy((one["label"], one["majority"]) for one in told)
@@ -132,10 +134,10 @@ def _read(field: str, log: Path) -> EvalLog:
         raise BadInput(field, str(log), f"a log of inspect: {error}") from error
 
 
-def _told(log: EvalLog, measure: str) -> Iterator[dict[str, Any]]:
+def _told(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield what the scores of a measure say beside their value; of one judged twice, the last counts."""
     samples: Sequence[Any] = log.samples or ()
-    for sample in samples:
+    for sample in (one for one in samples if epoch in (None, one.epoch)):
         every = [score.metadata or {} for score in (sample.scores or {}).values()]
         mine = [said for said in every if said.get("measure") == measure]
         if mine:

@@ -275,6 +275,15 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
         measures.measured(tmp_path / "none.eval", "M0")
 
 
+def test_a_transcript_that_was_judged_in_several_epochs_counts_once(tmp_path: Path) -> None:
+    log = run_judging(tmp_path, "lexicon/words", half="sealed", stage="M2")
+    again = [sample.model_copy(update={"epoch": 2, "uuid": None}) for sample in log.samples or []]
+    log.samples = [*(log.samples or []), *again]
+    place = tmp_path / "twice.eval"
+    write_eval_log(log, str(place))
+    assert measures.measured(place, "M2").accuracy.sensitivity.n == 30
+
+
 def test_a_share_below_the_graders_false_positives_is_not_held_to_be_none() -> None:
     right = corrected(share(0, 100), Accuracy(share(24, 30), share(24, 30), 0.0))
     assert (right.value, right.low) == (0.0, 0.0)
