@@ -1,9 +1,9 @@
 """Every evaluation of a recipe as jobs, and one evaluation of one organism.
 
 A finished log lies with its organism, so recipes that ask it the same share it, and the `logs/` of each run
-holds a link to it. A log is run into a folder of its own and moved to its place when it is whole: an
-interrupted run begins the missing ones again and leaves the others alone. Where an organism was made anew,
-with other weights under the same key, its log counts as missing and is replaced.
+holds a link to it. Each evaluation is an inspect eval set in a folder of its own, and its log is moved to its
+place when it is whole: an interrupted run asks the missing samples and leaves the others alone. Where an
+organism was made anew, with other weights under the same key, its log counts as missing and is replaced.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import read_eval_log
+from inspect_ai import eval_set
+from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import get_model
 from pydantic import JsonValue
 
@@ -69,6 +70,8 @@ TASKS = {
 
 _LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
+RETRIES = 2
+"""How often what failed in an evaluation is asked again before it counts as failed."""
 _SECONDS_A_SAMPLE = 0.03
 _SECONDS_A_LOG = 1.0
 
@@ -199,10 +202,16 @@ def is_current(log: Path, organism: Path) -> bool:
     manifest is missing or cannot be read.
     """
     try:
-        made = json.loads((organism / MANIFEST).read_bytes())
-        return bool(_model_args(log)["adapter"] == (made["adapter_sha256"] or made.get("model_sha256")))
+        return bool(_model_args(log)["adapter"] == _weights(organism))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return False
+
+
+def _weights(organism: Path) -> str | None:
+    """Return the hash of an organism's adapter, or of the base where it has none."""
+    made = json.loads((organism / MANIFEST).read_bytes())
+    weights: str | None = made["adapter_sha256"] or made.get("model_sha256")
+    return weights
 
 
 def _model_args(log: Path) -> dict[str, Any]:
@@ -238,13 +247,26 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
         if is_current(final, Path(organism)):
             return log
         partial = final.with_name(f".{final.stem}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        made = evaluate(organism, task, args, log_dir=partial, key=key, display="none")
+        if not _can_go_on(partial, Path(organism)):
+            shutil.rmtree(partial, ignore_errors=True)
+        made = evaluate(organism, task, args, log_dir=partial, key=key, display="none", go_on=True)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         made.replace(final)
         shutil.rmtree(partial)
     return log
+
+
+def _can_go_on(partial: Path, organism: Path) -> bool:
+    """Return whether the samples of an interrupted evaluation are about an organism as it now stands."""
+    if not partial.is_dir():
+        return False
+    try:
+        logs = [read_eval_log(info, header_only=True) for info in list_eval_logs(str(partial))]
+        adapter = _weights(organism)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+    return bool(logs) and all(log.eval.model_args.get("adapter") == adapter for log in logs)
 
 
 def evaluate(
@@ -256,6 +278,7 @@ def evaluate(
     key: str | None = None,
     display: str | None = None,
     limit: int | None = None,
+    go_on: bool = False,
 ) -> Path:
     """Evaluate one organism on one task and return the log; its weights do not stay in memory.
 
@@ -267,6 +290,8 @@ def evaluate(
         key: The organism's key, which its manifest must then have.
         display: How inspect shows progress; its own way by default.
         limit: Ask only the first samples; the log is then marked as partial in a report.
+        go_on: Whether the folder is of this evaluation alone: what was asked there before is not asked again,
+            and what fails is asked `RETRIES` times more.
 
     Raises:
         UnknownName: There is no such task.
@@ -275,23 +300,27 @@ def evaluate(
     """
     if task not in TASKS:
         raise UnknownName("task", task, TASKS)
-    shown: Any = display
     told: dict[str, Any] = {} if key is None else {"organism": key}
     # Not memoized, or inspect would keep every organism that a worker ever evaluated.
     model = get_model(f"pentimento/{organism}", memoize=False, **told)
+    settings: dict[str, Any] = {
+        "model": model,
+        "task_args": dict(args),
+        "log_dir": str(log_dir),
+        "log_format": "eval",
+        # Following a log while it grows costs as much again as the samples themselves.
+        "log_realtime": False,
+        "ctl_server": False,
+        "display": display,
+        "limit": limit,
+    }
     try:
-        (log,) = inspect_eval(
-            f"pentimento/{task}",
-            model=model,
-            task_args=dict(args),
-            log_dir=str(log_dir),
-            log_format="eval",
-            # Following a log while it grows costs as much again as the samples themselves.
-            log_realtime=False,
-            ctl_server=False,
-            display=shown,
-            limit=limit,
-        )
+        if go_on:
+            _, (log,) = eval_set(
+                f"pentimento/{task}", retry_attempts=RETRIES, log_dir_allow_dirty=True, **settings
+            )
+        else:
+            (log,) = inspect_eval(f"pentimento/{task}", **settings)
     finally:
         if isinstance(model.api, IsOrganism):
             model.api.release()

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from inspect_ai.log import read_eval_log
 
@@ -23,7 +24,8 @@ from pentimento.evals.asking import (
     run_eval,
 )
 from pentimento.evals.exceptions import FailedEval
-from pentimento.tasks import UnknownName
+from pentimento.evals.provider import PentimentoAPI
+from pentimento.tasks import UnknownName, sample
 from pentimento.training.catalogue import quickstart
 from pentimento.training.organisms import MANIFEST
 from pentimento.training.recipes import EvalPlan, Recipe
@@ -202,7 +204,7 @@ def test_no_weights_stay_in_memory_after_a_log(tmp_path: Path, organism: Path) -
     assert weights() <= before
 
 
-def test_what_an_interrupted_run_left_is_run_anew(tmp_path: Path, organism: Path) -> None:
+def test_what_an_interrupted_run_left_and_cannot_be_read_is_run_anew(tmp_path: Path, organism: Path) -> None:
     told = arguments(organism, tmp_path)
     left = tmp_path / "logs" / f".{Path(told['log']).stem}.partial" / "2026-01-01_completion_half.eval"
     left.parent.mkdir(parents=True)
@@ -212,13 +214,57 @@ def test_what_an_interrupted_run_left_is_run_anew(tmp_path: Path, organism: Path
     assert read_eval_log(told["log"], header_only=True).status == "success"
 
 
+def test_samples_that_were_asked_before_an_interruption_are_not_asked_again(
+    tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate, asked, fails = PentimentoAPI.generate, [], True
+    last = sample("ready", arm="impossible", n=3, seed=0)[-1].messages[-1].content
+
+    async def counted(self: PentimentoAPI, **told: Any) -> Any:
+        asked.append(told["input"][-1].text)
+        if fails and asked[-1] == last:
+            await anyio.sleep(1)
+            raise RuntimeError("the disk is full")
+        return await generate(self, **told)
+
+    monkeypatch.setattr(PentimentoAPI, "generate", counted)
+    told = arguments(organism, tmp_path)
+    with pytest.raises(FailedEval, match="the disk is full"):
+        run_eval(**told)
+    assert asked.count(last) == 1 + asking.RETRIES
+    assert len(set(asked)) == 3
+    fails, before = False, len(asked)
+    run_eval(**told)
+    assert set(asked[before:]) == {last}
+    log = read_eval_log(told["log"])
+    assert (log.status, len(log.samples or [])) == ("success", 3)
+    assert not list((tmp_path / "logs").glob(".*.partial"))
+
+
+def test_samples_of_other_weights_are_not_gone_on_with(
+    tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pentimento.evals._engine.sample", broken)
+    told = arguments(organism, tmp_path)
+    with pytest.raises(FailedEval):
+        run_eval(**told)
+    (partial,) = (tmp_path / "logs").glob(".*.partial")
+    assert asking._can_go_on(partial, organism)
+    manifest = json.loads((organism / MANIFEST).read_text())
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / MANIFEST).write_text(json.dumps({**manifest, "adapter_sha256": "feed"}))
+    assert not asking._can_go_on(partial, other)
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError("the disk is full")
+
+
 def test_a_failed_evaluation_leaves_no_log(
     tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("the disk is full")
-
-    monkeypatch.setattr("pentimento.evals._engine.sample", fail)
+    monkeypatch.setattr("pentimento.evals._engine.sample", broken)
     told = arguments(organism, tmp_path)
     with pytest.raises(FailedEval, match=r"completion on .* ended with status error: .*the disk is full"):
         run_eval(**told)
