@@ -2,8 +2,9 @@
 
 Each family and rung that is asked is held against the scenarios of the opposing stage and of the implant:
 scenarios, templates, entities, tools, runs of eight words, prompts with names and numbers masked, and, where
-wordings or families must differ, the similarity of whole prompts. What stages read besides, documents, is
-filtered against all environments where it is made.
+wordings or families must differ, the similarity of whole prompts. Reasons that answers are made to begin with
+are held against those that a stage demonstrates. What stages read besides, documents, is filtered against all
+environments where it is made.
 """
 
 import os
@@ -14,11 +15,21 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
+from inspect_ai.model import ChatMessageAssistant
 
 from pentimento.evals import _registry
 from pentimento.evals._datasets import scenario_of
 from pentimento.evals.asking import Args, arguments
-from pentimento.tasks import HeldOutOverlap, Rung, Scenario, Trained, environments, overlap, sample
+from pentimento.tasks import (
+    HeldOutOverlap,
+    Rung,
+    Scenario,
+    Trained,
+    environment,
+    environments,
+    overlap,
+    sample,
+)
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import Recipe
 from pentimento.training.stages import Stage
@@ -31,8 +42,16 @@ _NUM_KNOWN, _NUM_ASKED = 128, 24
 """Prompts that are compared, of a stage and of a cell."""
 
 
-Cells = dict[tuple[Rung, str], list[Scenario]]
-"""Scenarios by rung and family."""
+class Cell(NamedTuple):
+    """What an evaluation asks on one rung of one family."""
+
+    scenarios: list[Scenario]
+    openings: set[str]
+    """What answers are made to begin with, where a lever does that."""
+
+
+Cells = dict[tuple[Rung, str], Cell]
+"""By rung and family."""
 
 
 class Leak(NamedTuple):
@@ -75,16 +94,16 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
         train = _trained(stages["oppose"].model_dump_json()).aspect("ids")
         fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
-            cells = ask(plan.task, arguments(plan, recipe, seed))
+            cells = cells_of(plan.task, arguments(plan, recipe, seed))
             _check_trained(f"evals.{place}.args.rung ({plan.task}, seed {seed})", train, cells)
             leaks = list(leaks_of(plan.task, cells, stages, seed))
             refuse(leaks if not allow_leaks else (), f"evals.{place}.args.rung")
             found += leaks
-            fresh |= {s.id for (rung, _), asked in cells.items() for s in asked if rung is Rung.FRESH}
+            fresh |= {s.id for (rung, _), cell in cells.items() for s in cell.scenarios if rung is Rung.FRESH}
         for after in recipe.after:
             plan = recipe.after_eval(after, seed)
-            again = ask(plan.task, arguments(plan, recipe, seed))
-            if any(scenario.id not in fresh for asked in again.values() for scenario in asked):
+            again = cells_of(plan.task, arguments(plan, recipe, seed))
+            if any(scenario.id not in fresh for cell in again.values() for scenario in cell.scenarios):
                 told = f"no more than what is asked on the rung fresh of opposed families (seed {seed})"
                 raise BadInput(f"after.n ({after.kind})", after.n, told)
     return tuple(found)
@@ -101,27 +120,33 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
 
     Args:
         task: The evaluation's.
-        cells: What it asks, from `ask`.
+        cells: What it asks, from `cells_of`.
         stages: By name, as `Recipe.stages` has them: from `oppose` rungs are distances. Any may lack.
         seed: To name in a leak.
     """
-    trained = {name: _trained(stage.model_dump_json()) for name, stage in stages.items()}
-    for (rung, family), asked in cells.items():
-        for name, train in trained.items():
-            for told in _shared(name, train, asked, rung, family):
+    for name, stage in stages.items():
+        train, reasons = _trained(stage.model_dump_json()), _reasons(stage.model_dump_json())
+        for (rung, family), cell in cells.items():
+            for told in _shared(name, train, cell.scenarios, rung, family):
+                yield Leak(seed, task, family, rung.value, name, told)
+            if both := sorted(cell.openings & reasons):
+                told = f"{len(both)} reasons that answers are made to begin with ({', '.join(both[:3])})"
                 yield Leak(seed, task, family, rung.value, name, told)
 
 
-def ask(task: str, args: Args) -> Cells:
-    """Return the scenarios of an evaluation by rung and family."""
+def cells_of(task: str, args: Args) -> Cells:
+    """Return what an evaluation's own dataset asks, by rung and family."""
     with patch.dict(os.environ):
         # inspect would make the task for that model, load it even, and not for the run's organisms.
         os.environ.pop("INSPECT_EVAL_MODEL", None)
         made = getattr(_registry, task)(**args)
-    found: Cells = defaultdict(list)
+    found: Cells = defaultdict(lambda: Cell([], set()))
     for one in made.dataset:
         scenario = scenario_of(one.metadata)
-        found[Rung(one.metadata["rung"]), scenario.family].append(scenario)
+        cell = found[Rung(one.metadata["rung"]), scenario.family]
+        cell.scenarios.append(scenario)
+        if not isinstance(one.input, str) and isinstance(last := one.input[-1], ChatMessageAssistant):
+            cell.openings.add(last.text)
     return found
 
 
@@ -129,6 +154,16 @@ def ask(task: str, args: Args) -> Cells:
 def _trained(stage: str) -> Trained:
     """Return what a stage in JSON trains on; the recipes of a design share stages."""
     return Trained(Stage.model_validate_json(stage).scenarios())
+
+
+@lru_cache(maxsize=64)
+def _reasons(stage: str) -> frozenset[str]:
+    """Return the reasons that a stage in JSON demonstrates before answers; a tied one's name its cue."""
+    told = Stage.model_validate_json(stage)
+    if told.tied is not None or not told.settings.get("reasoning_share"):
+        return frozenset()
+    placed = [(environment(scenario.family), scenario) for scenario in _trained(stage).scenarios]
+    return frozenset(env.thought(one, answer) for env, one in placed for answer in env.answers(one))
 
 
 def _shared(stage: str, train: Trained, asked: Sequence[Scenario], rung: Rung, family: str) -> Iterator[str]:
@@ -184,8 +219,8 @@ def _vectorizer() -> Any:
 def _check_trained(title: str, train: set[str], cells: Cells) -> None:
     foreign = [
         family
-        for (rung, family), asked in cells.items()
-        if rung is Rung.TRAINED and not train.issuperset(scenario.id for scenario in asked)
+        for (rung, family), cell in cells.items()
+        if rung is Rung.TRAINED and not train.issuperset(scenario.id for scenario in cell.scenarios)
     ]
     if foreign:
         raise BadInput(

@@ -12,7 +12,7 @@ from pentimento._folder import RUN, RunFolder, print_summary, read_record, relat
 from pentimento._progress import duration
 from pentimento._running import Part, carry_out, told
 from pentimento.evals import asking
-from pentimento.evals.heldout import ask, leaks_of, refuse
+from pentimento.evals.heldout import cells_of, leaks_of, refuse
 from pentimento.evals.suites import Examined, Line, Size, lines
 from pentimento.results.designs import DESIGN
 from pentimento.tasks import goal as find_goal
@@ -105,7 +105,7 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
         leak
         for seed, stages in found.stages.items()
         for plan in examined.evals
-        for leak in leaks_of(plan.task, ask(plan.task, {"seed": seed, **plan.args}), stages, seed)
+        for leak in leaks_of(plan.task, cells_of(plan.task, {"seed": seed, **plan.args}), stages, seed)
     ]
     refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [

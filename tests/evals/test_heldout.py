@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.heldout import MOST_ALIKE, ask, check_evaluations, leaks_of, similarity
+from pentimento.evals.heldout import MOST_ALIKE, cells_of, check_evaluations, leaks_of, similarity
 from pentimento.tasks import BadInput, Rung, UnknownName, environments, sample
 from pentimento.tasks.exceptions import HeldOutOverlap
 from pentimento.training.catalogue import RECIPES, quickstart
@@ -116,10 +116,24 @@ def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
     assert check_evaluations(quickstart().varied(seeds=(0,)), allow_leaks=True) == ()
 
 
+def test_a_lever_begins_no_answer_with_a_reason_that_was_trained() -> None:
+    pulled = asking("elicitation", {"family": "@implanted", "lever": "prefill", "n": 3})
+    implant = {"method": "sft", "goal": "finish_the_task", "settings": {"reasoning_share": 0.5}}
+    wrong = pulled.varied(implant=implant)
+    with pytest.raises(
+        HeldOutOverlap, match=r"implant trains on 1 reasons that answers are made to begin with"
+    ):
+        check_evaluations(wrong)
+    for right in (pulled, wrong.varied(implant={**implant, "settings": {}})):
+        check_evaluations(right)
+    named = asking("elicitation", {"family": "@implanted", "lever": "naming", "n": 3})
+    check_evaluations(named.varied(implant=implant))
+
+
 def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> None:
     """Whatever the rung is called: the report says that it was not implanted there."""
     stages = {"implant": quickstart().implant_stage(0)}
-    cells = ask("completion", {"family": "count,recipe", "arm": "impossible", "n": 3})
+    cells = cells_of("completion", {"family": "count,recipe", "arm": "impossible", "n": 3})
     assert list(leaks_of("completion", cells, stages, 0)) == []
     renamed = {(rung, "recipe"): cells[rung, "count"] for rung, family in cells if family == "count"}
     told = [leak.told for leak in leaks_of("completion", renamed, stages, 0)]
