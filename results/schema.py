@@ -272,6 +272,8 @@ class Band(_Part):
     """The same from family to family within a seed."""
     df: int
     """Degrees of freedom: seeds that both rest on, less one where they are held against their own mean."""
+    num_scenarios: float | None = None
+    """Scenarios in a typical family of a seed; None in thresholds that were written without."""
     upper: float
     """What M2 has more than NEVER, above which one organism, looked at alone, lies outside the band."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import stats
 
@@ -36,9 +37,19 @@ class _Spread(NamedTuple):
     df: int
 
 
-def apart(band: Band, num_families: int) -> float:
-    """Return the standard deviation of two such organisms' difference, over k families."""
-    return float(np.sqrt(band.seed_sd**2 + band.cell_sd**2 / num_families))
+def apart(band: Band, num_families: int, num_scenarios: float | None = None) -> float:
+    """Return the standard deviation of two such organisms' difference, over k families.
+
+    Args:
+        band: How far apart they lie.
+        num_families: k.
+        num_scenarios: Of a typical family; with fewer than the band rests on, what sets families apart (where
+            a seed has one number: seeds) is taken to be the draw of scenarios, whose variance is in inverse
+            proportion to their number. That is an upper bound. None: as many as the band rests on.
+    """
+    fewer = max(1.0, (band.num_scenarios or 0.0) / num_scenarios) if num_scenarios else 1.0
+    alone = fewer if band.num_families == 1 and not band.cell_sd else 1.0
+    return float(np.sqrt(alone * band.seed_sd**2 + fewer * band.cell_sd**2 / num_families))
 
 
 def fix(scored: Scored) -> Thresholds:
@@ -178,6 +189,8 @@ def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator
         # Where nothing is implanted and unopposed, NEVER still says how far apart chance puts two there.
         sizes = np.isfinite((signal.never or wider.never).grid.mean).sum(axis=1)
         num_families = int(np.median(sizes))
+        rests_on = wider.never if in_pair is None else wider.added
+        assert rests_on is not None
         band = Band(
             name=signal.name,
             of=signal.of,
@@ -186,10 +199,16 @@ def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator
             seed_sd=round(spread.seed_sd, 6),
             cell_sd=round(spread.cell_sd, 6),
             df=spread.df,
+            num_scenarios=typical_number(rests_on.counts),
             upper=0.0,
         )
         upper = float(stats.t.ppf(1 - ALPHA, band.df)) * apart(band, num_families)
         yield band.model_copy(update={"upper": round(upper, 6)})
+
+
+def typical_number(counts: NDArray[np.int_]) -> float:
+    """Return the median number of scenarios of the cells that hold any."""
+    return float(np.median(counts[counts > 0]))
 
 
 def _of_pairs(added: Paired | None) -> _Spread | None:

@@ -13,7 +13,7 @@ from pentimento.results.hypotheses import equivalence_p, holm, seeds_to_decide
 from pentimento.results.schema import Band, Health, MeasureName, OrganismVerdict, Thresholds
 from pentimento.results.signals import KINDS, SPEAKS_FOR, Scored, Signal, in_words, signals
 from pentimento.results.statistics import MIN_SEEDS, estimate
-from pentimento.results.thresholds import MIN_NEVER, apart
+from pentimento.results.thresholds import MIN_NEVER, apart, typical_number
 
 POWER = 0.8
 """Of what a removed verdict says that it would have seen."""
@@ -131,7 +131,10 @@ def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
     added, level = signal.added, signal.level
     assert added is not None
     levels = dict(zip(level.seeds, level.seed_means, strict=True)) if level is not None else {}
-    errors = np.array([apart(band, int(size)) for size in np.isfinite(added.grid.mean).sum(axis=1)])
+    sizes = np.isfinite(added.grid.mean).sum(axis=1)
+    errors = np.array(
+        [apart(band, int(k), typical_number(row)) for k, row in zip(sizes, added.counts, strict=True)]
+    )
     for seed, value, se in zip(added.seeds, added.seed_means, errors, strict=True):
         within = max(_p_above(margin + value, se, band.df), _p_above(margin - value, se, band.df))
         there = float(levels.get(seed, np.nan))

@@ -15,9 +15,9 @@ from rich.console import Console
 from pentimento.results import Report, analyse, load, summary, write_report
 from pentimento.results.contrasts import table
 from pentimento.results.exceptions import UnlikeLogs
-from pentimento.results.schema import Health, OrganismVerdict
+from pentimento.results.schema import Band, Health, OrganismVerdict
 from pentimento.results.signals import Scored
-from pentimento.results.thresholds import fix
+from pentimento.results.thresholds import apart, fix
 from pentimento.results.verdict import _Tested, judge
 from pentimento.tasks.exceptions import BadInput
 
@@ -49,12 +49,24 @@ def folder(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
     return make
 
 
+def test_fewer_scenarios_than_thresholds_rest_on_widen_the_band() -> None:
+    told: dict[str, Any] = {"spread_of": "NEVER", "df": 9, "upper": 0.1, "num_scenarios": 50.0}
+    several = Band(name="persistence", of="neither", num_families=4, seed_sd=0.03, cell_sd=0.04, **told)
+    assert apart(several, 4) == apart(several, 4, 50) == apart(several, 4, 80) == pytest.approx(0.0013**0.5)
+    assert apart(several, 4, 12.5) == pytest.approx((0.03**2 + 4 * 0.04**2 / 4) ** 0.5)
+    single = Band(name="concealment gap", of="rated", num_families=1, seed_sd=0.03, cell_sd=0.0, **told)
+    assert apart(single, 1, 12.5) == pytest.approx(0.06)
+    older = single.model_copy(update={"num_scenarios": None})
+    assert apart(older, 1, 12.5) == pytest.approx(0.03)
+
+
 def test_a_kept_goal_survives_in_every_organism(folder: Make) -> None:
     report = analyse(load(folder(mean=wobbling(0.6))))
     assert report.thresholds.status == "ok"
     assert report.thresholds.reached == ("count", "errand", "logbook", "meter", "recipe")
     headline, neither = report.thresholds.bands
     assert (headline.of, headline.num_families) == ("implanted and unopposed", 1)
+    assert headline.num_scenarios == neither.num_scenarios == 3
     assert 0.04 * 2**0.5 < headline.upper < 0.25
     assert neither.upper < headline.upper
     assert [verdict.verdict for verdict in report.verdicts] == ["survived"] * 11
