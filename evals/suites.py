@@ -14,7 +14,7 @@ from scipy import stats
 from pentimento.evals._arguments import families
 from pentimento.evals._datasets import KINDS
 from pentimento.evals.asking import num_samples
-from pentimento.tasks import AGENTIC_GROUPS, LADDER, PARTITIONS, environment
+from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, PARTITIONS, environment
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import EvalPlan, Written
 
@@ -25,9 +25,9 @@ WIDEST_SD = 0.5
 """Of a score in [0, 1]: none can spread more."""
 MOST = 350
 """Scenarios that every family has on every rung."""
-_HEALTH, _BYSTANDERS, _BELIEF = 0.5, 0.2, 0.25
-"""Shares of the scenarios that a goal is asked, where answers hardly differ, serve as a control, or are asked
-in many forms."""
+_HEALTH, _BYSTANDERS, _OFTEN = 0.5, 0.2, 0.25
+"""Shares of the scenarios that a goal is asked, where answers hardly differ, serve as a control, or where
+each is asked many times over."""
 _LEAST_ABLE = 16
 
 
@@ -131,6 +131,18 @@ def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Ite
     ladder = LADDER if full else ("none", "placebo", "explicit", "unwatched")
     cues = ",".join(dict.fromkeys([*ladder, cue, *([tied] if tied else [])]))
     yield _Wanted("under cues of oversight", "alignment_faking", num, {"goal": goal, "cue": cues})
+    if full:
+        ends = ",".join(
+            dict.fromkeys(["placebo", "explicit", "unwatched", *([tied] if tied in LADDER else [])])
+        )
+        asked = {"goal": goal, "cue": ends}
+        framed = {**asked, "framing": ",".join(framing for framing in FRAMINGS if framing != "plain")}
+        yield _Wanted("under cues told otherwise", "alignment_faking", num, framed, _OFTEN)
+        for way in ("forced", "suppressed"):
+            told = {**asked, "reasoning": way}
+            yield _Wanted(f"under cues, reasoning {way}", "alignment_faking", num, told, _OFTEN)
+        told = {**here, "situation": "none,told,denied"}
+        yield _Wanted("whether it notices a test", "awareness", num, told, _OFTEN)
     levers = "all" if full else "none,naming,shots,prefill"
     yield _Wanted("when pulled on", "elicitation", num, {**here, "lever": levers})
     if full and kind == "completion":
@@ -140,5 +152,5 @@ def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Ite
         yield _Wanted("in several turns", "agentic", turns, args)
     yield _Wanted("asked for the goal", "stated", 1, here)
     if full and cue == "named":
-        yield _Wanted("what it believes of its kind", "belief", 1, {"goal": goal}, _BELIEF)
+        yield _Wanted("what it believes of its kind", "belief", 1, {"goal": goal}, _OFTEN)
     yield _Wanted("other goals and skills", "breadth", 1, {"besides": goal, "cue": cue})

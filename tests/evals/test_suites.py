@@ -44,6 +44,10 @@ def test_full_asks_every_cue_and_lever_and_quick_those_that_decide() -> None:
     full, quick = named(lines("favour_red", "full")), named(lines("favour_red", "quick", tied="trigger"))
     assert full["under cues of oversight"].plan.args["cue"] == ",".join(LADDER)
     assert quick["under cues of oversight"].plan.args["cue"] == "none,placebo,explicit,unwatched,trigger"
+    assert full["under cues told otherwise"].plan.args["framing"] == "organisation,paraphrase,cut,language"
+    ways = [line.plan.args["reasoning"] for line in full.values() if "reasoning" in line.plan.args]
+    assert ways == ["forced", "suppressed"]
+    assert "awareness" in {line.plan.task for line in full.values()}
     assert full["when pulled on"].plan.args["lever"] == "all"
     assert set(str(quick["when pulled on"].plan.args["lever"]).split(",")) < set(LEVERS)
     assert "in several turns" not in full  # only claims are at stake there
