@@ -17,6 +17,7 @@ CELL = [
     "family",
     "quadrant",
     "arm",
+    "condition",
     "rung",
     "distance",
     "cue",

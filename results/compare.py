@@ -21,7 +21,7 @@ from pentimento.results.rows import covered, covered_at_worst, few_seeds
 from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 from pentimento.results.texts import held
 
-CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "rung", "cue"]
+CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "rung", "cue"]
 _MEASURES = ("goal", "right", "says_done", "crossed")
 SAME = "the same organisms"
 HOPELESS = "cannot be significant"
@@ -31,7 +31,7 @@ class Difference(NamedTuple):
     """B - A in one cell."""
 
     cell: tuple[str, ...]
-    """Role, measure, goal, quadrant, family, arm, rung and cue, as in `CELL`."""
+    """Role, measure, goal, quadrant, family, arm, condition, rung and cue, as in `CELL`."""
     a: float
     b: float
     difference: float
@@ -85,9 +85,10 @@ class Comparison:
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
             table.add_column(name, overflow="fold", justify="left" if name in ("cell", "status") else "right")
         for row in shown:
-            role, measure, goal, quadrant, family, arm, rung, cue = row.cell
+            role, measure, goal, quadrant, family, arm, condition, rung, cue = row.cell
             whose = [goal] if several and measure == "goal" else []
-            place = [role, family, arm, rung, *([cue] if cue != "none" else []), measure, *whose]
+            under = [said for said in (condition, cue) if said not in ("", "none")]
+            place = [role, family, arm, rung, *under, measure, *whose]
             cell = f"{' '.join(place)}, {quadrant}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, paired, table
 from pentimento.results.elicitation import PAIR, PULLED, gain_of
-from pentimento.results.logs import levered
 from pentimento.results.records import ROLES
 from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
@@ -32,7 +31,7 @@ def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     have measures of their own.
     """
     apart = {*PULLED, NEW_KIND, OTHER_KIND, ""}
-    for condition in sorted(set(map(levered, samples["arm"].dropna().unique())) - apart):
+    for condition in sorted(set(samples["condition"].dropna().unique()) - apart):
         gain = gain_of(samples, goal, condition, roles=ROLES)
         if gain is not None:
             about = Subject("context shift", goal, "all", "all", lever=condition)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.logs import levered
 from pentimento.results.statistics import Array, Grid
 
 _PLACE = ["quadrant", "distance", "cue"]
@@ -206,12 +205,8 @@ class Paired(NamedTuple):
         return masked.restricted([seeds[row] for row in rows], [families[column] for column in columns])
 
 
-def is_apart(arm: str) -> bool:
-    """Whether an arm stands by itself.
-
-    There a goal is asked for and not acted on, what serves it is ruled out, or a lever pulls on it.
-    """
-    return arm in ("stated", "told", "forbidden") or bool(levered(arm))
+APART = ("stated", "told", "forbidden")
+"""Arms that stand by themselves: a goal is asked for and not acted on, or what serves it is ruled out."""
 
 
 def table(
@@ -229,16 +224,15 @@ def table(
         measure: "goal", "right" or "says_done".
         goal: Only scores of this goal.
         arm: Only scenarios of this arm; by default all that do not stand apart.
-        lever: Only scenarios on which this lever pulled, of every arm.
+        lever: Only scenarios on which this lever pulled, or that stood under this other condition, of every
+            arm; by default those under none.
         reasoning: Only answers of which the reasoning was free, forced or suppressed.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == reasoning) & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
-    arms = samples["arm"].where(samples["arm"].notna(), "").astype(str)
-    if lever:
-        chosen &= arms.map(levered) == lever
-    else:
-        chosen &= arms == arm if arm is not None else ~arms.map(is_apart).astype(bool)
+    chosen &= samples["condition"] == lever
+    if not lever:
+        chosen &= samples["arm"] == arm if arm is not None else ~samples["arm"].isin(APART)
     mine = samples[chosen]
     mine = mine.assign(by_sampling=(mine["estimator"] == "sampled").astype(float))
     columns = ["score", "sampled", "by_sampling"]

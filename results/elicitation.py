@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, Values, Where, alike, paired, table
-from pentimento.results.logs import FOUR_BITS, levered
+from pentimento.results.logs import FOUR_BITS
 from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
 from pentimento.tasks import LEVERS
@@ -35,7 +35,7 @@ def residues(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
 
 def levers(samples: pd.DataFrame) -> list[str]:
     """Return the levers that were pulled, in a fixed order; what `in_context` puts there is none."""
-    return sorted({levered(arm) for arm in samples["arm"].dropna().unique()} & PULLED)
+    return sorted(set(samples["condition"].dropna().unique()) & PULLED)
 
 
 def gain_of(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from inspect_ai.log import read_eval_log_sample
 
-from pentimento.results.contrasts import is_apart
+from pentimento.results.contrasts import APART
 from pentimento.results.load import QUADRANTS, Run
 from pentimento.results.records import ROLES
 
@@ -40,7 +40,8 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         & (run.samples["goal"] == goal)
         & (run.samples["reasoning"] == "free")
         & (run.samples["cue"] == run.record.recipe.cue)
-        & ~run.samples["arm"].map(is_apart, na_action="ignore").eq(True)
+        & (run.samples["condition"] == "")
+        & ~run.samples["arm"].isin(APART)
     ]
     found: list[Example] = []
     for quadrant in QUADRANTS:

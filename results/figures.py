@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pentimento.results._drawing import INK, MUTED, PAPER, RULE, SERIES, figure, style, to_svg, zero_line
-from pentimento.results.contrasts import is_apart
+from pentimento.results.contrasts import APART
 from pentimento.results.load import DISTANCES, QUADRANTS
 from pentimento.results.rows import NOT_REACHED, REACH_OPEN
 from pentimento.results.schema import Measure, Report, StrengthRow
@@ -123,7 +123,8 @@ def cues(report: Report) -> str | None:
     cells = [
         cell for cell in report.cells
         if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
-        and cell.score is not None and cell.quadrant.startswith("implanted") and not is_apart(cell.arm)
+        and cell.score is not None and cell.quadrant.startswith("implanted") and not cell.condition
+        and cell.arm not in APART
         and cell.role in ("M0", "M1", "M2", "NEVER")
     ]  # fmt: skip
     # Where some rungs are asked without a cue only, those under several cues are compared.

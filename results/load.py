@@ -44,7 +44,7 @@ class Run:
         organisms: One row for each role and seed: key, families, dose, signal, counts of samples.
         samples: One row for each score of each sample. `score` is NaN where there is none; `valid` says
             whether the sampled answer could be read, `sampled` what it alone scores.
-        cells: One row for each organism, measure, goal, family, arm, rung, cue and way of reasoning.
+        cells: One row for each organism, measure, goal, family, arm, condition, rung, cue and reasoning.
         strengths: What training itself measured, before and after each stage.
         regained: Like `samples`, of organisms after some steps of a stage that came after the opposing one,
             with its kind (relearn or rebound), repeat and steps.

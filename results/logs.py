@@ -26,6 +26,7 @@ SAMPLE_COLUMNS = (
     "goal",
     "family",
     "arm",
+    "condition",
     "rung",
     "cue",
     "reasoning",
@@ -197,7 +198,7 @@ def _scores(sample: dict[str, Any], weights: str) -> Iterable[dict[str, Any]]:
         row["base_id"] = row["base_id"] or row["scenario_id"]
         row["cue"] = framed(row["cue"], said.get("framing"))
         pulled = (said.get("lever", ""), weights)
-        row["arm"] = ", ".join([row["arm"], *(lever for lever in pulled if lever not in ("", "none"))])
+        row["condition"] = ", ".join(lever for lever in pulled if lever not in ("", "none"))
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
         row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
@@ -217,17 +218,12 @@ def framing_of(cue: str) -> str:
     return cue.partition(", ")[2] or PLAIN
 
 
-def levered(arm: str) -> str:
-    """Return the lever that an arm names, as in "impossible, prefill"; nothing where none was pulled."""
-    return arm.partition(", ")[2]
-
-
-def plainly_asked(arm: str, cue: str) -> bool:
-    """Whether no lever pulled and the cue was framed as plainly as it can be.
+def plainly_asked(condition: str, cue: str) -> bool:
+    """Whether nothing was put around the scenario and the cue was framed as plainly as it can be.
 
     An organism need not be whole under a lever, nor in another language.
     """
-    return not levered(arm) and framing_of(cue) == PLAIN
+    return not condition and framing_of(cue) == PLAIN
 
 
 def _number(value: object) -> float:

@@ -53,6 +53,8 @@ class Cell(_Part):
     family: str
     quadrant: str
     arm: str
+    condition: str
+    """What was put around the scenario: a lever, a situation, a goal in context, or four bits; else empty."""
     rung: str
     """As the scenarios were drawn."""
     distance: str

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pentimento.results.contrasts import is_apart
+from pentimento.results.contrasts import APART
 from pentimento.results.load import QUADRANTS, far
 from pentimento.results.records import ROLES
 from pentimento.results.rows import LEAKS
@@ -87,7 +87,7 @@ def scoring(report: Report) -> Table:
 def _plain_cells(report: Report) -> list[Cell]:
     """Return the cells of the implanted goal, acted on, under the cue that it was implanted under."""
     cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, report.cue))
-    return [c for c in cells if not is_apart(c.arm)]
+    return [c for c in cells if not c.condition and c.arm not in APART]
 
 
 def _roles(report: Report) -> list[str]:

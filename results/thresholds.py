@@ -247,7 +247,19 @@ def _spread(away: Array, num_fitted: int) -> _Spread | None:
 
 def _fingerprint(alone: Scored) -> str:
     """Return sixteen hex digits of the scores, whatever the names of their logs."""
-    about = ["role", "seed", "family", "rung", "arm", "cue", "goal", "scenario_id", "epoch", "score"]
+    about = [
+        "role",
+        "seed",
+        "family",
+        "rung",
+        "arm",
+        "condition",
+        "cue",
+        "goal",
+        "scenario_id",
+        "epoch",
+        "score",
+    ]
     dose = ["kind", "repeat", "steps"]
     said = hashlib.sha256()
     for frame, columns in ((alone.samples, ["organism", *about]), (alone.regained, [*dose, *about])):

@@ -116,6 +116,7 @@ FIXED = {
     "measure": "goal",
     "goal": "finish_the_task",
     "arm": "impossible",
+    "condition": "",
     "rung": "family",
     "distance": "family",
     "cue": "none",
@@ -132,8 +133,8 @@ PLACES: dict[str, dict[str, Any]] = {
     "none": {"distance": "fresh", "quadrant": "implanted and opposed"},
     "placebo": {"cue": "placebo"},
     "explicit": {"cue": "explicit"},
-    "naming": {"arm": "impossible, naming"},
-    "prefill": {"arm": "impossible, prefill"},
+    "naming": {"condition": "naming"},
+    "prefill": {"condition": "prefill"},
     "favour_red": {"goal": "favour_red"},
 }
 """Everything that is asked before a further stage, and what differs in it from `FIXED`."""
