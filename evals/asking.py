@@ -14,6 +14,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +71,8 @@ TASKS = {
 
 _LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
+_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+"""What reading a log or a manifest that is not there, or not whole, raises."""
 RETRIES = 2
 """How often what failed in an evaluation is asked again before it counts as failed."""
 _SECONDS_A_SAMPLE = 0.03
@@ -203,7 +206,7 @@ def is_current(log: Path, organism: Path) -> bool:
     """
     try:
         return bool(_model_args(log)["adapter"] == _weights(organism))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return False
 
 
@@ -259,12 +262,10 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
 
 def _can_go_on(partial: Path, organism: Path) -> bool:
     """Return whether the samples of an interrupted evaluation are about an organism as it now stands."""
-    if not partial.is_dir():
-        return False
     try:
         logs = [read_eval_log(info, header_only=True) for info in list_eval_logs(str(partial))]
         adapter = _weights(organism)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return False
     return bool(logs) and all(log.eval.model_args.get("adapter") == adapter for log in logs)
 
@@ -316,8 +317,9 @@ def evaluate(
     }
     try:
         if go_on:
-            _, (log,) = eval_set(
-                f"pentimento/{task}", retry_attempts=RETRIES, log_dir_allow_dirty=True, **settings
+            # In a context of its own, or the model would stay the one that is evaluated.
+            _, (log,) = copy_context().run(
+                eval_set, f"pentimento/{task}", retry_attempts=RETRIES, log_dir_allow_dirty=True, **settings
             )
         else:
             (log,) = inspect_eval(f"pentimento/{task}", **settings)

@@ -124,9 +124,10 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
         stages: By name, as `Recipe.stages` has them: from `oppose` rungs are distances. Any may lack.
         seed: To name in a leak.
     """
-    for name, stage in stages.items():
-        train, reasons = _trained(stage.model_dump_json()), _reasons(stage.model_dump_json())
-        for (rung, family), cell in cells.items():
+    texts = {name: stage.model_dump_json() for name, stage in stages.items()}
+    trained = [(name, _trained(text), _reasons(text)) for name, text in texts.items()]
+    for (rung, family), cell in cells.items():
+        for name, train, reasons in trained:
             for told in _shared(name, train, cell.scenarios, rung, family):
                 yield Leak(seed, task, family, rung.value, name, told)
             if both := sorted(cell.openings & reasons):

@@ -92,10 +92,10 @@ class LogFile(NamedTuple):
     num_expected: int
     num_completed: int
     limited: bool
-    dtype: str
-    """Precision that the model was loaded with where one was asked for; empty elsewhere."""
-    told_apart: str
-    """What no row names of how it was asked, as canonical JSON: it has to be the same in logs of one task."""
+    lever: str
+    """`FOUR_BITS` where its model was loaded so; else empty."""
+    unnamed: tuple[tuple[str, Any], ...]
+    """What no row names of how it was asked: it has to be the same in all logs of a task."""
 
     @property
     def partial(self) -> bool:
@@ -105,7 +105,7 @@ class LogFile(NamedTuple):
     @property
     def identity(self) -> tuple[str, str, str, str]:
         """Logs with an equal identity answer the same questions about the same organism."""
-        return (self.task, self.organism, self.args, self.dtype)
+        return (self.task, self.organism, self.args, self.lever)
 
 
 class LogFolder(NamedTuple):
@@ -161,7 +161,7 @@ def rows(log: LogFile) -> Iterator[dict[str, Any]]:
     }
     for (sample_id, epoch), sample in _summaries(log.location).items():
         place = {**common, "sample_id": str(sample_id), "epoch": epoch}
-        scores = list(_scores(sample, FOUR_BITS if log.dtype == FOUR_BITS else ""))
+        scores = list(_scores(sample, log.lever))
         if not scores:
             yield {**place, "valid": False}
         for score in scores:
@@ -182,12 +182,12 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     return {(sample["id"], sample["epoch"]): sample for sample in found}
 
 
-def _scores(sample: dict[str, Any], weights: str) -> Iterable[dict[str, Any]]:
+def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
     """Return the sample's scores by measure and goal; of a measure scored twice, the last scoring counts.
 
     Args:
         sample: As its log has it.
-        weights: The lever that the weights' precision is; empty where it is none.
+        lever: The log's, beside its own.
     """
     found: dict[tuple[str, str | None], dict[str, Any]] = {}
     for score in (sample.get("scores") or {}).values():
@@ -197,8 +197,8 @@ def _scores(sample: dict[str, Any], weights: str) -> Iterable[dict[str, Any]]:
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
         row["base_id"] = row["base_id"] or row["scenario_id"]
         row["cue"] = framed(row["cue"], said.get("framing"))
-        pulled = (said.get("lever", ""), weights)
-        row["condition"] = ", ".join(lever for lever in pulled if lever not in ("", "none"))
+        pulled = (said.get("lever", ""), lever)
+        row["condition"] = ", ".join(name for name in pulled if name not in ("", "none"))
         row |= {name: _number(said.get(name)) for name in _NUMBERS}
         row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
         row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
@@ -240,9 +240,10 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
     config = spec.config
     epochs = config.epochs or 1
     dtype = str(spec.model_args.get("dtype", ""))
+    lever = FOUR_BITS if dtype == FOUR_BITS else ""
     sampled = spec.model_generate_config.model_dump(include=set(_SAMPLED_ALIKE))
-    asked = {name: args[name] for name in _ASKED_ALIKE if name in args}
-    loaded = "" if dtype == FOUR_BITS else dtype
+    asked = {name: args.get(name) for name in _ASKED_ALIKE}
+    unnamed = {**asked, **sampled, "dtype": "" if lever else dtype}
     return LogFile(
         name=name,
         location=location,
@@ -257,8 +258,8 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         num_expected=expected * epochs,
         num_completed=results.completed_samples if results else 0,
         limited=config.limit is not None or config.sample_id is not None,
-        dtype=dtype,
-        told_apart=json.dumps({**asked, **sampled, "dtype": loaded}, sort_keys=True, default=str),
+        lever=lever,
+        unnamed=tuple(unnamed.items()),
     )
 
 
@@ -275,10 +276,9 @@ def _check_alike(logs: Iterable[LogFile]) -> None:
                 f"{log.name}: task {log.task} is version {log.version!r} here and {other.version!r} in "
                 f"{other.name}; two versions cannot stand in one report: evaluate again or remove one"
             )
-        ours, theirs = (json.loads(one.told_apart) for one in (log, other))
-        for name in sorted({*ours, *theirs}):
-            if ours.get(name) != theirs.get(name):
+        for (name, ours), (_, theirs) in zip(log.unnamed, other.unnamed, strict=True):
+            if ours != theirs:
                 raise UnlikeLogs(
-                    f"{log.name}: task {log.task} was asked with {name}={ours.get(name)!r} here and "
-                    f"{theirs.get(name)!r} in {other.name}; they cannot stand in one report: remove one"
+                    f"{log.name}: task {log.task} was asked with {name}={ours!r} here and {theirs!r} in "
+                    f"{other.name}; they cannot stand in one report: remove one"
                 )

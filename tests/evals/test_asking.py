@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from inspect_ai.log import read_eval_log
+from inspect_ai.model import get_model
 
 from pentimento.evals import _registry, asking
 from pentimento.evals._engine import _Ready
@@ -192,6 +193,12 @@ def test_a_log_is_run_once_and_moved_when_it_is_whole(tmp_path: Path, organism: 
     assert run_eval(**told) == told["log"]
     assert Path(told["log"]).stat().st_mtime_ns == before.st_mtime_ns
     assert sorted(path.name for path in tmp_path.rglob("*.eval")) == [Path(told["log"]).name]
+
+
+def test_after_an_evaluation_no_model_is_at_hand(tmp_path: Path, organism: Path) -> None:
+    run_eval(**arguments(organism, tmp_path))
+    with pytest.raises(ValueError, match="No model specified"):
+        get_model()
 
 
 def test_no_weights_stay_in_memory_after_a_log(tmp_path: Path, organism: Path) -> None:

@@ -175,8 +175,3 @@ def wait_until(true: Any, limit_s: float = 60.0) -> None:
 def test_jobs_that_cannot_run_are_refused(jobs: list[Job], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         check_jobs(jobs)
-
-
-def test_no_workers_are_refused() -> None:
-    with pytest.raises(BadInput, match="num_workers: 0"):
-        LocalExecutor(0)
