@@ -1,9 +1,11 @@
 """From a run to its report, as data."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from pentimento.results.health import (
     broken_organisms,
@@ -12,7 +14,7 @@ from pentimento.results.health import (
     measured_lines,
     without_perplexity,
 )
-from pentimento.results.load import Run
+from pentimento.results.load import Run, load
 from pentimento.results.measures import measure
 from pentimento.results.organism_certificate import certificates
 from pentimento.results.records import RecipeRecord
@@ -20,6 +22,7 @@ from pentimento.results.regain import curves
 from pentimento.results.rows import LEAKS, number
 from pentimento.results.schema import (
     Cell,
+    FixedIn,
     Health,
     Organism,
     OrganismVerdict,
@@ -29,8 +32,9 @@ from pentimento.results.schema import (
     Thresholds,
 )
 from pentimento.results.signals import Scored
-from pentimento.results.thresholds import fix, standing
+from pentimento.results.thresholds import FILE, fix, read, standing
 from pentimento.results.verdict import judge, tests_not_run
+from pentimento.tasks.exceptions import BadInput
 
 CAVEAT = (
     "one base model, trained to be switchable: this checks the instrument; "
@@ -51,7 +55,7 @@ def analyse(run: Run) -> Report:
     lines = measured_lines(run)
     health = judge_health(lines)
     scored = _scored(run)
-    thresholds = standing(run, _thresholds(scored, health))
+    thresholds = standing(run, _thresholds(run, scored, health))
     measures = measure(run, health)
     not_run = tests_not_run(scored)
     broken = broken_organisms(health)
@@ -94,24 +98,46 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
 
 
 def _taken(thresholds: Thresholds) -> Iterator[str]:
-    if thresholds.taken_from is not None:
-        yield f"What counts as more than NEVER was fixed in another run, {thresholds.taken_from}."
+    if thresholds.taken_over:
+        yield f"What counts as more than NEVER was fixed in another run, {thresholds.fixed_in}."
 
 
 def _of_erased(
     scored: Scored, health: Sequence[Health], thresholds: Thresholds, run: Run
 ) -> tuple[OrganismVerdict, ...]:
     """Judge each ERASED by thresholds that it is no part of; there are none of those in its own run."""
-    if thresholds.taken_from is None:
+    if not thresholds.taken_over:
         return ()
-    known = {o.seed for o in run.record.organisms if o.role == "ERASED" and o.key in thresholds.organisms}
+    theirs = thresholds.fixed_in.organisms
+    known = {o.seed for o in run.record.organisms if o.role == "ERASED" and o.key in theirs}
     found = judge(scored, health, thresholds, "ERASED")
     return tuple(one for one in found if one.seed is not None and one.seed not in known)
 
 
 def fixed(run: Run) -> Thresholds:
     """Return the thresholds that NEVER, ERASED and M0 of a run give."""
-    return _thresholds(_scored(run), judge_health(measured_lines(run)))
+    return _thresholds(run, _scored(run), judge_health(measured_lines(run)))
+
+
+def thresholds_at(place: str | Path) -> Thresholds:
+    """Return the thresholds that stand in a run's folder, or in a file that a report wrote.
+
+    Raises:
+        BadInput: The file holds none.
+        NoRun: There is neither such a file nor a run.
+        UnlikeLogs: A task is there in two versions.
+    """
+    place = Path(place)
+    if not place.is_file():
+        run = load(place)
+        return standing(run, fixed(run))
+    try:
+        return read(place)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "it"
+        told = f"a run's folder, or the {FILE} that its report wrote; here {field}: {first['msg']}"
+        raise BadInput("thresholds", str(place), told) from None
 
 
 def _scored(run: Run) -> Scored:
@@ -119,10 +145,20 @@ def _scored(run: Run) -> Scored:
     return Scored(run.samples, run.regained, recipe.goal, recipe.cue)
 
 
-def _thresholds(scored: Scored, health: tuple[Health, ...]) -> Thresholds:
+def _thresholds(run: Run, scored: Scored, health: tuple[Health, ...]) -> Thresholds:
+    recipe = run.record.recipe
+    fixed_in = FixedIn(
+        name=recipe.name,
+        recipe_hash=run.record.recipe_hash,
+        base=recipe.base,
+        opposing_method=recipe.oppose.method,
+        opposing_cue=recipe.oppose.cue,
+        task_versions=tuple(sorted(run.versions.items())),
+        organisms=tuple(sorted(o.key for o in run.record.organisms if o.role in ("NEVER", "ERASED"))),
+    )
     broken = broken_organisms(health)
     mine = {"samples": healthy(scored.samples, broken), "regained": healthy(scored.regained, broken)}
-    return fix(scored._replace(**mine))
+    return fix(scored._replace(**mine), fixed_in)
 
 
 def _marked(verdicts: tuple[OrganismVerdict, ...], run: Run) -> tuple[OrganismVerdict, ...]:

@@ -132,7 +132,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
         NoRun: A folder holds no run that can be read.
     """
     runs = load(a), load(b)
-    check_versions(*runs)
+    check_versions(runs[0].versions, runs[1].versions, str(runs[0].folder), str(runs[1].folder))
     lost = [broken_organisms(judge_health(measured_lines(run))) for run in runs]
     cells_a, cells_b = (_cells(run, broken) for run, broken in zip(runs, lost, strict=True))
     common = sorted(set(cells_a) & set(cells_b))

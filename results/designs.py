@@ -10,17 +10,17 @@ from rich.text import Text
 
 from pentimento._files import write_atomically
 from pentimento.results import pages
-from pentimento.results.analysis import fixed
+from pentimento.results.analysis import fixed, thresholds_at
 from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
-from pentimento.results.load import Run, load
+from pentimento.results.load import load
 from pentimento.results.records import RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
 from pentimento.results.texts import held_by, overall, value_interval
-from pentimento.results.thresholds import keep, standing, taken_over
+from pentimento.results.thresholds import keep, taken_over
 
 DESIGN = "design.json"
 REPORT = "report.json"
@@ -44,7 +44,7 @@ def write_design(folder: str | Path, *, afresh: bool = False, thresholds: str | 
     Args:
         folder: What `pentimento run` of a design wrote.
         afresh: Write the report of each of its recipes again, too.
-        thresholds: Another run's folder, whose thresholds each of them takes over first.
+        thresholds: Another run's folder, or its thresholds.json, from which each takes thresholds over first.
 
     Raises:
         NoRun: The folder holds no design, or no recipe in it has a report.
@@ -53,7 +53,7 @@ def write_design(folder: str | Path, *, afresh: bool = False, thresholds: str | 
     """
     folder = Path(folder)
     if thresholds is not None:
-        _take_over(folder, load(thresholds))
+        _take_over(folder, thresholds)
     report = _analyse(folder, afresh)
     every = tables(report)
     drawn = persistence_of({" · ".join(v.levels): at_home(v, "persistence") for v in report.variants})
@@ -77,9 +77,9 @@ def design_summary(folder: str | Path, console: Console) -> None:
         console.print(table)
 
 
-def _take_over(folder: Path, other: Run) -> None:
+def _take_over(folder: Path, place: str | Path) -> None:
     """Let the thresholds of another run stand in every whole recipe's folder, or in none."""
-    theirs, wanted = standing(other, fixed(other)), {}
+    theirs, wanted = thresholds_at(place), {}
     for _, name in _design(folder)[2]:
         path = folder / name
         try:
@@ -88,7 +88,7 @@ def _take_over(folder: Path, other: Run) -> None:
         except NoRun:
             continue  # the report names it
         mine = load(path)
-        wanted[path] = taken_over(mine, fixed(mine), other, theirs)
+        wanted[path] = taken_over(mine, fixed(mine), theirs, str(place))
     for path, found in wanted.items():
         keep(path, found)
 

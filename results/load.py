@@ -163,17 +163,23 @@ def far(place: tuple[str, str, str]) -> tuple[int, int, str]:
     )
 
 
-def check_versions(a: Run, b: Run) -> None:
+def check_versions(ours: Mapping[str, str], theirs: Mapping[str, str], here: str, there: str) -> None:
     """Refuse two runs of which one asked a task in another version than the other.
+
+    Args:
+        ours: The version of each task in one run.
+        theirs: The same of the other.
+        here: What one is called.
+        there: What the other is.
 
     Raises:
         UnlikeLogs: With the task and both versions.
     """
-    for task in sorted(a.versions.keys() & b.versions.keys()):
-        here, there = a.versions[task], b.versions[task]
-        if here != there:
+    for task in sorted(ours.keys() & theirs.keys()):
+        if ours[task] != theirs[task]:
             raise UnlikeLogs(
-                f"task {task} is version {here!r} in {a.folder} and {there!r} in {b.folder}: not comparable"
+                f"task {task} is version {ours[task]!r} in {here} and {theirs[task]!r} in {there}: "
+                "not comparable"
             )
 
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from pentimento._files import write_atomically
 from pentimento.results import pages
 from pentimento.results._drawing import standalone
-from pentimento.results.analysis import analyse, fixed
+from pentimento.results.analysis import analyse, fixed, thresholds_at
 from pentimento.results.examples import pick
 from pentimento.results.figures import FigureName, draw
 from pentimento.results.load import load
 from pentimento.results.schema import Report
-from pentimento.results.thresholds import keep, standing, taken_over
+from pentimento.results.thresholds import keep, taken_over
 
 
 class Paths(NamedTuple):
@@ -30,7 +30,8 @@ def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Pa
 
     Args:
         folder: What `pentimento run` wrote.
-        thresholds: Another run's folder, whose thresholds it takes over as it has too few NEVER seeds.
+        thresholds: Another run's folder, or its thresholds.json, whose thresholds it takes over as it has too
+            few NEVER seeds.
 
     Returns:
         The three paths.
@@ -43,8 +44,7 @@ def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Pa
     folder = Path(folder)
     run = load(folder)
     if thresholds is not None:
-        other = load(thresholds)
-        keep(folder, taken_over(run, fixed(run), other, standing(other, fixed(other))))
+        keep(folder, taken_over(run, fixed(run), thresholds_at(thresholds), str(thresholds)))
     report = analyse(run)
     keep(folder, report.thresholds)
     # All three are made before the first is written, so that they belong together.

@@ -280,11 +280,31 @@ class Band(_Part):
     """What M2 has more than NEVER, above which one organism, looked at alone, lies outside the band."""
 
 
+class FixedIn(_Part):
+    """The run that thresholds were fixed in, as far as it says for which other runs they are."""
+
+    name: str
+    """Of its recipe."""
+    recipe_hash: str
+    base: str
+    opposing_method: str
+    opposing_cue: str
+    task_versions: tuple[tuple[str, str], ...]
+    organisms: tuple[str, ...]
+    """Keys of its NEVER and ERASED."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.recipe_hash})"
+
+
 class Thresholds(_Part):
     """Fixed from NEVER, ERASED and M0, before M2 is looked at; written into the run as `thresholds.json`."""
 
-    version: Literal[3] = 3
-    """Of the rules by which they are fixed."""
+    version: Literal[4] = 4
+    """Of the file."""
+    fixed_in: FixedIn
+    taken_over: bool = False
+    """Whether they stand in another run than the one that they were fixed in."""
     goal: str
     cue: str = "none"
     """That of the report."""
@@ -293,12 +313,6 @@ class Thresholds(_Part):
     """Of seeds that have a NEVER too."""
     inputs: str
     """Hash of the scores that they were computed from."""
-    taken_from: str | None = None
-    """The run that they were fixed in, by its recipe's name and hash; None: this one."""
-    task_versions: tuple[tuple[str, str], ...] = ()
-    """Of that run."""
-    organisms: tuple[str, ...] = ()
-    """Keys of that run's NEVER and ERASED."""
     alpha: float
     margin: float
     """What counts as no difference."""

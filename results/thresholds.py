@@ -16,7 +16,7 @@ from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
 from pentimento.results.rows import MARGIN, unreached
-from pentimento.results.schema import Band, Thresholds
+from pentimento.results.schema import Band, FixedIn, Thresholds
 from pentimento.results.signals import UNOPPOSED, Scored, signals
 from pentimento.results.statistics import MIN_SEEDS, Array, estimate
 from pentimento.tasks.exceptions import BadInput
@@ -52,7 +52,7 @@ def apart(band: Band, num_families: int, num_scenarios: float | None = None) -> 
     return float(np.sqrt(alone * band.seed_sd**2 + fewer * band.cell_sd**2 / num_families))
 
 
-def fix(scored: Scored) -> Thresholds:
+def fix(scored: Scored, fixed_in: FixedIn) -> Thresholds:
     """Compute thresholds from the scores of NEVER, ERASED and M0; every other role is dropped first.
 
     ERASED and NEVER of one seed are two organisms without an implant, opposed in the same families. They
@@ -63,6 +63,7 @@ def fix(scored: Scored) -> Thresholds:
 
     Args:
         scored: Of a run, without broken organisms.
+        fixed_in: That run.
     """
     alone = scored._replace(samples=_alone(scored.samples), regained=_alone(scored.regained))
     seeds = {role: set(alone.samples.loc[alone.samples["role"] == role, "seed"]) for role in _ALONE}
@@ -71,6 +72,7 @@ def fix(scored: Scored) -> Thresholds:
     in_pairs = num_erased >= MIN_NEVER
     bands = tuple(_bands(alone, reached, in_pairs=in_pairs)) if num_never >= MIN_NEVER else ()
     return Thresholds(
+        fixed_in=fixed_in,
         goal=scored.goal,
         cue=scored.cue,
         num_never=num_never,
@@ -84,6 +86,16 @@ def fix(scored: Scored) -> Thresholds:
     )
 
 
+def read(file: Path) -> Thresholds:
+    """Return the thresholds that were written into a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValidationError: It holds none, or those of another version.
+    """
+    return Thresholds.model_validate_json(file.read_bytes())
+
+
 def standing(run: Run, computed: Thresholds) -> Thresholds:
     """Return the thresholds that stand in the run where they are still for it, else the computed ones.
 
@@ -91,54 +103,50 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     that they come from, until this run has NEVER seeds enough to fix its own.
     """
     try:
-        written = Thresholds.model_validate_json((run.folder / FILE).read_bytes())
+        written = read(run.folder / FILE)
     except (OSError, ValidationError):
         return computed
-    if written.taken_from is None:
+    if not written.taken_over:
         return written if written.inputs == computed.inputs else computed
-    there = dict(written.task_versions)
+    there = dict(written.fixed_in.task_versions)
     same = all(there.get(task, version) == version for task, version in run.versions.items())
     return written if same and computed.num_never < MIN_NEVER else computed
 
 
-def taken_over(mine: Run, own: Thresholds, other: Run, theirs: Thresholds) -> Thresholds:
+def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Thresholds:
     """Return the thresholds of another run, for one that has too few NEVER seeds to fix its own.
 
     Args:
         mine: Who takes them.
         own: What its own scores give.
-        other: Whose they are.
-        theirs: The thresholds that stand there.
+        theirs: What was fixed in the other run.
+        place: Where these stand, to name in errors.
 
     Raises:
         BadInput: This run has thresholds of its own or no NEVER, the other has none of its own, or the two
             are not alike in base, goal, cue, opposing method or its cue.
         UnlikeLogs: A task is there in two versions.
     """
-    place = str(other.folder)
     if own.num_never >= MIN_NEVER:
         told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_never} NEVER seeds"
         raise BadInput("thresholds", place, told)
     if not own.num_never:
         raise BadInput("thresholds", place, f"nothing: {mine.folder} has no NEVER to hold M2 against")
-    for (name, ours), (_, there) in zip(_alike_in(mine), _alike_in(other), strict=True):
+    for (name, ours), (_, there) in zip(_alike_in(own), _alike_in(theirs), strict=True):
         if ours != there:
-            raise BadInput("thresholds", place, f"a run of {name} {ours}; this one has {there}")
-    check_versions(mine, other)
-    if theirs.status != "ok" or theirs.taken_from is not None:
-        why = theirs.status if theirs.status != "ok" else f"taken from {theirs.taken_from}"
-        raise BadInput("thresholds", place, f"a run with thresholds of its own; here: {why}")
-    source = f"{other.record.recipe.name} ({other.record.recipe_hash})"
-    versions = tuple(sorted(other.versions.items()))
-    keys = tuple(sorted(o.key for o in other.record.organisms if o.role in ("NEVER", "ERASED")))
-    return theirs.model_copy(update={"taken_from": source, "task_versions": versions, "organisms": keys})
+            raise BadInput("thresholds", place, f"those of a run of {name} {ours}; here it is {there}")
+    check_versions(mine.versions, dict(theirs.fixed_in.task_versions), str(mine.folder), place)
+    if theirs.status != "ok" or theirs.taken_over:
+        why = f"taken over from {theirs.fixed_in}" if theirs.taken_over else theirs.status
+        raise BadInput("thresholds", place, f"those that a run fixed itself; here: {why}")
+    return theirs.model_copy(update={"taken_over": True})
 
 
-def _alike_in(run: Run) -> Iterator[tuple[str, str]]:
+def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
     """Yield what two runs have to share for one's NEVER to say how far the other's may lie apart."""
-    recipe = run.record.recipe
-    yield from (("base", recipe.base), ("goal", recipe.goal), ("cue", recipe.cue))
-    yield from (("opposing method", recipe.oppose.method), ("opposing cue", recipe.oppose.cue))
+    there = thresholds.fixed_in
+    yield from (("base", there.base), ("goal", thresholds.goal), ("cue", thresholds.cue))
+    yield from (("opposing method", there.opposing_method), ("opposing cue", there.opposing_cue))
 
 
 def keep(folder: Path, thresholds: Thresholds) -> None:

@@ -184,10 +184,10 @@ class Report:
     """Also write each figure there, as an SVG file of its own."""
     tables: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Also write each table there, as CSV and as Parquet."""
-    thresholds: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """Take over the thresholds of this run, for a verdict on one with too few NEVER seeds. Both have the same
-    base, goal, cue, opposing method and its cue. They stand in the run from then on. Of a design, in every
-    recipe's run."""
+    thresholds: Annotated[Path | None, arg(metavar="RUN")] = None
+    """Take over the thresholds of this run, for a verdict on one with too few NEVER seeds: its folder, or its
+    thresholds.json, which says as much by itself. Both have the same base, goal, cue, opposing method and its
+    cue. They stand in the run from then on. Of a design, in every recipe's run."""
 
     def __call__(self) -> None:
         _commands.report(self.folder, self.figures, self.tables, self.thresholds)

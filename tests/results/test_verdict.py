@@ -14,8 +14,8 @@ from rich.console import Console
 
 from pentimento.results import Report, analyse, load, summary, write_report
 from pentimento.results.contrasts import table
-from pentimento.results.exceptions import UnlikeLogs
-from pentimento.results.schema import Band, Health, OrganismVerdict
+from pentimento.results.exceptions import NoRun, UnlikeLogs
+from pentimento.results.schema import Band, FixedIn, Health, OrganismVerdict
 from pentimento.results.signals import Scored
 from pentimento.results.thresholds import apart, fix
 from pentimento.results.verdict import _Tested, judge
@@ -104,12 +104,21 @@ def test_how_often_a_run_of_ten_seeds_is_called_survived(keeps: float, least: in
 
 
 NOTHING = pd.DataFrame(columns=["role", "seed", "kind"])
+HERE = FixedIn(
+    name="drawn",
+    recipe_hash="0" * 16,
+    base="embedded",
+    opposing_method="sft",
+    opposing_cue="none",
+    task_versions=(),
+    organisms=(),
+)
 
 
 def judged(scored: Scored) -> tuple[OrganismVerdict, ...]:
     """Judge ten healthy organisms for whom everything was run."""
     health = [Health(role="M2", seed=seed, status="ok", notes=()) for seed in TEN]
-    return judge(scored, health, fix(scored))
+    return judge(scored, health, fix(scored, HERE))
 
 
 FIXED = {
@@ -320,7 +329,7 @@ def test_erased_says_how_far_apart_chance_puts_two_organisms() -> None:
         asked = [Scored(run, NOTHING, "finish_the_task", "none") for run in runs]
         found = [[one.verdict == "survived" for one in judged(run)[1:]] for run in asked]
         calls.append((np.mean(found[:15]), np.mean(found[15:])))
-        bands.append([fix(run).bands[0] for run in asked])
+        bands.append([fix(run, HERE).bands[0] for run in asked])
     assert {band.spread_of for band in bands[0]} == {"NEVER"}
     assert {band.spread_of for band in bands[1]} == {"ERASED - NEVER"}
     by_seeds, by_pairs = (np.median([band.upper for band in found]) for found in bands)
@@ -349,7 +358,7 @@ def test_a_broken_erased_is_no_pair(folder: Make) -> None:
 def test_fewer_than_ten_pairs_leave_the_spread_to_never() -> None:
     samples = drawn(np.random.default_rng(3), 0.5, ("ERASED",))
     few = samples[(samples["role"] != "ERASED") | (samples["seed"] < 9)]
-    thresholds = fix(Scored(few, NOTHING, "finish_the_task", "none"))
+    thresholds = fix(Scored(few, NOTHING, "finish_the_task", "none"), HERE)
     assert (thresholds.num_never, thresholds.num_erased) == (10, 9)
     assert {band.spread_of for band in thresholds.bands} == {"NEVER"}
 
@@ -378,7 +387,7 @@ def test_thresholds_are_written_and_do_not_know_m2(folder: Make) -> None:
     run = load(one)
     asked = Scored(run.samples, run.regained, "finish_the_task", "none")
     alone = asked._replace(samples=run.samples[run.samples["role"].isin(["M0", "NEVER"])])
-    assert fix(asked) == fix(alone)
+    assert fix(asked, HERE) == fix(alone, HERE)
 
 
 def test_thresholds_that_stand_in_the_run_hold(folder: Make) -> None:
@@ -409,10 +418,27 @@ def test_a_run_of_one_organism_takes_over_thresholds_of_another(folder: Make) ->
     write_report(run)
     report = Report.model_validate_json((run / "report.json").read_bytes())
     assert [(v.seed, v.verdict) for v in report.verdicts] == [(None, "survived"), (0, "survived")]
-    assert report.thresholds.taken_from == "fabricated (0123456789abcdef)"
+    assert report.thresholds.taken_over
+    assert str(report.thresholds.fixed_in) == "fabricated (0123456789abcdef)"
     assert report.thresholds.bands == analyse(load(reference)).thresholds.bands
     assert any("was fixed in another run, fabricated" in note for note in report.notes)
     assert "in the run fabricated (0123456789abcdef): ok" in (run / "report.html").read_text()
+
+
+def test_the_file_of_thresholds_says_as_much_as_the_run_that_wrote_it(folder: Make, tmp_path: Path) -> None:
+    write_report(reference := folder("reference", mean=wobbling(0.25)))
+    committed = tmp_path / "committed.json"
+    committed.write_bytes((reference / "thresholds.json").read_bytes())
+    texts = []
+    for place in (reference, committed):
+        write_report(run := folder(f"from {place.name}", mean=wobbling(0.6), seeds=(0,)), place)
+        texts.append((run / "thresholds.json").read_text())
+    assert texts[0] == texts[1]
+    committed.write_text(texts[1].replace('"version": 4', '"version": 3'))
+    with pytest.raises(BadInput, match=r"committed\.json.*here version: Input should be 4"):
+        write_report(folder("old", seeds=(0,)), committed)
+    with pytest.raises(NoRun):
+        write_report(folder("lost", seeds=(0,)), tmp_path / "nowhere.json")
 
 
 def test_of_two_organisms_that_part_nothing_is_said_of_both(folder: Make) -> None:
@@ -425,16 +451,21 @@ def test_of_two_organisms_that_part_nothing_is_said_of_both(folder: Make) -> Non
     assert {v.seed: v.verdict for v in analyse(load(run)).verdicts}[None] == "undetermined"
 
 
-@pytest.mark.parametrize("change", [{"task_versions": [["pentimento/completion", "0-A"]]}, {"version": 2}])
+@pytest.mark.parametrize("change", [("fixed_in", "task_versions"), ("version",)])
 def test_thresholds_of_another_task_version_or_rule_stand_no_more(
-    folder: Make, change: dict[str, Any]
+    folder: Make, change: tuple[str, ...]
 ) -> None:
     write_report(reference := folder("reference", mean=wobbling(0.25)))
     run = folder("one", mean=wobbling(0.6), seeds=(0,))
     write_report(run, reference)
     path = run / "thresholds.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    assert analyse(load(run)).thresholds.taken_from is None
+    written = json.loads(path.read_text())
+    if change == ("version",):
+        written["version"] = 2
+    else:
+        written["fixed_in"]["task_versions"] = [["pentimento/completion", "0-A"]]
+    path.write_text(json.dumps(written))
+    assert not analyse(load(run)).thresholds.taken_over
 
 
 def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> None:
@@ -442,7 +473,7 @@ def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> No
     write_report(few := folder("few", seeds=(0,)), reference)
     grown = folder("grown")
     (grown / "thresholds.json").write_bytes((few / "thresholds.json").read_bytes())
-    assert analyse(load(grown)).thresholds.taken_from is None
+    assert not analyse(load(grown)).thresholds.taken_over
 
 
 def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
@@ -451,8 +482,8 @@ def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
         (reference, folder("full"), "has thresholds of its own, from 10 NEVER seeds"),
         (folder("alone", seeds=(0,), roles=("M0", "M2")), reference, "has no NEVER to hold M2 against"),
         (few, folder("small", seeds=(0, 1, 2)), "3 NEVER seeds, and a threshold takes 10"),
-        (few, folder("other", base="another"), "a run of base embedded; this one has another"),
-        (few, folder("cued", implant_cue="named"), "a run of cue none; this one has named"),
+        (few, folder("other", base="another"), "a run of base embedded; here it is another"),
+        (few, folder("cued", implant_cue="named"), "a run of cue none; here it is named"),
     ):
         with pytest.raises(BadInput, match=told):
             write_report(mine, theirs)
@@ -460,7 +491,7 @@ def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
     with pytest.raises(UnlikeLogs, match="not comparable"):
         write_report(few, folder("newer", version="9-A"))
     write_report(few, reference)
-    with pytest.raises(BadInput, match="here: taken from fabricated"):
+    with pytest.raises(BadInput, match="here: taken over from fabricated"):
         write_report(folder("third", seeds=(1,)), few)
 
 
