@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 from inspect_ai import eval as inspect_eval
 from inspect_ai import eval_set
-from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 from pydantic import JsonValue
 
@@ -261,9 +261,17 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
 
 
 def _can_go_on(partial: Path, organism: Path) -> bool:
-    """Return whether the samples of an interrupted evaluation are about an organism as it now stands."""
+    """Return whether the samples of an interrupted evaluation are about an organism as it now stands.
+
+    Logs that cannot be read are removed.
+    """
+    logs = []
+    for path in partial.glob("*.eval"):
+        try:
+            logs.append(read_eval_log(str(path), header_only=True))
+        except _UNREADABLE:  # its process was killed while it wrote; what others hold is gone on with
+            path.unlink()
     try:
-        logs = [read_eval_log(info, header_only=True) for info in list_eval_logs(str(partial))]
         adapter = _weights(organism)
     except _UNREADABLE:
         return False

@@ -32,7 +32,7 @@ from pentimento.results.schema import (
     Thresholds,
 )
 from pentimento.results.signals import Scored
-from pentimento.results.thresholds import FILE, fix, read, standing
+from pentimento.results.thresholds import FILE, fix, lapsed, read, standing
 from pentimento.results.verdict import judge, tests_not_run
 from pentimento.tasks.exceptions import BadInput
 
@@ -65,7 +65,7 @@ def analyse(run: Run) -> Report:
         goal=recipe.goal,
         cue=recipe.cue,
         caveat=CAVEAT if recipe.base == "embedded" else None,
-        notes=(*run.notes, *_cued(recipe), *_taken(thresholds)),
+        notes=(*run.notes, *_cued(recipe), *_taken(thresholds, run)),
         organisms=_organisms(run, health),
         certificates=certificates(run, lines, health),
         strengths=tuple(
@@ -97,9 +97,11 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
         yield f"Planted into M2 alone after the opposing stage: {what}."
 
 
-def _taken(thresholds: Thresholds) -> Iterator[str]:
+def _taken(thresholds: Thresholds, run: Run) -> Iterator[str]:
     if thresholds.taken_over:
         yield f"What counts as more than NEVER was fixed in another run, {thresholds.fixed_in}."
+    elif told := lapsed(run):
+        yield told
 
 
 def _of_erased(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pentimento.results.contrasts import Table, paired, table
 from pentimento.results.elicitation import PAIR, PULLED, gain_of
+from pentimento.results.logs import FOUR_BITS
 from pentimento.results.records import ROLES
 from pentimento.results.rows import TWICE, Subject, measured
 from pentimento.results.schema import Measure
@@ -32,6 +33,8 @@ def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     """
     apart = {*PULLED, NEW_KIND, OTHER_KIND, ""}
     for condition in sorted(set(samples["condition"].dropna().unique()) - apart):
+        if condition.endswith(f", {FOUR_BITS}"):  # of a lever, or of a condition, beside which none is asked
+            continue
         gain = gain_of(samples, goal, condition, roles=ROLES)
         if gain is not None:
             about = Subject("context shift", goal, "all", "all", lever=condition)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pentimento.results.logs import FOUR_BITS
 from pentimento.results.statistics import Array, Grid
 
 _PLACE = ["quadrant", "distance", "cue"]
@@ -225,13 +226,13 @@ def table(
         goal: Only scores of this goal.
         arm: Only scenarios of this arm; by default all that do not stand apart.
         lever: Only scenarios on which this lever pulled, or that stood under this other condition, of every
-            arm; by default those under none.
+            arm but for weights in four bits, which are asked whatever is; by default those under none.
         reasoning: Only answers of which the reasoning was free, forced or suppressed.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == reasoning) & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
     chosen &= samples["condition"] == lever
-    if not lever:
+    if lever in ("", FOUR_BITS):
         chosen &= samples["arm"] == arm if arm is not None else ~samples["arm"].isin(APART)
     mine = samples[chosen]
     mine = mine.assign(by_sampling=(mine["estimator"] == "sampled").astype(float))

@@ -3,7 +3,7 @@
 import json
 import math
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
@@ -16,6 +16,7 @@ from inspect_ai.log import (
 )
 
 from pentimento.results.exceptions import UnlikeLogs
+from pentimento.tasks.situations import STEERED
 
 SAMPLE_COLUMNS = (
     "task",
@@ -239,11 +240,11 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
     expected = spec.dataset.samples or 0
     config = spec.config
     epochs = config.epochs or 1
-    dtype = str(spec.model_args.get("dtype", ""))
+    dtype = str(spec.model_args.get("dtype", "auto"))
     lever = FOUR_BITS if dtype == FOUR_BITS else ""
     sampled = spec.model_generate_config.model_dump(include=set(_SAMPLED_ALIKE))
-    asked = {name: args.get(name) for name in _ASKED_ALIKE}
-    unnamed = {**asked, **sampled, "dtype": "" if lever else dtype}
+    asked = {name: args.get(name) for name in _ASKED_ALIKE if name != "strength" or _steers(args)}
+    unnamed = {**asked, **sampled, "dtype": "auto" if lever else dtype}
     return LogFile(
         name=name,
         location=location,
@@ -263,22 +264,30 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
     )
 
 
+def _steers(args: Mapping[str, Any]) -> bool:
+    """Whether a task can move activations, which of the others no strength concerns."""
+    given = args.get("situation", "all")
+    named = given if isinstance(given, list | tuple) else str(given).split(",")
+    return not {"all", *STEERED}.isdisjoint(named)
+
+
 def _completeness(log: LogFile) -> tuple[bool, bool, int, str, str]:
     return (log.status == "success", not log.limited, log.num_completed, log.created, log.name)
 
 
 def _check_alike(logs: Iterable[LogFile]) -> None:
-    first: dict[str, LogFile] = {}
+    first: dict[tuple[str, str], tuple[Any, str]] = {}
     for log in sorted(logs, key=lambda log: log.name):
-        other = first.setdefault(log.task, log)
-        if other.version != log.version:
-            raise UnlikeLogs(
-                f"{log.name}: task {log.task} is version {log.version!r} here and {other.version!r} in "
-                f"{other.name}; two versions cannot stand in one report: evaluate again or remove one"
-            )
-        for (name, ours), (_, theirs) in zip(log.unnamed, other.unnamed, strict=True):
-            if ours != theirs:
+        for name, ours in (("version", log.version), *log.unnamed):
+            theirs, other = first.setdefault((log.task, name), (ours, log.name))
+            if ours == theirs:
+                continue
+            if name == "version":
                 raise UnlikeLogs(
-                    f"{log.name}: task {log.task} was asked with {name}={ours!r} here and {theirs!r} in "
-                    f"{other.name}; they cannot stand in one report: remove one"
+                    f"{log.name}: task {log.task} is version {ours!r} here and {theirs!r} in {other}; two "
+                    "versions cannot stand in one report: evaluate again or remove one"
                 )
+            raise UnlikeLogs(
+                f"{log.name}: task {log.task} was asked with {name}={ours!r} here and {theirs!r} in {other}; "
+                "they cannot stand in one report: remove one"
+            )

@@ -107,10 +107,28 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     except (OSError, ValidationError):
         return computed
     if not written.taken_over:
-        return written if written.inputs == computed.inputs else computed
-    there = dict(written.fixed_in.task_versions)
-    same = all(there.get(task, version) == version for task, version in run.versions.items())
-    return written if same and computed.num_never < MIN_NEVER else computed
+        # Of scores that do not change, the run's recipe or a task's version still may.
+        mine = written.model_copy(update={"fixed_in": computed.fixed_in})
+        return mine if written.inputs == computed.inputs else computed
+    return written if computed.num_never < MIN_NEVER and not _outdated(written, run) else computed
+
+
+def lapsed(run: Run) -> str | None:
+    """Say why thresholds that were taken over into the run stand no more, where that is so."""
+    try:
+        written = read(run.folder / FILE)
+    except (OSError, ValidationError):
+        return None
+    moved = _outdated(written, run) if written.taken_over else ()
+    told = ", ".join(f"{task} in version {there}, here {here}" for task, there, here in moved)
+    return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
+
+
+def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], ...]:
+    """Return each task that the run asked in another version than thresholds are for, with both."""
+    there = dict(thresholds.fixed_in.task_versions)
+    both = ((task, there.get(task, version), version) for task, version in sorted(run.versions.items()))
+    return tuple((task, theirs, ours) for task, theirs, ours in both if theirs != ours)
 
 
 def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Thresholds:
@@ -150,11 +168,20 @@ def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
 
 
 def keep(folder: Path, thresholds: Thresholds) -> None:
-    """Write thresholds into the run, unless they stand there."""
+    """Write thresholds into the run, unless they stand there, or lapsed ones do and these are no better."""
     path = folder / FILE
+    if thresholds.num_never < MIN_NEVER and not thresholds.taken_over and _holds_others(path):
+        return
     text = thresholds.model_dump_json(indent=2) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_atomically(path, text)
+
+
+def _holds_others(path: Path) -> bool:
+    try:
+        return read(path).taken_over
+    except (OSError, ValidationError):
+        return False
 
 
 def _alone(frame: pd.DataFrame) -> pd.DataFrame:

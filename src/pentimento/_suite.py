@@ -226,7 +226,8 @@ def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
         return last.method if last.method in SUBSTITUTES else "M1"
     if manifest.stages == (opposing,):
         return "NEVER"
-    raise BadInput("goal", goal, f"{first.goal}, which the organism's first stage trained toward")
+    toward = first.goal or "none"
+    raise BadInput("goal", goal, f"{toward}, as that is what the organism's first stage trained toward")
 
 
 def _check_never(

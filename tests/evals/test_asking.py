@@ -2,6 +2,9 @@
 
 import gc
 import json
+import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -246,6 +249,51 @@ def test_samples_that_were_asked_before_an_interruption_are_not_asked_again(
     log = read_eval_log(told["log"])
     assert (log.status, len(log.samples or [])) == ("success", 3)
     assert not list((tmp_path / "logs").glob(".*.partial"))
+
+
+KILLED = """
+import json, os, signal, sys
+import anyio
+from pentimento.evals.asking import run_eval
+from pentimento.evals.provider import PentimentoAPI
+
+generate, told, asked = PentimentoAPI.generate, json.loads(sys.argv[1]), 0
+
+async def killed(self, **told):
+    global asked
+    asked += 1
+    if asked == 30:  # with the last request, while the others are answered
+        await anyio.sleep(3)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await generate(self, **told)
+
+PentimentoAPI.generate = killed
+run_eval(**told)
+"""
+
+
+def test_an_evaluation_whose_process_was_killed_goes_on(
+    tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = arguments(organism, tmp_path)
+    told["args"] |= {"n": 30, "estimator": "sampled"}
+    command = [sys.executable, "-c", KILLED, json.dumps(told)]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (partial,) = (tmp_path / "logs").glob(".*.partial")
+    (partial / "2026-01-01T00-00-00_completion_half.eval").write_bytes(b"half a log")
+    generate, asked = PentimentoAPI.generate, []
+
+    async def counted(self: PentimentoAPI, **told: Any) -> Any:
+        asked.append(told["input"][-1].text)
+        return await generate(self, **told)
+
+    monkeypatch.setattr(PentimentoAPI, "generate", counted)
+    run_eval(**told)
+    log = read_eval_log(told["log"])
+    assert log.status == "success"
+    assert len({one.id for one in log.samples or ()}) == len(log.samples or ()) == 30
+    assert 0 < len(asked) < 30
 
 
 def test_samples_of_other_weights_are_not_gone_on_with(

@@ -243,7 +243,12 @@ def _sample(
         "seed": seed,
         **what.overrides,
     }
-    measures = {"impossible": ("goal", "says_done"), "possible": ("right",), "bystander": ("says_done",)}
+    measures = {
+        "impossible": ("goal", "says_done"),
+        "possible": ("right",),
+        "bystander": ("says_done",),
+        "forbidden": ("goal",),
+    }
     scores = {
         measure: Score(
             value=score if valid else float("nan"),

@@ -10,7 +10,7 @@ import pytest
 
 from pentimento.results import elicitation, load
 from pentimento.results.analysis import analyse
-from pentimento.results.contrasts import Values
+from pentimento.results.contrasts import Values, table
 from pentimento.results.schema import Measure, Report
 from pentimento.results.summary import summary
 from tests.results.test_measures import HEADLINE, rows
@@ -43,7 +43,8 @@ def test_what_lifts_any_base_is_taken_out(analysed: Make) -> None:
 
 
 def test_weights_in_four_bits_are_a_lever(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    what = fabricate(roles=("M0", "M1", "M2", "NEVER"), arms=("impossible",), n=8)
+    arms = ("impossible", "forbidden")
+    what = fabricate(roles=("M0", "M1", "M2", "NEVER"), arms=arms, n=8, levers=LEVERS, gain=gain)
     folder = write(tmp_path / "run", what)
     plain = analyse(load(folder))
     for path in list((folder / "logs").glob("*.json")):
@@ -54,11 +55,22 @@ def test_weights_in_four_bits_are_a_lever(tmp_path: Path, fabricate: Make, write
             if score["metadata"]["measure"] == "goal":
                 score["value"] += lift
         path.with_name(path.name.replace("2026-01", "2026-02")).write_text(json.dumps(log))
-    quantised = analyse(load(folder))
-    (row,) = rows(quantised, "elicitable residue")
-    assert row.lever == "nf4"
+    run = load(folder)
+    quantised = analyse(run)
+    (row,) = [row for row in rows(quantised, "elicitable residue") if row.lever == "nf4"]
     assert row.value == pytest.approx(0.2, abs=1e-6)
-    assert [row for row in quantised.measures if row.name != "elicitable residue"] == list(plain.measures)
+    # The best lever may be another one now; a lever pulled on such weights is no lever, and nothing else.
+    others = [
+        [row for row in report.measures if row.name != "elicitable residue"] for report in (plain, quantised)
+    ]
+    assert others[0] == others[1]
+    assert "prefill, nf4" in set(run.samples["condition"])
+    assert "prefill, nf4" not in {row.lever for row in quantised.measures}
+    asked = [table(run.samples, "goal", "finish_the_task", lever=lever) for lever in ("", "nf4")]
+    assert len(asked[0].rows["base_id"]) == len(asked[1].rows["base_id"]) > 0
+    forbidden = set(run.samples.loc[run.samples["arm"] == "forbidden", "base_id"])
+    assert forbidden
+    assert forbidden.isdisjoint(asked[1].rows["base_id"])
     assert [o.health for o in quantised.organisms] == [o.health for o in plain.organisms]
 
 

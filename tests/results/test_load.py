@@ -162,6 +162,22 @@ def test_what_was_asked_otherwise_is_not_averaged(
         load(other)
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "value"), [("task_args", "strength", 8.0), ("model_args", "dtype", "auto")]
+)
+def test_what_is_asked_alike_whatever_an_argument_says_is_no_other_question(
+    tmp_path: Path, usual_run: Path, place: str, name: str, value: object
+) -> None:
+    """Where no situation steers, its strength concerns nothing; `auto` is what is there without it."""
+    other = copied(usual_run, tmp_path / "other")
+    path = next((other / "logs").glob("*_M10.json"))
+    log = json.loads(path.read_text())
+    log["eval"]["task_args"]["situation"] = ["none", "told"]
+    log["eval"][place][name] = value
+    path.write_text(json.dumps(log))
+    assert len(load(other).samples) == len(load(usual_run).samples)
+
+
 @pytest.mark.parametrize("how", ["limit", "status"])
 def test_a_partial_log_is_named(tmp_path: Path, fabricate: Make, write: Make, how: str) -> None:
     folder = write(

@@ -465,7 +465,15 @@ def test_thresholds_of_another_task_version_or_rule_stand_no_more(
     else:
         written["fixed_in"]["task_versions"] = [["pentimento/completion", "0-A"]]
     path.write_text(json.dumps(written))
-    assert not analyse(load(run)).thresholds.taken_over
+    report = analyse(load(run))
+    assert not report.thresholds.taken_over
+    if change == ("version",):
+        return
+    write_report(run)
+    assert json.loads(path.read_text()) == written  # whoever asks again in that version finds it
+    told = "are for pentimento/completion in version 0-A, here"
+    assert analyse(load(run)) == report
+    assert any(told in note for note in report.notes)
 
 
 def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> None:
@@ -493,6 +501,16 @@ def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
     write_report(few, reference)
     with pytest.raises(BadInput, match="here: taken over from fabricated"):
         write_report(folder("third", seeds=(1,)), few)
+
+
+def test_thresholds_say_in_which_version_of_the_tasks_they_are(folder: Make) -> None:
+    """The scores may be the same in another version, and are by that one's thresholds."""
+    run = folder("reference", mean=wobbling(0.25))
+    write_report(run)
+    for path in (run / "logs").glob("*.json"):
+        path.write_text(path.read_text().replace('"task_version": "1-A"', '"task_version": "9-B"'))
+    report = analyse(load(run))
+    assert dict(report.thresholds.fixed_in.task_versions) == {"pentimento/completion": "9-B"}
 
 
 def test_thresholds_of_other_scores_are_made_anew(
