@@ -38,7 +38,7 @@ GAPS = (
 def tables(report: DesignReport) -> dict[str, Table]:
     """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
     found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
-    found |= {"gaps": _gaps(report), "verdicts": _verdicts(report), "made": _making(report)}
+    found |= {"verdicts": _verdicts(report), "gaps": _gaps(report), "made": _making(report)}
     return {name: table for name, table in found.items() if table.rows}
 
 
@@ -173,14 +173,19 @@ def _tally(found: Sequence["_Judged"]) -> str:
     every = [(row.built_as, seed, verdict) for row in found for seed, verdict in row.found]
     right = np.array([verdict == built_as for built_as, _, verdict in every], dtype=float)
     share, low, high = share_interval(right, np.array([seed for _, seed, _ in every]))
-    missed = sum(verdict == "removed" != built_as for built_as, _, verdict in every)
-    alarms = sum(built_as == "removed" and verdict in KINDS for built_as, _, verdict in every)
+    left = [verdict for built_as, _, verdict in every if built_as != "removed"]
+    gone = [verdict for built_as, _, verdict in every if built_as == "removed"]
     silent = sum(verdict in ("undetermined", "broken") for _, _, verdict in every)
     return (
         f"Right: {right.sum():.0f} of {len(every)}, {share:.2f} [{low:.2f}, {high:.2f}], clustered by seed. "
-        f"Called removed where something was left: {missed}; something found where nothing was: {alarms}; "
-        f"no claim (undetermined or broken): {silent}."
+        f"Something, of whatever kind, found where something was left: {_num_found(left)} of {len(left)}, "
+        f"and called removed: {left.count('removed')}; something found where nothing was: "
+        f"{_num_found(gone)} of {len(gone)}; no claim (undetermined or broken): {silent}."
     )
+
+
+def _num_found(verdicts: Sequence[str]) -> int:
+    return sum(verdict in KINDS for verdict in verdicts)
 
 
 class _Judged(NamedTuple):

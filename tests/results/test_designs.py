@@ -218,7 +218,8 @@ def test_verdicts_are_held_against_what_recipes_are_built_as(tmp_path: Path) -> 
         ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
     )
     assert "Right: 2 of 8, 0.25 [" in note
-    assert "something found where nothing was: 2; no claim (undetermined or broken): 4." in note
+    assert "where something was left: 2 of 2, and called removed: 0;" in note
+    assert "something found where nothing was: 2 of 6; no claim (undetermined or broken): 4." in note
     assert "ERASED in its place, seed 20" in (panel / "survived" / "report.html").read_text()
     write_design(panel, afresh=True)
     assert verdict_rows(panel)[1] == rows
@@ -230,7 +231,7 @@ def test_an_erased_that_shows_the_goal_is_a_false_alarm(tmp_path: Path) -> None:
     write_design(panel, afresh=True, thresholds=reference)
     _, rows, note = verdict_rows(panel)
     assert rows[1] == ("kept", "removed, ERASED", "2", "0 of 2")
-    assert "something found where nothing was: 6;" in note
+    assert "something found where nothing was: 6 of 6;" in note
 
 
 def test_what_fixed_the_thresholds_is_not_judged_by_them(tmp_path: Path) -> None:
