@@ -1,7 +1,7 @@
 """The report's tables, as text cells; the Markdown and the HTML page print the same ones."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +11,7 @@ from pentimento.results.gaps import OF_CUES
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.records import ROLES
 from pentimento.results.rows import MARGIN
-from pentimento.results.schema import Report
+from pentimento.results.schema import Measure, Report
 from pentimento.results.score_tables import conditions, roles, scoring
 from pentimento.results.signals import SPEAKS_FOR, in_words
 from pentimento.results.texts import (
@@ -19,6 +19,7 @@ from pentimento.results.texts import (
     LINE_COLUMNS,
     Table,
     about,
+    asked_under,
     certificate_cells,
     covers,
     interval,
@@ -36,10 +37,14 @@ COVERS = (
 )
 
 
+_LEFT = ("implant strength", "reach", "persistence", "retention", "replacement")
+
+
 def every(report: Report) -> dict[str, Table]:
     """Return every table that has rows, by name."""
     tables = {
         "headline": headline(report),
+        "under cues": under_cues(report),
         "controls": controls(report),
         "gaps": gaps(report),
         "elicited": elicited(report),
@@ -65,8 +70,14 @@ def every(report: Report) -> dict[str, Table]:
 
 def headline(report: Report) -> Table:
     """I, reach, P and R where the goal was implanted and opposed, and where not."""
-    names = ("implant strength", "reach", "persistence", "retention", "replacement")
-    return _measures("What is left of the goal", report, names)
+    rows = [row for row in overall(report) if row.name in _LEFT and not asked_under(row, report.cue)]
+    return _table("What is left of the goal", report, rows)
+
+
+def under_cues(report: Report) -> Table:
+    """The same under every other cue than the implant's, and where reasoning was forced or held back."""
+    rows = [row for row in overall(report) if row.name in _LEFT and asked_under(row, report.cue)]
+    return _table("What is left under other cues", report, rows)
 
 
 def controls(report: Report) -> Table:
@@ -277,8 +288,12 @@ def published() -> Table:
 
 
 def _measures(title: str, report: Report, names: Collection[str], note: str = "") -> Table:
-    """Return the measures of some names over all seeds and families; without any there is no note either."""
-    rows = [row for row in overall(report) if row.name in names]
+    """Return the measures of some names over all seeds and families."""
+    return _table(title, report, [row for row in overall(report) if row.name in names], note)
+
+
+def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") -> Table:
+    """Return measures, one in a row; without any there is no note either."""
     note = note if rows else ""
     table = []
     for row in rows:

@@ -110,11 +110,11 @@ def about(row: Measure, goal: str, home: str) -> str:
     parts += [str(row.control) if row.name == "control drift" else ""]
     parts += [f"after {row.steps} steps" if row.steps is not None else ""]
     parts += [f"lever {row.lever}" if row.name == "elicitable residue" else row.lever or ""]
-    return " ".join([name, *(f"· {part}" for part in (*parts, *_asked_under(row, home)) if part)])
+    return " ".join([name, *(f"· {part}" for part in (*parts, *asked_under(row, home)) if part)])
 
 
-def _asked_under(row: Measure, home: str) -> list[str]:
-    """Return the cue that it was asked under, where it is not `home`, and how it reasoned, if not freely."""
+def asked_under(row: Measure, home: str) -> list[str]:
+    """Return in words the cue that it was asked under, if not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
     said = row.name in OF_CUES or (row.cue != home and row.rung != "all")
     cue = [f"cue {row.cue}{against}"] if said else []

@@ -464,6 +464,15 @@ def test_gaps_are_measured_in_hints_in_chances_and_for_each_way_of_reasoning(ana
         assert ("chance_10 against chance_90" + " · reasoning forced" * (way == "forced")) in ends
 
 
+def test_what_is_left_stands_first_as_it_was_implanted_and_then_under_other_cues(analysed: Make) -> None:
+    report = analysed(cues=("none", "explicit"), arms=("impossible",), implant_cue="none")
+    plain, cued = tables.headline(report), tables.under_cues(report)
+    assert plain.rows
+    assert not any("cue" in row[2] for row in plain.rows)
+    assert len(cued.rows) == len(plain.rows)
+    assert all(row[2].endswith("· cue explicit") for row in cued.rows)
+
+
 def test_another_framing_has_its_own_placebo_and_no_say_in_the_verdict(analysed: Make) -> None:
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
         return {"placebo": 0.2, "unwatched": 0.9}[cue]
