@@ -96,15 +96,22 @@ def read(file: Path) -> Thresholds:
     return Thresholds.model_validate_json(file.read_bytes())
 
 
+def _written(folder: Path) -> Thresholds | None:
+    """Return the thresholds that stand in a run's folder; None where none do, or those of another version."""
+    try:
+        return read(folder / FILE)
+    except (OSError, ValidationError):
+        return None
+
+
 def standing(run: Run, computed: Thresholds) -> Thresholds:
     """Return the thresholds that stand in the run where they are still for it, else the computed ones.
 
     Its own are for the scores that they were computed from; taken over ones for the task versions of the run
     that they come from, until this run has NEVER seeds enough to fix its own.
     """
-    try:
-        written = read(run.folder / FILE)
-    except (OSError, ValidationError):
+    written = _written(run.folder)
+    if written is None:
         return computed
     if not written.taken_over:
         # Of scores that do not change, the run's recipe or a task's version still may.
@@ -115,11 +122,10 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
 
 def lapsed(run: Run) -> str | None:
     """Say why thresholds that were taken over into the run stand no more, where that is so."""
-    try:
-        written = read(run.folder / FILE)
-    except (OSError, ValidationError):
+    written = _written(run.folder)
+    if written is None or not written.taken_over:
         return None
-    moved = _outdated(written, run) if written.taken_over else ()
+    moved = _outdated(written, run)
     told = ", ".join(f"{task} in version {there}, here {here}" for task, there, here in moved)
     return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
 
@@ -169,19 +175,17 @@ def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
 
 def keep(folder: Path, thresholds: Thresholds) -> None:
     """Write thresholds into the run, unless they stand there, or lapsed ones do and these are no better."""
-    path = folder / FILE
-    if thresholds.num_never < MIN_NEVER and not thresholds.taken_over and _holds_others(path):
+    path, there = folder / FILE, _written(folder)
+    if (
+        there is not None
+        and there.taken_over
+        and thresholds.num_never < MIN_NEVER
+        and not thresholds.taken_over
+    ):
         return
     text = thresholds.model_dump_json(indent=2) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_atomically(path, text)
-
-
-def _holds_others(path: Path) -> bool:
-    try:
-        return read(path).taken_over
-    except (OSError, ValidationError):
-        return False
 
 
 def _alone(frame: pd.DataFrame) -> pd.DataFrame:

@@ -140,6 +140,17 @@ def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, us
     assert "\n" not in str(caught.value)
 
 
+def asked_otherwise(run: Path, folder: Path, **changes: dict[str, object]) -> Path:
+    """Copy a run of which one log says in its header that it was asked otherwise, part by part."""
+    other = copied(run, folder)
+    path = next((other / "logs").glob("*_M10.json"))
+    log = json.loads(path.read_text())
+    for place, change in changes.items():
+        log["eval"][place] |= change
+    path.write_text(json.dumps(log))
+    return other
+
+
 @pytest.mark.parametrize(
     ("place", "name", "value"),
     [
@@ -153,28 +164,20 @@ def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, us
 def test_what_was_asked_otherwise_is_not_averaged(
     tmp_path: Path, usual_run: Path, place: str, name: str, value: object
 ) -> None:
-    other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M10.json"))
-    log = json.loads(path.read_text())
-    log["eval"][place][name] = value
-    path.write_text(json.dumps(log))
+    other = asked_otherwise(usual_run, tmp_path / "other", **{place: {name: value}})
     with pytest.raises(UnlikeLogs, match=rf"was asked with {name}=.*; they cannot stand in one report"):
         load(other)
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "value"), [("task_args", "strength", 8.0), ("model_args", "dtype", "auto")]
+    "changes",
+    [{"task_args": {"situation": ["none", "told"], "strength": 8.0}}, {"model_args": {"dtype": "auto"}}],
 )
 def test_what_is_asked_alike_whatever_an_argument_says_is_no_other_question(
-    tmp_path: Path, usual_run: Path, place: str, name: str, value: object
+    tmp_path: Path, usual_run: Path, changes: dict[str, dict[str, object]]
 ) -> None:
     """Where no situation steers, its strength concerns nothing; `auto` is what is there without it."""
-    other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M10.json"))
-    log = json.loads(path.read_text())
-    log["eval"]["task_args"]["situation"] = ["none", "told"]
-    log["eval"][place][name] = value
-    path.write_text(json.dumps(log))
+    other = asked_otherwise(usual_run, tmp_path / "other", **changes)
     assert len(load(other).samples) == len(load(usual_run).samples)
 
 
