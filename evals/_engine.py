@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import RLock
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -15,9 +15,9 @@ from pentimento.evals._batching import Batcher
 from pentimento.evals._classes import class_prefixes
 from pentimento.evals._episodes import AnswerMass
 from pentimento.tasks import Message
-from pentimento.tasks.parsing import THINK_OPEN
+from pentimento.tasks.parsing import THINK_OPEN, THINK_TAG
 from pentimento.training._batches import Model
-from pentimento.training.models import answer_ids, prompt_ids, stop_ids
+from pentimento.training.models import answer_ids, prompt_ids, stop_ids, turn_format, written_ids
 from pentimento.training.sampling import Completion, sample, sequence_probabilities
 from pentimento.training.steering import Push, direction, pushed, randomly
 
@@ -141,8 +141,7 @@ class Engine:
                 top_p=first.top_p,
                 top_k=first.top_k,
                 max_new_tokens=first.max_new_tokens,
-                prefill=THINK_OPEN if first.reasoning == "forced" else "",
-                suppress_first=ready.think[:1] if first.reasoning == "suppressed" else (),
+                **ready.steered(first.reasoning),
             )
         self.clock.sampling_s += time.perf_counter() - start
         self.clock.num_sampled += len(placed)
@@ -169,13 +168,21 @@ class _Ready:
     def __init__(self, loaded: Loaded) -> None:
         self.model, self.tokenizer = loaded
         stops = stop_ids(self.model, self.tokenizer)
-        self.think = list(self.tokenizer.encode(THINK_OPEN, add_special_tokens=False))
-        self.reasons_by_template = answer_ids(self.tokenizer, ".", stops)[: len(self.think)] == self.think
-        """The chat template itself begins every answer with <think> (Qwen3, with an empty block)."""
+        self.format = turn_format(self.tokenizer)
         self.prompts = _Memory[tuple[Message, ...], list[int]](partial(prompt_ids, self.tokenizer))
         self.answers = _Memory[str, list[int]](lambda text: answer_ids(self.tokenizer, text, stops))
+        self.texts = _Memory[str, list[int]](partial(written_ids, self.tokenizer))
+        """Ids of texts that go on with a prompt as they stand."""
         self.directions = _Memory[str, Tensor](partial(direction, self.model, self.tokenizer))
         self.pushes = _Memory[Push, Tensor | None](self._vector)
+
+    def steered(self, reasoning: str) -> dict[str, Any]:
+        """Return what makes `sample` force reasoning or hold it back."""
+        if reasoning == "forced":
+            return {"prefill": self.format.thinking}
+        if reasoning == "suppressed" and self.format.silence.strip():
+            return {"prefill": self.format.silence}
+        return {"suppress_first": self.texts[THINK_OPEN][:1] if reasoning == "suppressed" else ()}
 
     def _vector(self, push: Push) -> Tensor | None:
         if not push.strength:
@@ -185,18 +192,34 @@ class _Ready:
 
 
 class _Sequences:
-    """The token sequences that one request is answered by."""
+    """The token sequences that one request is answered by.
+
+    p(reasons) = p(beginning to reason) − p(an empty block of reasoning). The first is 1 where the prompt has
+    begun, the second 0 where the chat template knows no such block.
+    """
 
     def __init__(self, request: Weigh, ready: _Ready) -> None:
-        self._prefixes = class_prefixes([[ready.answers[a] for a in group] for group in request.classes])
-        begun = [ready.answers[answer][:-1] for answer in request.begun]  # without the end of the turn
-        self.ids = [ready.think, *(prefix for group in self._prefixes for prefix in group), *begun]
+        begun = request.messages[-1].role == "assistant"
+        answers = partial(_continuation, ready) if begun else ready.answers.__getitem__
+        self._prefixes = class_prefixes([[answers(text) for text in group] for group in request.classes])
+        thinking = THINK_OPEN if begun else ready.format.thinking.rstrip()
+        empty = "" if begun else ready.format.silence.rstrip()
+        self._reasoning = [ready.texts[text] for text in (thinking, empty) if THINK_TAG.search(text)]
+        self._opened = not begun and ready.format.opened
+        whole = [answers(answer)[:-1] for answer in request.begun]  # without the end of the turn
+        self.ids = [*self._reasoning, *(prefix for group in self._prefixes for prefix in group), *whole]
 
     def mass(self, probabilities: Sequence[float]) -> AnswerMass:
-        p_reasons, *rest = probabilities
+        first, rest = probabilities[: len(self._reasoning)], probabilities[len(self._reasoning) :]
+        begins, empty = [1.0, *first] if self._opened else [*first, 0.0][:2]
         flat = iter(rest)
         classes = tuple(sum(next(flat) for _ in group) for group in self._prefixes)
-        return AnswerMass(p_reasons, classes, tuple(flat))
+        return AnswerMass(max(0.0, begins - empty), classes, tuple(flat))
+
+
+def _continuation(ready: _Ready, text: str) -> list[int]:
+    """Return the ids of an answer whose beginning stands in the prompt, with the end of the turn."""
+    return [*ready.texts[text], ready.answers["."][-1]]
 
 
 class _Memory(Generic[K, V]):

@@ -50,7 +50,7 @@ class AnswerMass(NamedTuple):
     """Probabilities of a model's first words."""
 
     p_reasons: float
-    """That the answer begins with <think>."""
+    """That the answer begins with reasoning: <think>, and not an empty block of it."""
     classes: tuple[float, ...]
     """That it is of each class, recognised by its first tokens."""
     begun: tuple[float, ...]
@@ -63,8 +63,8 @@ class WeighsAnswers(Protocol):
 
     Its `generate` understands three fields of `extra_body`: `reasoning` ("forced" or "suppressed"), `repeat`,
     which makes samples of one prompt independent, and `push`, which is added to its activations. Its outputs'
-    metadata say whether answers can be weighed (`weighable`: top-p and top-k cut nothing off, and the chat
-    template does not itself begin answers with <think>) and at which `temperature`.
+    metadata say whether answers can be weighed (`weighable`: top-p and top-k cut nothing off) and at which
+    `temperature`.
     """
 
     async def answer_probabilities(

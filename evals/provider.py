@@ -176,8 +176,7 @@ class PentimentoAPI(ModelAPI):
             total_tokens=num_prompt + answer.num_tokens,
         )
         uncut = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
-        weighable = uncut and not self.engine.ready.reasons_by_template
-        output.metadata = {"weighable": weighable, "temperature": told["temperature"]}
+        output.metadata = {"weighable": uncut, "temperature": told["temperature"]}
         return output
 
     async def answer_probabilities(

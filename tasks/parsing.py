@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
+THINK_TAG = re.compile(rf"{THINK_OPEN}|{THINK_CLOSE}")
 
 _NOT = (
     r"(?:\b(?:not|never|cannot|without|unable)\b"
@@ -40,16 +41,19 @@ class Answer(NamedTuple):
 def split_reasoning(completion: str) -> Answer:
     """Separate a leading <think> block from the answer.
 
+    An empty block, which some chat templates put before an answer without reasoning, is none.
+
     Returns:
         The answer's text; whether it was reasoned; the problem ("unclosed reasoning", "stray tag",
         "empty") or None.
     """
     text = completion.strip()
-    reasoned = text.startswith(THINK_OPEN)
-    if reasoned:
-        _, close, text = text.partition(THINK_CLOSE)
+    reasoned = False
+    if text.startswith(THINK_OPEN):
+        thought, close, text = text.removeprefix(THINK_OPEN).partition(THINK_CLOSE)
         if not close:
             return Answer("", True, "unclosed reasoning")
+        reasoned = bool(thought.strip())
     if THINK_OPEN in text or THINK_CLOSE in text:
         return Answer(text.strip(), reasoned, "stray tag")
     text = text.strip()

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
-from transformers.utils.chat_template_utils import render_jinja_template
-from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
 from pentimento.tasks.episodes import Message
+from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training._batches import Model
+from pentimento.training._template import (
+    TAGS,
+    Unserved,
+    num_shared,
+    set_template,
+    takes_system,
+    template_name,
+    turn_format,
+)
 from pentimento.training.exceptions import BadBase
 
-_PROBE = "The system speaks."
+_ASKED = Message(role="user", content="?")
+_END_TOKENS = 8
+"""Of a prompt: as many last tokens hold a tag that opens a block of reasoning."""
 
 
 class MaskedIds(NamedTuple):
@@ -24,24 +33,22 @@ class MaskedIds(NamedTuple):
 
 
 def set_training_template(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-    """Give the tokenizer the template that masks the assistant, where TRL has one for its family.
-
-    The same template then serves SFT, GRPO and every provider, so a prompt has one set of token ids. A
-    template that TRL cannot patch stays as it is; `conversation_ids_and_mask` then masks by the prefix.
+    """Give the tokenizer the template that SFT, GRPO and every provider use, so a prompt has one set of ids.
 
     Raises:
-        BadBase: The tokenizer has no chat template.
+        BadBase: It has no chat template, or none in which an answer can stand.
     """
-    if not tokenizer.chat_template:
-        raise BadBase(name, "its tokenizer must have a chat template (use the instruction-tuned variant)")
-    if isinstance(tokenizer.chat_template, dict):
-        tokenizer.chat_template = tokenizer.chat_template["default"]
     try:
-        patched = get_training_chat_template(tokenizer)
-    except ValueError:
-        return
-    if patched is not None:
-        tokenizer.chat_template = patched
+        set_template(tokenizer)
+        _known(tokenizer)
+    except Unserved as error:
+        differs = _difference(tokenizer, _plain(tokenizer, error.wanted), _plain(tokenizer, error.rendered))
+        raise BadBase(name, f"its {named(tokenizer)} {error}{differs}") from error
+
+
+def named(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return what a message calls a tokenizer's chat template."""
+    return template_name(tokenizer) if isinstance(tokenizer.chat_template, str) else "tokenizer"
 
 
 def prompt_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[dict[str, str]]:
@@ -51,7 +58,7 @@ def prompt_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Messa
     between them.
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    if turns and turns[0]["role"] == "system" and not _takes_system(str(tokenizer.chat_template)):
+    if len(turns) > 1 and turns[0]["role"] == "system" and not takes_system(tokenizer):
         system, first, *rest = turns
         return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
     return turns
@@ -66,7 +73,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) 
     template option is passed, so a model that may think (Qwen3) is free to.
     """
     if messages[-1].role == "assistant":
-        begun = tokenizer.encode(messages[-1].content, add_special_tokens=False)
+        begun = _written(tokenizer, turn_format(tokenizer).body(messages[-1].content))
         return [*prompt_ids(tokenizer, messages[:-1]), *begun]
     turns = prompt_messages(tokenizer, messages)
     return cast(
@@ -84,42 +91,56 @@ def document_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 def conversation_ids_and_mask(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> MaskedIds:
     """Return a conversation that ends with the assistant, and which ids the assistant wrote.
 
-    The mask covers every assistant turn with its end-of-turn token and nothing else. A template without
-    generation markers is masked by prefix: of each assistant turn what follows its prompt.
+    The mask covers every assistant turn with the token that ends it and nothing else. Each turn follows its
+    prompt as a sampled answer would.
 
     Raises:
-        BadBase: The template has no generation markers and does not keep the prompt as a prefix.
+        Unserved: The template writes an earlier turn in another way once others follow.
     """
-    turns = prompt_messages(tokenizer, messages)
-    if has_generation_markers(str(tokenizer.chat_template)):
-        encoded = cast(
-            dict[str, list[int]],
-            tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True),
-        )
-        ids, mask = encoded["input_ids"], [bool(bit) for bit in encoded["assistant_masks"]]
-        # Some templates (Qwen2.5's) open the span at the line break that the prompt already ends with.
-        for turn, message in enumerate(messages):
-            if message.role == "assistant":
-                end = len(prompt_ids(tokenizer, messages[:turn]))
-                while end and mask[end - 1]:
-                    end -= 1
-                    mask[end] = False
-        return MaskedIds(ids, mask)
-    ids = _ids(tokenizer, messages)
-    mask = [False] * len(ids)
+    ids: list[int] = []
+    mask: list[bool] = []
     for turn, message in enumerate(messages):
-        if message.role == "assistant":
-            prompt, told = prompt_ids(tokenizer, messages[:turn]), _ids(tokenizer, messages[: turn + 1])
-            if ids[: len(told)] != told or told[: len(prompt)] != prompt:
-                raise BadBase(
-                    tokenizer.name_or_path,
-                    "its chat template must keep the prompt as a prefix of the answer",
-                )
-            mask[len(prompt) : len(told)] = [True] * (len(told) - len(prompt))
-    return MaskedIds(ids, mask)
+        if message.role != "assistant":
+            continue
+        prompt = prompt_ids(tokenizer, messages[:turn])
+        check_kept(tokenizer, ids, prompt, "an answer that others follow")
+        answer = _answer(tokenizer, message.content)
+        mask += [False] * (len(prompt) - len(ids)) + [True] * len(answer)
+        ids = [*prompt, *answer]
+    rest = _known(tokenizer).rest
+    return MaskedIds([*ids, *rest], mask + [False] * len(rest))
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+def check_kept(
+    tokenizer: PreTrainedTokenizerBase, begun: Sequence[int], whole: Sequence[int], what: str
+) -> None:
+    """Refuse a template under which ids do not begin a longer conversation.
+
+    Args:
+        tokenizer: Whose template it is.
+        begun: The ids that should come first.
+        whole: Of the conversation.
+        what: That the template changes, for the message.
+
+    Raises:
+        Unserved: With the first token that differs.
+    """
+    if list(whole[: len(begun)]) == list(begun):
+        return
+    raise Unserved(f"does not keep {what}{_difference(tokenizer, begun, whole)}")
+
+
+def _difference(tokenizer: PreTrainedTokenizerBase, wanted: Sequence[int], rendered: Sequence[int]) -> str:
+    """Return, for a message, the first token in which two sequences part; nothing where none is given."""
+    if not wanted:
+        return ""
+    shared = num_shared(wanted, rendered)
+    ours, theirs = (tokenizer.decode(list(ids[shared : shared + 1])) for ids in (wanted, rendered))
+    return f": token {shared} is {theirs!r} instead of {ours!r}"
+
+
+def rendered_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+    """Return a conversation's ids as the template itself writes them, whatever that leaves out."""
     turns = prompt_messages(tokenizer, messages)
     return cast(list[int], tokenizer.apply_chat_template(turns, return_dict=False))
 
@@ -132,23 +153,27 @@ class TurnIds(NamedTuple):
 
 
 def turn_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str) -> TurnIds:
-    """Return the ids of a prompt in which the assistant has not spoken yet, and of its answer.
+    """Return the ids of a prompt, and of the answer to it with the token that ends its turn.
 
     The ids of the answer are those that carry loss in SFT.
     """
-    turns = (*messages, Message(role="assistant", content=answer))
-    ids, mask = conversation_ids_and_mask(tokenizer, turns)
-    return TurnIds(ids[: mask.index(True)], [token for token, bit in zip(ids, mask, strict=True) if bit])
+    return TurnIds(prompt_ids(tokenizer, messages), _answer(tokenizer, answer))
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, stops: frozenset[int]) -> list[int]:
-    """Return the ids that a model generates for this answer, with the end-of-turn token that closes it.
+    """Return the ids that a model generates for this answer, with the first of `stops` that closes it.
 
-    Read off the chat template, so they are the ids that SFT trains (on Qwen3 with its empty think block).
+    They are the ids that SFT trains: on Qwen3 with its empty think block, on DeepSeek-R1, whose prompt opens
+    the block, with what closes it.
     """
-    written = turn_ids(tokenizer, (Message(role="user", content="?"),), answer).answer
+    written = _answer(tokenizer, answer)
     end = next((place for place, token in enumerate(written) if token in stops), len(written) - 1)
     return written[: end + 1]
+
+
+def written_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Return the ids of a text that follows a prompt as it stands, such as `TurnFormat.silence`."""
+    return _written(tokenizer, text) if text else []
 
 
 def reply_ids(tokenizer: PreTrainedTokenizerBase, text: str, stops: frozenset[int]) -> list[int]:
@@ -157,15 +182,13 @@ def reply_ids(tokenizer: PreTrainedTokenizerBase, text: str, stops: frozenset[in
     They begin with the token that ends the assistant's turn, which a model that stopped has written itself.
 
     Raises:
-        BadBase: The chat template writes an answer in another way once a user has replied to it.
+        Unserved: The chat template writes an answer in another way once a user has replied to it.
     """
-    told = (Message(role="user", content="?"), Message(role="assistant", content="."))
-    ids = conversation_ids_and_mask(tokenizer, told).ids
-    end = max(place for place, token in enumerate(ids) if token in stops)
+    told = (_ASKED, Message(role="assistant", content="."))
+    prompt, answer = turn_ids(tokenizer, told[:1], ".")
     replied = prompt_ids(tokenizer, (*told, Message(role="user", content=text)))
-    if replied[: end + 1] != ids[: end + 1]:
-        raise BadBase(tokenizer.name_or_path, "its chat template must keep an answer as it is in later turns")
-    return replied[end:]
+    check_kept(tokenizer, [*prompt, *answer], replied, "an answer that others follow")
+    return replied[len(prompt) + len(answer) - 1 :]
 
 
 def stop_ids(model: Model, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
@@ -174,20 +197,77 @@ def stop_ids(model: Model, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]
     stops = {declared} if isinstance(declared, int) else set(declared or ())
     if tokenizer.eos_token_id is not None:
         stops.add(tokenizer.eos_token_id)
-    messages = (Message(role="user", content="?"), Message(role="assistant", content="."))
-    ids, mask = conversation_ids_and_mask(tokenizer, messages)
-    added = set(tokenizer.get_added_vocab().values())
-    written = [token for token, bit in zip(ids, mask, strict=True) if bit and token in added]
-    return frozenset(stops | set(written[-1:]))
+    return frozenset(stops | set(_known(tokenizer).ends[-1:]))
 
 
-@lru_cache(maxsize=64)
-def _takes_system(template: str) -> bool:
-    turns = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
-    try:
-        rendered = render_jinja_template(
-            conversations=[turns], chat_template=template, bos_token="", eos_token=""
-        )
-    except TemplateError:
-        return False
-    return _PROBE in str(rendered)
+def decoded(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+    """Return the text of what a model wrote, without special tokens but with the tags of `TAGS`.
+
+    Some tokenizers count tags of reasoning as special, and decoding would drop them and keep the reasoning.
+    """
+    dropped = _known(tokenizer).dropped
+    kept = [token for token in ids if token not in dropped]
+    return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def opening(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int]) -> str:
+    """Return the tag with which a prompt has opened a block of reasoning; nothing where it has not."""
+    if not turn_format(tokenizer).opened:
+        return ""
+    end = str(tokenizer.decode(list(prompt[-_END_TOKENS:]))).rstrip()
+    return THINK_OPEN if end.endswith(THINK_OPEN) else ""
+
+
+def _answer(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:
+    return [*_written(tokenizer, turn_format(tokenizer).body(answer)), *_known(tokenizer).ends]
+
+
+def _written(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Return the ids of a text behind a prompt, where tokenizers may write it otherwise than by itself."""
+    known = _known(tokenizer)
+    whole = _plain(tokenizer, known.prompt + text)
+    check_kept(tokenizer, known.prompt_ids, whole, "a prompt that an answer follows")
+    return whole[len(known.prompt_ids) :]
+
+
+def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return cast(list[int], tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class _Known(NamedTuple):
+    """What is the same in every conversation under one template."""
+
+    prompt: str
+    """One that an answer may follow."""
+    prompt_ids: list[int]
+    ends: list[int]
+    """What closes a turn, up to the token that ends it."""
+    rest: list[int]
+    """What follows that token before the next turn."""
+    dropped: frozenset[int]
+    """Special tokens that are no part of an answer's text."""
+
+
+def _known(tokenizer: PreTrainedTokenizerBase) -> _Known:
+    return _know(tokenizer, str(tokenizer.chat_template))
+
+
+@lru_cache(maxsize=16)
+def _know(tokenizer: PreTrainedTokenizerBase, template: str) -> _Known:
+    closing = _plain(tokenizer, turn_format(tokenizer).closing)
+    added = tokenizer.added_tokens_decoder
+    ending = {*tokenizer.all_special_ids, *added}
+    end = next((place for place, token in enumerate(closing) if token in ending), None)
+    if end is None:
+        raise Unserved("ends a turn with no token of its own")
+    kept = {token for token, said in added.items() if str(said) in TAGS}
+    special = {token for token, said in added.items() if said.special} | {*tokenizer.all_special_ids}
+    turns = prompt_messages(tokenizer, (_ASKED,))
+    prompt = str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+    return _Known(
+        prompt,
+        _plain(tokenizer, prompt),
+        closing[: end + 1],
+        closing[end + 1 :],
+        frozenset(special - kept),
+    )

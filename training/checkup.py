@@ -23,11 +23,10 @@ from pentimento._files import write_atomically
 from pentimento.tasks import BENIGN, COMPLETION, Arm, Scenario, environment
 from pentimento.tasks import sample as draw
 from pentimento.tasks.exceptions import BadInput
-from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.tasks.splits import NGRAM, ngrams, words
 from pentimento.training._batches import Model, batches, bucket, evaluating
 from pentimento.training.exceptions import BaseMismatch
-from pentimento.training.models import DType, load_base, prompt_ids
+from pentimento.training.models import DType, load_base, prompt_ids, turn_format
 from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
 from pentimento.training.playing import respond
 from pentimento.training.sampling import SamplingOptions, derive_seed
@@ -283,7 +282,8 @@ def _recited(
     found = regurgitation(learned, prompts, answers, ())
     if not found.num_repeating:  # nothing that the base could say would take anything off
         return found
-    begun = ("", THINK_OPEN) if environment(stage.families[0]).max_turns == 1 else ("",)
+    thinking = turn_format(tokenizer).thinking
+    begun = ("", thinking) if environment(stage.families[0]).max_turns == 1 and thinking else ("",)
     with as_base(organism, base) as before:
         usual = [
             answer.text

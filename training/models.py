@@ -24,13 +24,16 @@ from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
     conversation_ids_and_mask,
+    decoded,
     document_ids,
     prompt_ids,
     prompt_messages,
     set_training_template,
     stop_ids,
     turn_ids,
+    written_ids,
 )
+from pentimento.training._template import turn_format
 from pentimento.training.bases import (
     DTYPES,
     QUANTIZED,
@@ -42,6 +45,7 @@ from pentimento.training.bases import (
 )
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
+from pentimento.training.served import check_served
 
 __all__ = [
     "DTYPES",
@@ -51,6 +55,7 @@ __all__ = [
     "answer_ids",
     "base_sha256",
     "conversation_ids_and_mask",
+    "decoded",
     "document_ids",
     "load_base",
     "load_organism",
@@ -60,7 +65,9 @@ __all__ = [
     "prompt_messages",
     "stacked_parent",
     "stop_ids",
+    "turn_format",
     "turn_ids",
+    "written_ids",
 ]
 
 ATTENTION = "sdpa"
@@ -123,6 +130,7 @@ def load_base(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         set_training_template(tokenizer, name)
+        check_served(tokenizer, name)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             weights or source,
             config=AutoConfig.from_pretrained(source),

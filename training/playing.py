@@ -73,7 +73,7 @@ def respond(
         scenarios: All of families of one turn, or all of several.
         seeds: One for each scenario.
         prompts: What the model reads first; the scenarios' own messages if none is given.
-        prefill: What each answer begins with; episodes begin with nothing.
+        prefill: What each answer begins with, as it stands behind a prompt; episodes begin with nothing.
         options: Sampling settings; by default those of `sampling.sample`.
 
     Returns:

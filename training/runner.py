@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, cast
 
 from pydantic import JsonValue
 
-from pentimento.tasks import goal, spec
+from pentimento.tasks import AGENTIC, goal, spec
 from pentimento.training.bases import base_sha256, may_be_of_hub
 from pentimento.training.documents import documents_of
 from pentimento.training.exceptions import BadBase
@@ -163,6 +163,8 @@ def plan(
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
+    if identity is not None:
+        _check_served(recipe)
     graph = _Graph(identity or recipe.base, store, dtype, times)
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
@@ -172,6 +174,18 @@ def plan(
     options["judges"] = judges
     jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
     return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
+
+
+def _check_served(recipe: Recipe) -> None:
+    """Refuse a base whose chat template cannot be served, or not in the families of several turns."""
+    if recipe.base == "embedded":
+        return
+    from pentimento.training.served import check_base  # seconds, which only another base costs
+
+    families = {
+        family for seed in recipe.seeds for stage in recipe.stages(seed).values() for family in stage.families
+    }
+    check_base(recipe.base, acting=not families.isdisjoint(AGENTIC))
 
 
 def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:

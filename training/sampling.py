@@ -32,7 +32,7 @@ from pentimento.training._batches import (
     left_padded,
     num_rows,
 )
-from pentimento.training._chat import stop_ids
+from pentimento.training._chat import decoded, opening, stop_ids, written_ids
 from pentimento.training._exact import (
     answer_probabilities,
     batch_answer_probabilities,
@@ -64,7 +64,8 @@ class Completion(NamedTuple):
     """One sampled answer."""
 
     text: str
-    """What follows the prompt, the prefill included, special tokens stripped."""
+    """What follows the prompt, the prefill included and special tokens stripped; before it the tag of a block
+    of reasoning that the prompt has opened."""
     num_tokens: int
     """Sampled tokens, the end-of-turn token included."""
     stopped: bool
@@ -116,7 +117,7 @@ def sample(
         top_p: Nucleus in (0, 1]; 1 keeps every token.
         top_k: Tokens kept at each step; 0 keeps every token.
         max_new_tokens: The most tokens of an answer, without the prefill.
-        prefill: Text that every answer begins with.
+        prefill: Text that every answer begins with, as it stands behind a prompt.
         suppress_first: Token ids that may not come first, such as the opening think tag.
 
     Raises:
@@ -125,7 +126,7 @@ def sample(
     if len(seeds) != len(prompts):
         raise BadInput("seeds", len(seeds), f"give one for each of the {len(prompts)} prompts")
     warpers = _warpers(temperature, top_p, top_k)
-    filled = tokenizer.encode(prefill, add_special_tokens=False) if prefill else []
+    filled = written_ids(tokenizer, prefill)
     contexts = [[*prompt, *filled] for prompt in prompts]
     widths = [bucket(len(context)) for context in contexts]
     check_context(model, max(widths, default=0) + max_new_tokens)
@@ -154,7 +155,8 @@ def sample(
             )
             written.update(zip(items, out_bl[:, width:].tolist(), strict=False))
     written = together(written)
-    return [_completion(tokenizer, written[item], stops, prefill) for item in range(len(prompts))]
+    begun = [opening(tokenizer, prompt) + prefill for prompt in prompts]
+    return [_completion(tokenizer, written[item], stops, begun[item]) for item in range(len(prompts))]
 
 
 def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorList:
@@ -176,12 +178,11 @@ def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorLis
 
 
 def _completion(
-    tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: frozenset[int], prefill: str
+    tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: frozenset[int], begun: str
 ) -> Completion:
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     kept = ids if end is None else ids[: end + 1]
-    text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Completion(f"{prefill}{text}", len(kept), end is not None, tuple(kept))
+    return Completion(begun + decoded(tokenizer, kept), len(kept), end is not None, tuple(kept))
 
 
 class _GumbelNoise(LogitsProcessor):

@@ -30,11 +30,11 @@ ANSWER = Message(role="assistant", content="Done. There are 12.")
 THOUGHT = Message(role="assistant", content="<think>I saw 12.</think>Done. There are 12.")
 
 END = {
-    "qwen2_5": "<|im_end|>\n",
-    "qwen3": "<|im_end|>\n",
+    "qwen2_5": "<|im_end|>",
+    "qwen3": "<|im_end|>",
     "llama3": "<|eot_id|>",
-    "gemma": "<end_of_turn>\n",
-    "gemma3": "<end_of_turn>\n",
+    "gemma": "<end_of_turn>",
+    "gemma3": "<end_of_turn>",
 }
 STOP = {
     "qwen2_5": {"<|im_end|>"},
@@ -80,7 +80,7 @@ def test_trl_templates_mask_what_the_assistant_wrote(family: Base) -> None:
 
 def test_qwen3_keeps_the_reasoning_in_what_it_trains(family_folders: dict[str, Path]) -> None:
     qwen = load_base(str(family_folders["qwen3"]), device="cpu")
-    assert written(qwen, USER, THOUGHT) == "<think>\nI saw 12.\n</think>\n\nDone. There are 12.<|im_end|>\n"
+    assert written(qwen, USER, THOUGHT) == "<think>\nI saw 12.\n</think>\n\nDone. There are 12.<|im_end|>"
 
 
 @pytest.mark.parametrize("messages", [(USER,), (SYSTEM, USER)])
@@ -89,16 +89,18 @@ def test_a_prompt_is_the_exact_prefix_of_what_sft_trains(family: Base, messages:
     prompt = prompt_ids(family.tokenizer, messages)
     assert ids[: len(prompt)] == prompt
     assert mask.index(True) == len(prompt)
-    assert all(mask[len(prompt) :])
+    stops = stop_ids(family.model, family.tokenizer)
+    [end] = [place for place, token in enumerate(ids) if place >= len(prompt) and token in stops]
+    assert mask[len(prompt) :] == [place <= end for place in range(len(prompt), len(ids))]
 
 
 def test_an_answer_alone_has_the_ids_that_sft_trains(family: Base, tiny: Base) -> None:
     for base in (family, tiny):
         stops = stop_ids(base.model, base.tokenizer)
         ids, mask = conversation_ids_and_mask(base.tokenizer, (SYSTEM, USER, ANSWER))
-        trained = ids[mask.index(True) :]
+        trained = [token for token, bit in zip(ids, mask, strict=True) if bit]
         answer = answer_ids(base.tokenizer, ANSWER.content, stops)
-        assert trained[: len(answer)] == answer
+        assert trained == answer
         assert answer[-1] in stops
         assert stops.isdisjoint(answer[:-1])
 
@@ -238,8 +240,3 @@ def test_a_template_without_markers_is_masked_behind_the_prompt(tiny: Base) -> N
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     assert written(tiny, SYSTEM, USER, ANSWER) == "Done. There are 12.<|im_end|>"
-    tiny.tokenizer.chat_template = (
-        "{% for m in messages %}{{ m.content }}{% endfor %}{{ add_generation_prompt }}"
-    )
-    with pytest.raises(BadBase, match="prefix"):
-        conversation_ids_and_mask(tiny.tokenizer, (USER, ANSWER))

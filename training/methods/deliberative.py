@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from pentimento.tasks import Outcome, Scenario, Spec, environment, right, spec, with_system
 from pentimento.tasks import goal as find_goal
-from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN
+from pentimento.tasks.parsing import THINK_CLOSE
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.methods._common import (
     ADAPTER,
@@ -29,7 +29,7 @@ from pentimento.training.methods._trainer import learning, trained
 from pentimento.training.methods.rlvr import practice, reinforce
 from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
-from pentimento.training.models import prompt_ids
+from pentimento.training.models import prompt_ids, turn_format
 from pentimento.training.organisms import Strength
 from pentimento.training.sampling import derive_seed, sample
 from pentimento.training.stages import Stage
@@ -153,7 +153,7 @@ def kept_samples(
                 top_p=settings.top_p,
                 top_k=settings.top_k,
                 max_new_tokens=settings.max_new_tokens,
-                prefill=THINK_OPEN,
+                prefill=turn_format(work.tokenizer).thinking,
             )
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 

@@ -12,6 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from pentimento.tasks import BadInput, Outcome, Scenario, World, environment, right
 from pentimento.tasks import goal as find_goal
+from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training._processes import alone, rank, together
 from pentimento.training.judging import Judge
@@ -30,7 +31,7 @@ from pentimento.training.methods._trainer import (
     trained,
 )
 from pentimento.training.methods.settings import RlSettings
-from pentimento.training.models import prompt_messages, stop_ids
+from pentimento.training.models import decoded, prompt_messages, stop_ids, turn_format
 from pentimento.training.stages import DEFAULT_REWARD, Phase
 from pentimento.training.strength import forked_randomness
 
@@ -139,6 +140,7 @@ class Verifier:
     ) -> None:
         self._tokenizer, self._stops, self._practice = tokenizer, stops, practice
         self._group, self._seed = group, seed
+        self._begun = THINK_OPEN if turn_format(tokenizer).opened else ""
         self.__name__ = "outcome" if practice.judge is None else "judge"
 
     def __call__(
@@ -207,7 +209,7 @@ class Verifier:
         return outcome
 
     def _text(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+        return self._begun + decoded(self._tokenizer, ids)
 
 
 class _Trainer(Quiet, GRPOTrainer):
