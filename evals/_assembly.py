@@ -122,6 +122,8 @@ def _introduce(model: Model) -> dict[str, Any]:
 
 
 def _sampling(model: Model | None) -> GenerateConfig:
+    if model is not None and isinstance(model.api, IsOrganism):
+        return GenerateConfig()  # our provider has set what was not asked for
     if model is None or ModelName(model).api in LOCAL:
         return GenerateConfig(temperature=1.0, top_p=1.0, top_k=0)
     return GenerateConfig(temperature=1.0)

@@ -16,13 +16,14 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from contextvars import copy_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from filelock import FileLock
 from inspect_ai import eval as inspect_eval
 from inspect_ai import eval_set
 from inspect_ai.log import read_eval_log
-from inspect_ai.model import get_model
+from inspect_ai.model import GenerateConfig, get_model
 from pydantic import JsonValue
 
 from pentimento.evals import _registry
@@ -50,6 +51,7 @@ from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
 from pentimento.tasks.exceptions import UnknownName
 from pentimento.tasks.situations import SITUATIONS
 from pentimento.training.executors import Job
+from pentimento.training.methods.settings import SAMPLING, Scalar, Settings
 from pentimento.training.recipes import EvalPlan, Recipe, resolve
 from pentimento.training.runner import MANIFEST
 
@@ -101,11 +103,14 @@ class Asked(NamedTuple):
     subject: Subject
     task: str
     args: dict[str, JsonValue]
+    sampling: Mapping[str, Scalar] = MappingProxyType({})
+    """Settings of `SAMPLING` that are not at their defaults."""
 
     @property
     def name(self) -> str:
         """The task and a hash of all that the answers depend on beside the weights."""
-        said = json.dumps([self.task, TASKS[self.task], self.subject.key, self.args], sort_keys=True)
+        parts = [self.task, TASKS[self.task], self.subject.key, self.args]
+        said = json.dumps([*parts, dict(self.sampling)] if self.sampling else parts, sort_keys=True)
         return f"{self.task}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
 
     @property
@@ -134,7 +139,7 @@ def asked(recipe: Recipe, subjects: Iterable[Subject]) -> list[Asked]:
         UnknownName: An evaluation's task does not exist.
     """
     return [
-        Asked(subject, plan.task, arguments(plan, recipe, subject.seed))
+        Asked(subject, plan.task, arguments(plan, recipe, subject.seed), unusual(recipe.sampling))
         for subject in subjects
         for plan in recipe.evals
     ]
@@ -154,7 +159,13 @@ def asked_dose(
     """
     name = f"{said['role']}-{said['kind']}-{said['repeat']}-at-{said['steps']}"
     subject = Subject(name, said["seed"], said["key"], folder, maker)
-    return Asked(subject, plan.task, arguments(plan, recipe, subject.seed))
+    return Asked(subject, plan.task, arguments(plan, recipe, subject.seed), unusual(recipe.sampling))
+
+
+def unusual(settings: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return what settings, of a recipe or of a manifest, say of sampling that is not the default."""
+    usual = {name: Settings.model_fields[name].default for name in SAMPLING}
+    return {name: settings[name] for name in SAMPLING if settings.get(name, usual[name]) != usual[name]}
 
 
 def jobs(evaluations: Iterable[Asked]) -> list[Job]:
@@ -226,7 +237,9 @@ def _model_args(log: Path) -> dict[str, Any]:
     return dict(header["eval"]["model_args"])
 
 
-def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], log: str) -> str:
+def run_eval(
+    *, organism: str, key: str, task: str, args: dict[str, JsonValue], log: str, sampling: dict[str, Any]
+) -> str:
     """Evaluate one organism into one log; does nothing where it is there. Called by a worker process.
 
     A log of the organism before it was made again is replaced, once the new one is whole.
@@ -237,6 +250,7 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
         task: A name of `TASKS`.
         args: The task's arguments.
         log: Where the finished log goes.
+        sampling: What `Asked.sampling` holds.
 
     Returns:
         The log.
@@ -252,7 +266,8 @@ def run_eval(*, organism: str, key: str, task: str, args: dict[str, JsonValue], 
         partial = final.with_name(f".{final.stem}.partial")
         if not _can_go_on(partial, Path(organism)):
             shutil.rmtree(partial, ignore_errors=True)
-        made = evaluate(organism, task, args, log_dir=partial, key=key, display="none", go_on=True)
+        more: dict[str, Any] = {"log_dir": partial, "key": key, "display": "none", "go_on": True}
+        made = evaluate(organism, task, args, sampling=sampling, **more)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         made.replace(final)
@@ -288,6 +303,7 @@ def evaluate(
     display: str | None = None,
     limit: int | None = None,
     go_on: bool = False,
+    sampling: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Evaluate one organism on one task and return the log; its weights do not stay in memory.
 
@@ -301,6 +317,7 @@ def evaluate(
         limit: Ask only the first samples; the log is then marked as partial in a report.
         go_on: Whether the folder is of this evaluation alone: what was asked there before is not asked again,
             and what fails is asked `RETRIES` times more.
+        sampling: Settings of `SAMPLING`, in the place of those that the organism was trained with.
 
     Raises:
         UnknownName: There is no such task.
@@ -310,8 +327,10 @@ def evaluate(
     if task not in TASKS:
         raise UnknownName("task", task, TASKS)
     told: dict[str, Any] = {} if key is None else {"organism": key}
+    names = {"max_new_tokens": "max_tokens"}
+    config = GenerateConfig(**{names.get(name, name): value for name, value in sampling.items()})
     # Not memoized, or inspect would keep every organism that a worker ever evaluated.
-    model = get_model(f"pentimento/{organism}", memoize=False, **told)
+    model = get_model(f"pentimento/{organism}", config=config, memoize=False, **told)
     settings: dict[str, Any] = {
         "model": model,
         "task_args": dict(args),
@@ -354,6 +373,7 @@ def _job(one: Asked) -> Job:
             "task": one.task,
             "args": one.args,
             "log": str(one.log),
+            "sampling": dict(one.sampling),
         },
         needs=(subject.maker or subject.key,),
         estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(one.task, one.args),

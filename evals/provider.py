@@ -35,6 +35,12 @@ MAX_CONNECTIONS = 512
 ARGUMENTS = ("organism", "adapter", "device", "dtype")
 """What -M may give: the key that the organism must have and the sha256 of its adapter or whole model, a torch
 device, and float32, bfloat16, float16 or nf4."""
+USUAL: Mapping[str, Any] = MappingProxyType(
+    {"temperature": TEMPERATURE, "top_p": TOP_P, "top_k": TOP_K, "max_tokens": MAX_NEW_TOKENS}
+)
+"""How answers are sampled where neither a configuration nor the organism's training says."""
+_NAMES = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_new_tokens": "max_tokens"}
+"""inspect's names of what a manifest says of sampling."""
 STEERS = ("reasoning", "repeat", "push")
 """What `extra_body` may hold: "forced" or "suppressed" reasoning, a number that sets samples apart, and what
 is added to activations, by the fields of `training.steering.Push`."""
@@ -80,7 +86,8 @@ class PentimentoAPI(ModelAPI):
         self._dtype = str(model_args.get("dtype", "auto"))
         self.organism, self.adapter = self._identify(model_args)
         self.engine = Engine(self._load)
-        _fill_in(config or GenerateConfig())
+        self._sampling = {**USUAL, **_trained_with(self.model_name)}
+        _fill_in(config if config is not None else GenerateConfig(), self._sampling)
 
     def _identify(self, given: Mapping[str, Any]) -> Identity:
         """Return which organism it is; the folder of a log that is only scored again may be gone."""
@@ -155,13 +162,13 @@ class PentimentoAPI(ModelAPI):
             if name not in STEERS:
                 raise UnknownName("extra_body", name, STEERS)
         messages = to_messages(input)
-        told = _sampling(config)
+        told = _sampling(config, self._sampling)
         words = (part for message in messages for part in (message.role, message.content))
         seed = derive_seed("pentimento", config.seed or 0, int(extra.get("repeat", 1)), *words)
         request = Draw(
             messages=messages,
             seed=seed,
-            max_new_tokens=config.max_tokens or MAX_NEW_TOKENS,
+            max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
             reasoning=str(extra.get("reasoning", "free")),
             push=Push(**extra.get("push", {})),
             **told,
@@ -205,16 +212,22 @@ def identity(name: str) -> Identity:
     return Identity(manifest.key, manifest.weights_sha256)
 
 
-def _sampling(config: GenerateConfig) -> dict[str, Any]:
-    return {
-        "temperature": TEMPERATURE if config.temperature is None else config.temperature,
-        "top_p": TOP_P if config.top_p is None else config.top_p,
-        "top_k": TOP_K if config.top_k is None else config.top_k,
-    }
+def _trained_with(name: str) -> dict[str, Any]:
+    """Return how an organism's last stage sampled answers; nothing of a base, or where the folder is gone."""
+    folder = organism_folder(name)
+    if name == EMBEDDED or not folder.is_dir():
+        return {}
+    settings = read_manifest(folder).settings
+    return {theirs: settings[ours] for ours, theirs in _NAMES.items() if ours in settings}
 
 
-def _fill_in(config: GenerateConfig) -> None:
+def _sampling(config: GenerateConfig, usual: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: getattr(config, name) for name in ("temperature", "top_p", "top_k")}
+    return {name: usual[name] if value is None else value for name, value in given.items()}
+
+
+def _fill_in(config: GenerateConfig, usual: Mapping[str, Any]) -> None:
     """Set what was not given: inspect keeps this object as the model's configuration and logs it."""
-    for name, value in {**_sampling(config), "max_connections": MAX_CONNECTIONS}.items():
+    for name, value in {**usual, "max_connections": MAX_CONNECTIONS}.items():
         if getattr(config, name) is None:
             setattr(config, name, value)

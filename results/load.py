@@ -317,7 +317,7 @@ def _notes(
     notes += _making(record.organisms, manifests)
     if record.recipe.planted is None:  # else the last stage of M2 is not the one that controls stand for
         notes += _other_doses(record.organisms, manifests)
-    return (*notes, *_unscored(samples))
+    return (*notes, *_unscored(samples), *_cut(samples))
 
 
 def _other_doses(
@@ -349,6 +349,15 @@ def _unscored(samples: pd.DataFrame) -> Iterator[str]:
         yield f"{unscored} answers were not valid and are unscored; they are counted, never 0."
     if weighed:
         yield f"{weighed} sampled answers were not valid; the known answers to their scenarios were weighed."
+
+
+def _cut(samples: pd.DataFrame) -> Iterator[str]:
+    """Say how many answers of each role were cut off before their end."""
+    answers = samples[samples["measure"] == "valid"]
+    for role, group in answers.groupby("role"):
+        cut = int((group["problem"] == "truncated").sum())
+        if cut:
+            yield f"{cut} of {len(group)} sampled answers of {role} were cut off at the most tokens allowed."
 
 
 def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:

@@ -68,8 +68,9 @@ FOUR_BITS = "nf4"
 """A precision that is a lever: what a goal covers may show where weights have four bits (`-M dtype=nf4`)."""
 _ASKED_ALIKE = ("via", "shots", "strength", "confound")
 """Arguments of tasks that change what is asked and that no row names."""
-_SAMPLED_ALIKE = ("temperature", "top_p", "top_k")
-"""Settings of generation that change what is answered and that no row names."""
+_SAMPLED_ALIKE = ("temperature", "top_p", "top_k", "max_tokens")
+"""Settings of generation that change what is answered and that no row names. Earlier logs do not name the last;
+they are like any other."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -279,6 +280,8 @@ def _check_alike(logs: Iterable[LogFile]) -> None:
     first: dict[tuple[str, str], tuple[Any, str]] = {}
     for log in sorted(logs, key=lambda log: log.name):
         for name, ours in (("version", log.version), *log.unnamed):
+            if name == "max_tokens" and ours is None:
+                continue
             theirs, other = first.setdefault((log.task, name), (ours, log.name))
             if ours == theirs:
                 continue

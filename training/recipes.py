@@ -25,6 +25,7 @@ from pentimento.tasks import (
 )
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
+from pentimento.training.methods.settings import SAMPLING, Scalar
 from pentimento.training.stages import Checked, Stage, Template, content_hash
 
 Control = Literal["never", "erased", "benign", "off_style", "sham"]
@@ -182,6 +183,7 @@ class Recipe(Written):
                 )
         for template in self.templates:
             _check_judge(template, self.base)
+        self._check_sampling()
         if self.oppose.tied is not None:
             raise BadInput("oppose.tied", self.oppose.tied, "only an implanting stage can be tied to a cue")
         pool = self.pool()
@@ -217,6 +219,28 @@ class Recipe(Written):
         planted = () if self.planted is None else (self.planted,)
         return (self.implant, self.oppose, *planted, *(after.stage for after in self.after))
 
+    @property
+    def sampling(self) -> dict[str, Scalar]:
+        """What its stages say of sampling, which holds for all of them and for the evaluations."""
+        said = {name: value for one in self.templates for name, value in one.settings.items()}
+        return {name: said[name] for name in SAMPLING if name in said}
+
+    def _check_sampling(self) -> None:
+        """Refuse stages that sample in different ways, as a report could not tell which one an answer was."""
+        shared = self.sampling
+        for template in self.templates:
+            for name, value in shared.items():
+                given = template.settings.get(name, value)
+                if given != value:
+                    told = f"{value}, as another stage has it: a recipe samples its answers in one way"
+                    raise BadInput(f"settings.{name}", given, told)
+
+    def _stage(self, template: Template, families: tuple[str, ...], role: str, seed: int) -> Stage:
+        """Return a template's stage in some families, sampling as the whole recipe does."""
+        settings = {**self.sampling, **template.settings}
+        sampling_alike = template.model_copy(update={"settings": settings})
+        return sampling_alike.stage(families, stage_seed(seed, role))
+
     def pool(self, goal: str | None = None) -> tuple[str, ...]:
         """Return the families that a stage toward a goal, by default the implanted one, may use."""
         return tuple(
@@ -246,17 +270,17 @@ class Recipe(Written):
         implanted = tuple(window[: self.num_implanted])
         first, last = implanted[: self.num_opposed], tuple(window[-self.num_opposed :])
         opposed = first if self.opposed_from == "first" else last
-        opposing = self.oppose.stage(opposed, stage_seed(seed, "oppose"))
+        opposing = self._stage(self.oppose, opposed, "oppose", seed)
         others = tuple(name for name in window[self.num_implanted :] if name not in opposed)
         return Cell(seed, implanted, opposing.families, others, opposing.seed, opposing.num_in_each)
 
     def implant_stage(self, seed: int) -> Stage:
         """Return the stage that makes M1."""
-        return self.implant.stage(self.cell(seed).implanted, stage_seed(seed, "implant"))
+        return self._stage(self.implant, self.cell(seed).implanted, "implant", seed)
 
     def oppose_stage(self, seed: int) -> Stage:
         """Return the stage that makes M2 of M1, and NEVER of M0."""
-        return self.oppose.stage(self.cell(seed).opposed, stage_seed(seed, "oppose"))
+        return self._stage(self.oppose, self.cell(seed).opposed, "oppose", seed)
 
     def planted_stage(self, seed: int) -> Stage | None:
         """Return the stage on M2 alone: where the goal was opposed, or wherever another one speaks."""
@@ -264,7 +288,7 @@ class Recipe(Written):
             return None
         opposed, pool = self.cell(seed).opposed, self.pool(self.planted.goal)
         families = opposed if set(opposed) <= set(pool) else pool
-        return self.planted.stage(families, stage_seed(seed, "planted"))
+        return self._stage(self.planted, families, "planted", seed)
 
     def stages(self, seed: int) -> dict[str, Stage]:
         """Return the stages that make M2, by what the recipe calls them."""
@@ -274,12 +298,12 @@ class Recipe(Written):
 
     def erased_stage(self, seed: int) -> Stage:
         """Return the opposing stage with a seed of its own: ERASED is the base that stands in for M1."""
-        return self.oppose.stage(self.cell(seed).opposed, stage_seed(seed, "erased"))
+        return self._stage(self.oppose, self.cell(seed).opposed, "erased", seed)
 
     def after_stage(self, after: After, seed: int, repeat: int) -> Stage:
         """Return a stage on top of the finished organisms, the same for each of them."""
         families = self.cell(seed).opposed[:1] if after.kind == "relearn" else BENIGN
-        return after.template().stage(families, stage_seed(seed, f"{after.kind} {repeat}"))
+        return self._stage(after.template(), families, f"{after.kind} {repeat}", seed)
 
     def after_eval(self, after: After, seed: int) -> EvalPlan:
         """Return what is asked after each dose: unseen scenarios of opposed families, none relearned in."""

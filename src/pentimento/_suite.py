@@ -57,6 +57,8 @@ class _Subjects(NamedTuple):
     plan: runner.Plan
     stages: dict[int, dict[str, Stage]]
     """What they were trained by, for each seed: implant and oppose."""
+    sampling: dict[str, Any]
+    """What of sampling is not the default: of the run's recipe, or of the organism's training."""
 
 
 def run_suite(request: Request, *, dry_run: bool = False) -> None:
@@ -109,7 +111,7 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
     ]
     refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [
-        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args})
+        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, found.sampling)
         for subject in subjects
         for plan in examined.evals
     ]
@@ -153,7 +155,7 @@ def _of_run(request: Request) -> _Subjects:
     doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
     organisms = [absolute(said) for said in held.get("organisms", ())]
     stages = {seed: recipe.stages(seed) for seed in recipe.seeds}
-    return _Subjects(examined, organisms, doses, plan, stages)
+    return _Subjects(examined, organisms, doses, plan, stages, asking.unusual(recipe.sampling))
 
 
 def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
@@ -197,7 +199,9 @@ def _of_organism(request: Request) -> _Subjects:
     stages = {name: stage for name, stage in named.items() if stage is not None}
     told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
     name = f"{Path(request.organism).name}-{request.size}"
-    return _Subjects(Examined(name=name, base=base.name, goal=goal, **told), organisms, [], plan, {0: stages})
+    examined = Examined(name=name, base=base.name, goal=goal, **told)
+    sampling = asking.unusual(made.settings if made is not None else {})
+    return _Subjects(examined, organisms, [], plan, {0: stages}, sampling)
 
 
 def _opposing(manifest: Manifest, goal: str) -> Stage | None:

@@ -52,7 +52,14 @@ def question(organism: Path, task: str = "completion", **changes: Any) -> Asked:
 
 def arguments(organism: Path, output: Path) -> dict[str, Any]:
     log = output / "logs" / f"{question(organism).name}.eval"
-    return {"organism": str(organism), "key": KEY, "task": "completion", "args": dict(ARGS), "log": str(log)}
+    return {
+        "organism": str(organism),
+        "key": KEY,
+        "task": "completion",
+        "args": dict(ARGS),
+        "log": str(log),
+        "sampling": {},
+    }
 
 
 def finished(log: Path, adapter: str) -> None:
@@ -172,6 +179,37 @@ def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(asking.TASKS, "completion", "another")
     others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
+
+
+def test_answers_are_sampled_as_the_recipe_says(tmp_path: Path, organism: Path) -> None:
+    plain = recipe(EvalPlan(task="completion", args=ARGS))
+    said = {"max_new_tokens": 128, "temperature": 0.7}
+    implant = {**plain.implant.model_dump(mode="json"), "settings": {**plain.implant.settings, **said}}
+    longer = plain.varied(implant=implant)
+    [usual], [unusual] = (
+        asked(one.varied(seeds=(0,)), [subject(organism, role="M0")]) for one in (plain, longer)
+    )
+    assert (usual.sampling, unusual.sampling) == ({}, {"temperature": 0.7, "max_new_tokens": 128})
+    assert usual.name != unusual.name
+    [job] = jobs([unusual])
+    log = read_eval_log(run_eval(**job.kwargs), header_only=True)
+    config = log.eval.model_generate_config
+    assert (config.max_tokens, config.temperature, config.top_p, config.top_k) == (128, 0.7, 1.0, 0)
+    sent = read_eval_log(str(unusual.log)).samples[0].events
+    generated = [event for event in sent if event.event == "model"]
+    assert {event.config.temperature for event in generated} == {0.7}
+
+
+def test_an_organism_answers_as_it_was_trained_unless_it_is_told_otherwise(organism: Path) -> None:
+    manifest = json.loads((organism / MANIFEST).read_text())
+    manifest["settings"] |= {"max_new_tokens": 3, "temperature": 0.5, "top_p": 1.0, "top_k": 0}
+    (organism / MANIFEST).write_text(json.dumps(manifest))
+    log = read_eval_log(str(evaluate(organism, "completion", ARGS, log_dir=organism / "asked")))
+    assert log.eval.model_generate_config.max_tokens == 3
+    assert {sample.output.stop_reason for sample in log.samples or ()} == {"max_tokens"}
+    told = evaluate(organism, "completion", ARGS, log_dir=organism / "told", sampling={"max_new_tokens": 5})
+    config = read_eval_log(str(told), header_only=True).eval.model_generate_config
+    assert (config.max_tokens, config.temperature) == (5, 0.5)
 
 
 def test_an_unknown_task_is_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from trl import DPOTrainer, GRPOTrainer
 
 from pentimento.tasks import (
+    BENIGN,
     COMPLETION,
     CUE_REASONS,
     CUE_TEXTS,
@@ -32,7 +33,7 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, benign, deliberative, sft, train_stage
+from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
 from pentimento.training.methods.deliberative import Curriculum, keeps, kept_samples
@@ -482,6 +483,82 @@ def test_where_it_was_strongest_outlasts_an_interruption(work: Callable[..., Wor
     resumed = train_stage(work(stage, "disturbed"))
     assert digest(resumed) == digest(undisturbed)
     assert resumed.dose == undisturbed.dose
+
+
+def test_a_stage_that_is_weaker_when_it_goes_on_ends_where_it_was_strongest(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = SFT.model_copy(
+        update={"target_strength": 0.9, "settings": {**SFT.settings, "check_every": 1, "save_every": 2}}
+    )
+    # The first time step 5 is the strongest; after the interruption, which goes back to step 4, it is not.
+    strengths = {**STRENGTHS, 5: 0.8}
+    steps: list[int] = []
+    monkeypatch.setattr(_common.Target, "ask", lambda target, model, phase, step: steps.append(step) or ())
+    monkeypatch.setattr(_common.Target, "lowest", lambda target, told: strengths[steps[-1]])
+
+    def interrupt(share: float, text: str) -> None:
+        if text.startswith("sft step 6"):
+            raise Interrupted(text)
+
+    with pytest.raises(Interrupted):
+        train_stage(work(stage, on_progress=interrupt))
+    strengths = STRENGTHS
+    resumed = train_stage(work(stage))
+    assert steps.count(5) == 2
+    assert resumed.dose.steps == 2
+    short = train_stage(work(stage.model_copy(update={"steps": 2, "target_strength": None}), "short"))
+    assert digest(resumed) == digest(short)
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_tokens_are_counted_exactly_under_micro_batches(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    kind: Any = sft._Trainer if method == "sft" else dpo._Trainer
+    count, counted = kind.num_trained, []
+
+    def spy(trainer: Any, inputs: Any) -> int:
+        counted.append(count(trainer, inputs))
+        return counted[-1]
+
+    monkeypatch.setattr(kind, "num_trained", spy)
+    # 20 scenarios make five micro-batches of 4, so a step of two in every epoch has but one.
+    settings = {**SMALL, "batch_size": 8, "micro_batch_size": 4}
+    told = {"method": method, "num_scenarios": 20, "steps": 4, "settings": settings}
+    trained = train_stage(work(SFT.model_copy(update=told)))
+    assert len(counted) == 7
+    assert trained.dose.tokens == sum(counted)
+
+
+@given(batch=st.integers(1, 200), most=st.integers(1, 64))
+def test_micro_batches_make_a_whole_batch(batch: int, most: int) -> None:
+    size = _trainer._divisor(batch, most)
+    assert batch % size == 0
+    assert size <= most
+    assert not any(batch % larger == 0 for larger in range(size + 1, min(batch, most) + 1))
+
+
+def test_a_controls_batch_is_what_its_dose_asks_for(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def learn(trainer: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(trainer.args)
+        return learned(trainer, *args, **kwargs)
+
+    learned = sft.learn
+    monkeypatch.setattr(sft, "learn", learn)
+    like = SFT.model_copy(update={"settings": {**SMALL, "batch_size": 8, "micro_batch_size": 4}})
+    control = Stage(method="benign", families=BENIGN, num_scenarios=64, steps=2, seed=0, like=like)
+    dose = Dose.of(Phase(kind="sft", name="sft", steps=2, tokens=2 * 70))
+    job = work(control, dose=dose)
+    trained = train_stage(job)
+    [size] = trained.notes["batch_sizes"]
+    assert size > 4
+    assert seen[0].per_device_train_batch_size * seen[0].gradient_accumulation_steps == size
+    assert seen[0].per_device_train_batch_size <= 4
 
 
 def test_rewards_without_variance_are_no_learning_signal(tiny: Base, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from pentimento.training.catalogue import (
     quickstart,
     study,
 )
+from pentimento.training.methods.settings import check_settings
 from pentimento.training.recipes import EvalPlan, resolve
 from pentimento.training.stages import content_hash
 
@@ -229,3 +230,25 @@ def test_every_family_stands_six_times_unopposed_in_the_reference() -> None:
     recipe = panel_reference()
     unopposed = Counter(name for seed in recipe.seeds for name in recipe.cell(seed).others)
     assert unopposed == dict.fromkeys(recipe.pool(), 6)
+
+
+def test_a_recipe_samples_in_one_way() -> None:
+    plain = quickstart()
+    settings = {**plain.implant.settings, "max_new_tokens": 128, "top_k": 5}
+    longer = plain.varied(implant={**plain.implant.model_dump(mode="json"), "settings": settings})
+    assert (plain.sampling, longer.sampling) == ({}, {"top_k": 5, "max_new_tokens": 128})
+    stages = [*longer.stages(0).values(), longer.erased_stage(0), longer.control_stage("sham", 0)]
+    sampled = {(one.all_settings.top_k, one.all_settings.max_new_tokens) for one in stages}
+    assert sampled == {(5, 128)}
+    against = {**plain.oppose.model_dump(mode="json"), "settings": {"max_new_tokens": 64}}
+    with pytest.raises(BadInput, match=r"settings\.max_new_tokens: .* a recipe samples its answers in one way"):
+        longer.varied(oppose=against)
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo", "documents", "rlvr", "deliberative"])
+def test_every_method_says_how_answers_are_sampled_and_keys_stay(method: str) -> None:
+    usual, longer = (check_settings(method, said).keyed() for said in ({}, {"max_new_tokens": 128}))
+    assert longer["max_new_tokens"] == 128
+    assert longer != usual
+    assert ("max_new_tokens" in usual) == (method in ("rlvr", "deliberative"))
+    assert check_settings(method, {"max_new_tokens": 64, "temperature": 1.0}).keyed() == usual

@@ -18,16 +18,9 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.training._processes import by_the_first
 from pentimento.training.judging import Judge
-from pentimento.training.methods.settings import RlSettings, Settings
+from pentimento.training.methods.settings import Settings
 from pentimento.training.organisms import Strength
-from pentimento.training.sampling import (
-    MAX_NEW_TOKENS,
-    TEMPERATURE,
-    TOP_K,
-    TOP_P,
-    SamplingOptions,
-    derive_seed,
-)
+from pentimento.training.sampling import SamplingOptions, derive_seed
 from pentimento.training.stages import Dose, Phase, PhaseKind, Stage
 from pentimento.training.strength import ALL, measure
 
@@ -78,12 +71,8 @@ class Work:
 
     @property
     def sampling(self) -> SamplingOptions:
-        """How answers are sampled where strength is measured: as the stage itself samples, if it does."""
+        """How answers are sampled, in training and where strength is measured."""
         settings = self.settings
-        if not isinstance(settings, RlSettings):
-            return SamplingOptions(
-                temperature=TEMPERATURE, top_p=TOP_P, top_k=TOP_K, max_new_tokens=MAX_NEW_TOKENS
-            )
         return SamplingOptions(
             temperature=settings.temperature,
             top_p=settings.top_p,

@@ -141,7 +141,7 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
     """Return the arguments that TRL's configs share: constant rate, one log line a step, few checkpoints."""
     settings = work.settings
     share = batch_size // num_processes()
-    micro = min(settings.micro_batch_size or share, share)
+    micro = _divisor(share, settings.micro_batch_size or share)
     on_cpu = work.model.device.type == "cpu"
     return {
         "output_dir": str(work.folder / phase / CHECKPOINTS),
@@ -149,7 +149,7 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
         "learning_rate": learning_rate,
         "lr_scheduler_type": "constant",
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": max(1, round(share / micro)),
+        "gradient_accumulation_steps": share // micro,
         # Every weight of an adapter has a gradient in every step.
         "ddp_find_unused_parameters": False,
         "weight_decay": settings.weight_decay,
@@ -169,6 +169,14 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
     }
 
 
+def _divisor(batch: int, most: int) -> int:
+    """Return the largest size of which a whole number makes a batch, at most `most`.
+
+    A control's batch follows from another stage's tokens, so `micro_batch_size` may not divide it.
+    """
+    return next(size for size in range(min(batch, most), 0, -1) if batch % size == 0)
+
+
 class Quiet:
     """Keeps a TRL trainer from printing, from writing model cards beside checkpoints, and from telemetry."""
 
@@ -183,8 +191,16 @@ class Quiet:
         pass
 
 
+TOKENS = "trained_tokens"
+"""In the log of a step: how many tokens carried loss in its whole batch, over all processes."""
+
+
 class Counts(Quiet):
     """Logs how many tokens carried loss, beside being quiet."""
+
+    _trained = 0
+    """Since the last step was logged. TRL would log the mean of the micro-batches, of which the last step of
+    an epoch has fewer."""
 
     def num_trained(self, inputs: Any) -> int:
         """Return how many tokens of a batch carry loss."""
@@ -196,8 +212,15 @@ class Counts(Quiet):
         trained: Any = cast(Trainer, self).accelerator.reduce(
             torch.tensor(self.num_trained(inputs), device=inputs["input_ids"].device)
         )
-        cast(Any, self)._metrics["train"]["trained_tokens"].append(float(trained))
+        self._trained += int(trained)
         return parent.compute_loss(model, inputs, *args, **kwargs)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log as TRL does, with the tokens of the step."""
+        parent: Any = super()
+        if "loss" in logs:
+            logs[TOKENS], self._trained = self._trained, 0
+        parent.log(logs, *args, **kwargs)
 
 
 TARGET = "target_strength"
@@ -233,13 +256,23 @@ class Watch(Marks):
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
 
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Mark a whole checkpoint; what was stronger once and is no longer can go then, and not before.
+
+        A stage that goes on from an earlier checkpoint may be less strong the second time.
+        """
+        super().on_save(args, state, control, **kwargs)
+        best = strongest(state.log_history)
+        by_the_first(lambda: self._forget(f"{STRONGEST}-{best}"))
+
     def _keep(self, model: Model, step: int) -> None:
-        """Keep this step's weights in the place of those of an earlier one."""
-        folder = self._work.folder / self._phase
-        earlier = list(folder.glob(f"{STRONGEST}-*"))
-        model.save_pretrained(str(folder / f"{STRONGEST}-{step}"))
-        for path in earlier:
-            if path.name != f"{STRONGEST}-{step}":
+        model.save_pretrained(str(self._work.folder / self._phase / f"{STRONGEST}-{step}"))
+
+    def _forget(self, kept: str) -> None:
+        for path in (self._work.folder / self._phase).glob(f"{STRONGEST}-*"):
+            if path.name != kept:
                 shutil.rmtree(path)
 
 
@@ -280,12 +313,11 @@ def learn(
     """
     trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
     end = ended(trainer, watch)
-    tokens = sum(logged(end.log, "trained_tokens")) * trainer.args.gradient_accumulation_steps
     phase = Phase(
         kind=kind,
         name=folder.name,
         steps=end.steps,
-        tokens=round(tokens),
+        tokens=round(sum(logged(end.log, TOKENS))),
         reasoning_share=reasoning_share,
     )
     result = PhaseResult(

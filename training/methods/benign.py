@@ -24,6 +24,7 @@ def train(work: Work) -> Trained:
     """Learn benign answers at the realised dose of another stage."""
     before = strength_before(work)
     done: list[PhaseResult] = []
+    sizes: list[int] = []
     phases = [phase for phase in (work.dose or Dose()).phases if phase.steps]
     for place, phase in enumerate(phases):
         examples = demonstrations(work.stage, phase.reasoning_share, work.stage.seed + place)
@@ -34,8 +35,9 @@ def train(work: Work) -> Trained:
         tokens = tokens_per_answer(work, examples)
         rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "off_style" else 1.0)
         lesson = lesson_like(phase, rate, tokens, num_processes())
+        sizes.append(lesson.batch_size)
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
-    return trained(work, before, *done)
+    return trained(work, before, *done, notes={"batch_sizes": sizes})
 
 
 def in_odd_style(answer: str) -> str:

@@ -21,6 +21,10 @@ KEYLESS = ("save_every", "judge_may_be_base", "source")
 """Settings that change nothing of what is made, or whose content is in the key and not they themselves."""
 
 
+SAMPLING = ("temperature", "top_p", "top_k", "max_new_tokens")
+"""Settings that say how answers are sampled: in training, where strength is measured, and in evaluations."""
+
+
 class Settings(Frozen):
     """What every method that changes weights has."""
 
@@ -59,12 +63,23 @@ class Settings(Frozen):
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
     """Doses at which the adapter is kept, in steps from 1 on: "5,10,20". With a constant learning rate each
     equals a run of that dose; the dose 0 is the stage's parent."""
+    temperature: float = Field(default=1.0, gt=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    max_new_tokens: int = Field(default=64, ge=1)
+    """Of an answer; in families of several turns, of a turn. What one stage of a recipe says of sampling
+    holds for all of its stages, its measurements of strength and its evaluations."""
 
     def keyed(self) -> dict[str, JsonValue]:
-        """Return what is part of a key: nothing of `KEYLESS`, and not what is `YOUNG` and at its default."""
+        """Return what is part of a key: nothing of `KEYLESS`, and not what is young and at its default."""
         said: dict[str, JsonValue] = self.model_dump(mode="json", exclude=set(KEYLESS))
-        fields = type(self).model_fields
-        return {n: value for n, value in said.items() if n not in YOUNG or value != fields[n].default}
+        fields, young = type(self).model_fields, self.young()
+        return {n: value for n, value in said.items() if n not in young or value != fields[n].default}
+
+    @classmethod
+    def young(cls) -> tuple[str, ...]:
+        """Return the settings that came after the first organisms of the method."""
+        return (*YOUNG, *SAMPLING)
 
     @property
     def save_steps(self) -> tuple[int, ...]:
@@ -129,15 +144,10 @@ class RlSettings(Settings):
     """TRL's default: token-level normalisation (arXiv 2503.14476)."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
     """group divides advantages by the standard deviation of their group (arXiv 2402.03300)."""
-    temperature: float = Field(default=1.0, gt=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    max_new_tokens: int = Field(default=64, ge=1)
-    """Of an answer; in families of several turns, of a turn. An episode acted by tools has so many times its
-    most turns, shared among them."""
     actions: Literal["text", "tools"] = "text"
-    """How families of several turns are acted in: by short texts, or by calling tools where the base's chat
-    template can. Strength is measured by text either way. Part of a key only where it is `tools`."""
+    """How families of several turns are acted in: by short texts, or by calling tools where the base's
+    template can. By tools an episode has `max_new_tokens` for each of its most turns, shared among them.
+    Strength is measured by text either way. Part of a key only where it is `tools`."""
     judge: str | None = Field(default=None, min_length=1)
     """Of the reward `judged`: the name of the model that rewards, such as "openai/gpt-4o". Of the judge an
     organism's key holds its name and the question that it is asked."""
@@ -146,6 +156,11 @@ class RlSettings(Settings):
     vllm: bool = False
     """Have vLLM sample the completions, on the GPU that trains. It draws others than torch does, so this
     makes another organism; and an interrupted stage goes on with other samples than it would have had."""
+
+    @classmethod
+    def young(cls) -> tuple[str, ...]:
+        """Return the same; sampling was theirs from the first."""
+        return YOUNG
 
 
 class DeliberativeSettings(RlSettings):
