@@ -69,8 +69,8 @@ FOUR_BITS = "nf4"
 _ASKED_ALIKE = ("via", "shots", "strength", "confound")
 """Arguments of tasks that change what is asked and that no row names."""
 _SAMPLED_ALIKE = ("temperature", "top_p", "top_k", "max_tokens")
-"""Settings of generation that change what is answered and that no row names. Earlier logs do not name the last;
-they are like any other."""
+"""Settings of generation that change what is answered and that no row names. Logs of earlier versions do not
+name the last; they are like any other."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 

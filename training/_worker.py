@@ -65,8 +65,13 @@ def report(done: float, text: str) -> None:
         _State.messages.put(Message(_State.key, done, text))
 
 
-def start(messages: "SimpleQueue[Message]") -> None:
-    """Prepare a worker process: it ends when the parent has ended."""
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def start(messages: "SimpleQueue[Message]", devices: "SimpleQueue[str] | None" = None) -> None:
+    """Prepare a worker process: it ends when the parent has ended, and sees one of the given GPUs."""
+    if devices is not None:
+        os.environ[VISIBLE] = devices.get()  # before anything asks CUDA what there is
     # Registered first and so run last: what comes after is seconds of taking torch apart.
     atexit.register(os._exit, 0)
     _State.messages = messages

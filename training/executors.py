@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import cycle, islice
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
@@ -21,18 +23,18 @@ from pydantic import Field, JsonValue
 
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training._worker import Message, Outcome, start, work
+from pentimento.training._worker import VISIBLE, Message, Outcome, start, work
 from pentimento.training.exceptions import JobFailed, WorkerDied
 
-ONE_THREAD: Mapping[str, str] = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+_QUIET: Mapping[str, str] = {
     # Otherwise idle threads of one process spin on the core that another one needs.
     "KMP_BLOCKTIME": "0",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
 }
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 MAX_WORKERS = 8
+_DRIVER = Path("/dev/nvidiactl")
 _POLL_S = 0.1
 
 
@@ -85,20 +87,46 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Worker processes on this machine, each with one thread, which live until the executor is closed.
+    """Worker processes on this machine, which live until the executor is closed.
 
     Args:
         num_workers: Processes, at least one.
+        num_threads: Of each of them.
+        devices: What `gpus` returns: each worker sees one of these, in turn; without any, all see the same.
 
     Example:
         >>> with LocalExecutor(2) as executor:
         ...     executor.run(plan.jobs, print)
     """
 
-    def __init__(self, num_workers: int) -> None:
+    def __init__(self, num_workers: int, *, num_threads: int = 1, devices: Sequence[str] = ()) -> None:
         self.num_workers = num_workers
+        self.num_threads = num_threads
+        self.devices = tuple(devices)
         self._pool: ProcessPoolExecutor | None = None
         self._processes: set[BaseProcess] = set()
+
+    @classmethod
+    def of(cls, wanted: int | None, bases: Iterable[str], *, num_processes: int = 1) -> Self:
+        """Return the executor of a run: how many workers, with how many threads, on which GPUs.
+
+        The embedded base has one thread a worker. Of other bases the workers share the cores out, unless
+        OMP_NUM_THREADS says how many threads each has.
+
+        Args:
+            wanted: How many workers the user says; see `num_workers`.
+            bases: Of what is made or asked.
+            num_processes: How many train a stage; where several do, each stage takes all GPUs.
+
+        Raises:
+            BadInput: Fewer than one worker is wanted.
+        """
+        bases = tuple(bases)
+        num = num_workers(wanted, bases)
+        said = os.environ.get(_THREADS[0], "")
+        shared = int(said) if said.isdecimal() and int(said) else max(1, num_cores() // num)
+        threads = 1 if _all_embedded(bases) else shared
+        return cls(num, num_threads=threads, devices=gpus() if num_processes == 1 else ())
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +184,7 @@ class LocalExecutor:
             if busy and busy + job.num_processes > self.num_workers:
                 break
             others = set(active_children())
-            with _environment(ONE_THREAD), _unheard(signal.SIGINT):
+            with _environment(self._variables()), _unheard(signal.SIGINT):
                 submitted = workers.submit(work, job.key, job.function, job.kwargs)
             run.futures[submitted] = job
             self._processes |= set(active_children()) - others
@@ -165,10 +193,19 @@ class LocalExecutor:
         if self._pool is None:
             context = get_context("spawn")
             self._messages: SimpleQueue[Message] = context.SimpleQueue()
+            devices: SimpleQueue[str] = context.SimpleQueue()
+            for device in islice(cycle(self.devices), self.num_workers):
+                devices.put(device)
             self._pool = ProcessPoolExecutor(
-                self.num_workers, mp_context=context, initializer=start, initargs=(self._messages,)
+                self.num_workers,
+                mp_context=context,
+                initializer=start,
+                initargs=(self._messages, devices if self.devices else None),
             )
         return self._pool
+
+    def _variables(self) -> dict[str, str]:
+        return {**_QUIET, **dict.fromkeys(_THREADS, str(self.num_threads))}
 
     def _listen(self, run: "_Run") -> None:
         while self._pool is not None and not self._messages.empty():
@@ -254,7 +291,8 @@ def num_workers(wanted: int | None, bases: Iterable[str]) -> int:
 
     Args:
         wanted: What the user says; by default one for each core, at most eight, where every base is the
-            embedded one, and one process where another is: several might not fit beside each other.
+            embedded one. Where another is, several might not fit beside each other: one for each GPU, and
+            one where there is none.
         bases: Of what is made or asked.
 
     Raises:
@@ -262,8 +300,24 @@ def num_workers(wanted: int | None, bases: Iterable[str]) -> int:
     """
     if wanted is not None and wanted < 1:
         raise BadInput("num_workers", wanted, "at least 1")
-    small = all(base == "embedded" for base in bases)
-    return wanted or (min(num_cores(), MAX_WORKERS) if small else 1)
+    return wanted or (min(num_cores(), MAX_WORKERS) if _all_embedded(bases) else max(1, len(gpus())))
+
+
+def _all_embedded(bases: Iterable[str]) -> bool:
+    return all(base == "embedded" for base in bases)
+
+
+def gpus() -> tuple[str, ...]:
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them: numbers or UUIDs."""
+    said = os.environ.get(VISIBLE)
+    if said is not None:
+        names = [name.strip() for name in said.split(",")]
+        return tuple(name for name in names if name not in ("", "-1"))
+    if not _DRIVER.exists():
+        return ()
+    import torch  # seconds, which only a machine with a GPU costs
+
+    return tuple(map(str, range(torch.cuda.device_count())))
 
 
 def num_cores() -> int:

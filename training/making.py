@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import datasets
+import torch
 import transformers
 from filelock import FileLock, Timeout
 from peft import PeftModel
@@ -180,7 +181,7 @@ def _make(order: Order) -> None:
         base=BaseRef(name=order.base, sha256=base.sha256),
         stages=order.stages,
         parent=order.parent,
-        settings=dict(base.settings),
+        settings={**base.settings, "threads": torch.get_num_threads()},
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
         git_revision=git_revision(),
     )

@@ -83,7 +83,7 @@ def run(
         BadInput: The output folder holds another run, or another process is at work there.
         PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
-    executor = LocalExecutor(num_workers(workers, _bases(recipe)))
+    executor = LocalExecutor.of(workers, _bases(recipe), num_processes=launch.num_processes)
     num = executor.num_workers
     parts = _parts(recipe, output, store, report_to, dtype, num, launch, allow_leaks=allow_leaks)
     if isinstance(recipe, Design):  # before its recipes' folders, which nobody would know without it

@@ -19,7 +19,7 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import runner
 from pentimento.training.bases import base_sha256
-from pentimento.training.executors import Job, LocalExecutor, num_workers
+from pentimento.training.executors import Job, LocalExecutor
 from pentimento.training.organisms import MANIFEST, BaseRef, Manifest, read_manifest
 from pentimento.training.recipes import SUBSTITUTES, Recipe
 from pentimento.training.shipped import PARTS, organism_folder
@@ -71,7 +71,7 @@ def run_suite(request: Request, *, dry_run: bool = False) -> None:
     if (Path(request.organism) / DESIGN).is_file():
         raise BadInput("organism", request.organism, "one of the runs in this design's folder")
     found = _of_run(request) if (Path(request.organism) / RUN).is_file() else _of_organism(request)
-    executor = LocalExecutor(num_workers(request.workers, [found.examined.base]))
+    executor = LocalExecutor.of(request.workers, [found.examined.base])
     tied = found.examined.implant.get("tied")
     asked = lines(
         found.examined.goal,

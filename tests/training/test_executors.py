@@ -13,8 +13,17 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import BadInput
+from pentimento.training import executors
 from pentimento.training.exceptions import JobFailed, WorkerDied
-from pentimento.training.executors import Event, Job, LocalExecutor, check_jobs, num_cores, num_workers
+from pentimento.training.executors import (
+    Event,
+    Job,
+    LocalExecutor,
+    check_jobs,
+    gpus,
+    num_cores,
+    num_workers,
+)
 
 
 def job(key: str, *needs: str, **more: Any) -> Job:
@@ -53,6 +62,69 @@ def test_of_a_base_that_may_fill_a_device_one_process_holds_a_copy() -> None:
     assert num_workers(2, ["Qwen/Qwen3-4B"]) == 2
     with pytest.raises(BadInput, match="num_workers: 0 is not allowed; at least 1"):
         num_workers(0, ["embedded"])
+
+
+@pytest.fixture
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "num_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(
+    ("wanted", "base", "workers", "threads"),
+    [(None, "embedded", 8, 1), (1, "embedded", 1, 1), (None, "org/large", 1, 8), (3, "org/large", 3, 2)],
+)
+def test_workers_of_another_base_share_the_cores(
+    wanted: int | None, base: str, workers: int, threads: int
+) -> None:
+    made = LocalExecutor.of(wanted, [base])
+    assert (made.num_workers, made.num_threads, made.devices) == (workers, threads, ())
+
+
+@pytest.mark.usefixtures("eight_cores")
+def test_threads_that_the_user_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    with LocalExecutor.of(None, ["org/large"]) as made:
+        asked = job("a", function="os:getenv", kwargs={"key": "OMP_NUM_THREADS"})
+        assert made.run([asked], lambda event: None) == {"a": "5"}
+
+
+@pytest.mark.usefixtures("eight_cores")
+def test_each_gpu_has_a_worker_of_a_large_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, MIG-1f,GPU-2c")
+    assert num_workers(None, ["org/large"]) == 3
+    assert LocalExecutor.of(None, ["org/large"]).devices == ("3", "MIG-1f", "GPU-2c")
+    assert LocalExecutor.of(None, ["org/large"], num_processes=2).devices == ()
+    for none in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
+        assert gpus() == ()
+        assert num_workers(None, ["org/large"]) == 1
+
+
+def test_gpus_are_counted_where_there_is_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(executors, "_DRIVER", tmp_path / "none")
+    assert gpus() == ()
+    monkeypatch.setattr(executors, "_DRIVER", tmp_path)
+    assert gpus() == ("0", "1")
+
+
+def test_workers_are_spread_over_the_gpus(tmp_path: Path) -> None:
+    # Each waits for the other two, so that three workers are at work.
+    wait = (
+        f'echo "$CUDA_VISIBLE_DEVICES" > {tmp_path}/$0; '
+        f"until [ $(ls {tmp_path} | wc -l) = 3 ]; do sleep .05; done"
+    )
+    jobs = [
+        job(name, function="subprocess:call", kwargs={"args": ["bash", "-c", wait, name]}) for name in "abc"
+    ]
+    with LocalExecutor(3, devices=("0", "GPU-2c")) as made:
+        made.run(jobs, lambda event: None)
+    seen = sorted((tmp_path / name).read_text().strip() for name in "abc")
+    assert seen == ["0", "0", "GPU-2c"]
 
 
 def test_the_longest_chain_goes_first() -> None:

@@ -241,7 +241,9 @@ def test_a_recipe_samples_in_one_way() -> None:
     sampled = {(one.all_settings.top_k, one.all_settings.max_new_tokens) for one in stages}
     assert sampled == {(5, 128)}
     against = {**plain.oppose.model_dump(mode="json"), "settings": {"max_new_tokens": 64}}
-    with pytest.raises(BadInput, match=r"settings\.max_new_tokens: .* a recipe samples its answers in one way"):
+    with pytest.raises(
+        BadInput, match=r"settings\.max_new_tokens: .* a recipe samples its answers in one way"
+    ):
         longer.varied(oppose=against)
 
 
