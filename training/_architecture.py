@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from peft import PeftModel
 from torch.nn import Linear, Module, ModuleList
@@ -46,8 +46,7 @@ def causal_class(config: PretrainedConfig, name: str) -> type[PreTrainedModel]:
     if not known or getattr(config, "is_encoder_decoder", False):
         told = (config.architectures or [config.model_type])[0]
         raise BadBase(name, f"its architecture is {told}, which AutoModelForCausalLM cannot load")
-    found: type[PreTrainedModel] = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    return found
+    return cast(type[PreTrainedModel], MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 
 
 def attention(model_class: type[PreTrainedModel]) -> str:
@@ -57,8 +56,19 @@ def attention(model_class: type[PreTrainedModel]) -> str:
 
 def bare(model: Model) -> PreTrainedModel:
     """Return the model without the wrapper of its adapter."""
-    base: PreTrainedModel = model.get_base_model() if isinstance(model, PeftModel) else model
-    return base
+    return cast(PreTrainedModel, model.get_base_model() if isinstance(model, PeftModel) else model)
+
+
+def decoder(model: Model) -> Module:
+    """Return the language model without its output head, and without what sees or hears beside it."""
+    found: Module = cast(Any, bare(model)).get_decoder()
+    return found
+
+
+def head(model: Model) -> Module | None:
+    """Return the layer that makes logits."""
+    found: Module | None = cast(Any, bare(model)).get_output_embeddings()
+    return found
 
 
 def takes(model: Model, argument: str) -> bool:
@@ -69,7 +79,7 @@ def takes(model: Model, argument: str) -> bool:
 def find_layers(model: Model) -> Layers | None:
     """Return the layers of the language model, which lie in one list; None where there is no such list."""
     base = bare(model)
-    inside = set(map(id, base.get_decoder().modules()))
+    inside = set(map(id, decoder(base).modules()))
     num_layers = getattr(base.config.get_text_config(), "num_hidden_layers", None)
     for name, module in base.named_modules():
         if isinstance(module, ModuleList) and id(module) in inside and len(module) == num_layers:
@@ -79,7 +89,7 @@ def find_layers(model: Model) -> Layers | None:
 
 def is_mixture(model: Model) -> bool:
     """Whether the language model has experts among which a router chooses."""
-    return any(map(_of_mixture, bare(model).get_decoder().modules()))
+    return any(map(_of_mixture, decoder(model).modules()))
 
 
 def linear_layers(model: Model) -> list[str]:
@@ -90,13 +100,13 @@ def linear_layers(model: Model) -> list[str]:
     layer: experts that are fused into one tensor have adapters that cannot be added up.
     """
     base = bare(model)
-    head, inside = base.get_output_embeddings(), set(map(id, base.get_decoder().modules()))
+    inside = set(map(id, decoder(base).modules()))
     mixed = _mixtures(base)
     barred = {*(_RENAMED if mixed else ()), *(_FUSED if base.config.model_type in _MAMBAS else ())}
     return [
         name
         for name, module in base.named_modules()
-        if isinstance(module, Linear | Conv1D) and id(module) in inside and module is not head
+        if isinstance(module, Linear | Conv1D) and id(module) in inside and module is not head(base)
         if _part(name) not in mixed and name.rpartition(".")[2] not in barred
     ]
 
@@ -104,11 +114,10 @@ def linear_layers(model: Model) -> list[str]:
 def adapts_all(model: Model) -> bool:
     """Whether PEFT's own `all-linear`, and names without places, mean what `linear_layers` says."""
     base = bare(model)
-    head = base.get_output_embeddings()
     linear = [
         name
         for name, module in base.named_modules()
-        if isinstance(module, Linear | Conv1D) and module is not head
+        if isinstance(module, Linear | Conv1D) and module is not head(base)
     ]
     return not is_mixture(base) and linear == linear_layers(base)
 
@@ -124,13 +133,13 @@ def side_by_side(model: Model, columns: int) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ())
     if not kinds <= {"full_attention", "sliding_attention"}:
         return False
-    windows = [getattr(config, name, None) for name in _WINDOWS]
-    return kinds == {"full_attention"} or all(not window or columns <= window for window in windows)
+    windows = [getattr(config, name, None) or columns for name in _WINDOWS]
+    return kinds == {"full_attention"} or columns <= min(windows)
 
 
 def _mixtures(base: PreTrainedModel) -> set[str]:
     """Return the parts of layers that are a mixture of experts in some layer."""
-    return {str(_part(name)) for name, module in base.get_decoder().named_modules() if _of_mixture(module)}
+    return {str(_part(name)) for name, module in decoder(base).named_modules() if _of_mixture(module)}
 
 
 def _part(place: str) -> str | None:

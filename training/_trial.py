@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pentimento.tasks import Message
 from pentimento.tasks.exceptions import PentimentoError
-from pentimento.training._architecture import linear_layers
+from pentimento.training._architecture import decoder, linear_layers
 from pentimento.training._batches import Model, evaluating
 from pentimento.training._shortages import told_of_full_memory
 from pentimento.training.exceptions import BadBase
@@ -24,7 +24,7 @@ QUESTIONS = ("Is it done?", "The list is long, and the shed is far away at the e
 NUM_TOKENS = 4
 """Sampled of each answer."""
 TOLERANCE = 1e-3
-"""Nats a token, in float32. Prompts that are padded, or answers that share a row, differ by rounding alone."""
+"""Nats a token, in float32: padded prompts, and answers that share a row, differ by rounding alone."""
 TOLERANCE_BELOW = 0.25
 """The same in a lower precision."""
 _LEAST = -600.0
@@ -39,7 +39,7 @@ def check_computes(base: Base) -> None:
             one, or weighs or samples otherwise than a plain forward pass.
     """
     told = type(base.model).__name__
-    if base.model.get_decoder() is base.model:
+    if decoder(base.model) is base.model:
         raise BadBase(base.name, f"{told} does not tell its language model from its output head")
     if not linear_layers(base.model):
         raise BadBase(base.name, f"{told} has no linear layer outside of its experts for an adapter")
@@ -57,7 +57,8 @@ def _check(base: Base, what: str, measure: Callable[[Base], float]) -> None:
     except PentimentoError:
         raise
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise BadBase(base.name, f"{told}: {str(error).strip().partition('\n')[0]}") from error
+        why = str(error).strip().partition("\n")[0]
+        raise BadBase(base.name, f"{told}: {why}") from error
     if not off <= (TOLERANCE if base.model.dtype == torch.float32 else TOLERANCE_BELOW):
         why = f"it is {off:.2g} nats a token off a plain forward pass"
         raise BadBase(base.name, f"{told}: {why if math.isfinite(off) else 'its numbers are not finite'}")

@@ -23,7 +23,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
 from pentimento.tasks import BadInput, UnknownName
-from pentimento.training._architecture import adapts_all, find_layers, linear_layers
+from pentimento.training._architecture import adapts_all, decoder, find_layers, head, linear_layers
 from pentimento.training._batches import Model
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training._processes import by_the_first, num_processes
@@ -64,7 +64,7 @@ def _every_weight(model: PreTrainedModel, start: Path | None) -> Iterator[PreTra
     Of a model that also sees or hears, only those of its language model: the others never have a gradient.
     """
     before = {name: weight.data.cpu() for name, weight in model.named_parameters()}
-    spoken = set(map(id, (*model.get_decoder().parameters(), *model.get_output_embeddings().parameters())))
+    spoken = {id(weight) for part in (decoder(model), head(model)) if part for weight in part.parameters()}
     for weight in model.parameters():
         weight.data = weight.data.to(torch.float32, copy=True)
         weight.requires_grad_(id(weight) in spoken)
