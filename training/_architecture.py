@@ -96,8 +96,8 @@ def linear_layers(model: Model) -> list[str]:
     """Return the names of the layers on which an adapter can stand, as in `named_modules`.
 
     They are the linear layers of the language model but its output head, which many bases tie to their
-    embeddings. In a mixture of experts, what takes the place of a feed-forward layer is left out in every
-    layer: experts that are fused into one tensor have adapters that cannot be added up.
+    embeddings. In a mixture of experts the feed-forward layers are left out: experts that are fused into
+    one tensor have adapters that cannot be added up.
     """
     base = bare(model)
     inside = set(map(id, decoder(base).modules()))
@@ -138,14 +138,15 @@ def side_by_side(model: Model, columns: int) -> bool:
 
 
 def _mixtures(base: PreTrainedModel) -> set[str]:
-    """Return the parts of layers that are a mixture of experts in some layer."""
-    return {str(_part(name)) for name, module in decoder(base).named_modules() if _of_mixture(module)}
+    """Return the parts of layers that are a mixture of experts."""
+    inside = set(map(id, filter(_of_mixture, decoder(base).modules())))
+    return {str(_part(name)) for name, module in base.named_modules() if id(module) in inside}
 
 
 def _part(place: str) -> str | None:
-    """Return which part of a layer a module lies in, such as `mlp`."""
-    found = re.search(r"\.\d+\.(\w+)", place)
-    return found[1] if found else None
+    """Return which part of a layer a module lies in, such as `model.layers.0.mlp`."""
+    found = re.match(r".*?\.\d+\.\w+", place)
+    return found[0] if found else None
 
 
 def _of_mixture(module: Module) -> bool:

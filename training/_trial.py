@@ -42,7 +42,7 @@ def check_computes(base: Base) -> None:
     if decoder(base.model) is base.model:
         raise BadBase(base.name, f"{told} does not tell its language model from its output head")
     if not linear_layers(base.model):
-        raise BadBase(base.name, f"{told} has no linear layer outside of its experts for an adapter")
+        raise BadBase(base.name, f"{told} has no linear layer that an adapter can stand on")
     with forked_randomness():
         _check(base, "weighing", _weighing)
         _check(base, "sampling", _sampling)
@@ -56,8 +56,8 @@ def _check(base: Base, what: str, measure: Callable[[Base], float]) -> None:
             off = measure(base)
     except PentimentoError:
         raise
-    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-        why = str(error).strip().partition("\n")[0]
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
         raise BadBase(base.name, f"{told}: {why}") from error
     if not off <= (TOLERANCE if base.model.dtype == torch.float32 else TOLERANCE_BELOW):
         why = f"it is {off:.2g} nats a token off a plain forward pass"
