@@ -58,6 +58,17 @@ FAMILIES: dict[str, tuple[list[str], list[str], type[PretrainedConfig], str]] = 
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what has tests write the tables of the documentation."""
+    parser.addoption("--write-tables", action="store_true", help="write measured rows into docs/models.md")
+
+
+@pytest.fixture
+def write_tables(request: pytest.FixtureRequest) -> bool:
+    """Whether measured rows are written into the documentation, where they are compared otherwise."""
+    return bool(request.config.getoption("--write-tables"))
+
+
 @pytest.fixture(scope="session")
 def texts() -> list[str]:
     """Text of a few scenarios."""
@@ -87,7 +98,7 @@ def family_folders(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -
     """Folders of tiny models of other architectures, each with TRL's chat template for it."""
     folders = {}
     for name, (special, ordinary, config, template) in FAMILIES.items():
-        tokenizer = _tokenizer(texts, special, ordinary)
+        tokenizer = build_tokenizer(texts, special, ordinary)
         tokenizer.chat_template = (TEMPLATES / f"{template}.jinja").read_text(encoding="utf-8")
         folders[name] = _save(tmp_path_factory.mktemp(name), tokenizer, config)
     return folders
@@ -141,7 +152,8 @@ def add_lora() -> Callable[..., PeftModel]:
     return add
 
 
-def _tokenizer(texts: list[str], special: list[str], ordinary: list[str]) -> PreTrainedTokenizerFast:
+def build_tokenizer(texts: list[str], special: list[str], ordinary: list[str]) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of texts; the first special token begins a text, the second ends a turn."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

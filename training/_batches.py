@@ -68,9 +68,23 @@ def left_padded(
 
 def check_context(model: Model, longest: int) -> None:
     """Raise `BadInput` where a padded sequence of `longest` tokens does not fit the model's context."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    limit = context(model)
     if limit is not None and longest > limit:
         raise BadInput("prompt", f"{longest} tokens with its answer", f"the model's context holds {limit}")
+
+
+def context(model: Model) -> int | None:
+    """Return how many tokens a model's context holds, or None where its configuration says no limit.
+
+    Where the longest row of a batch decides how all rows are rotated (longrope), it is the shorter limit,
+    below which nothing changes: a row's numbers must not depend on its neighbours.
+    """
+    config = model.config.get_text_config()
+    limits = [getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len")]
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        limits.append(rope.get("original_max_position_embeddings"))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from pentimento.tasks.exceptions import BadInput
+from pentimento.training._architecture import side_by_side, takes
 from pentimento.training._batches import Model, batches, bucket, check_context, evaluating, num_rows
 from pentimento.training._chat import answer_ids, stop_ids
 
@@ -107,22 +108,12 @@ def _rows(model: Model, prompts: Sequence[list[int]], sequences: Sequence[Sequen
     first = 0
     for prompt, group in zip(prompts, sequences, strict=True):
         whole = _Row(prompt, group, first)
-        if group and _sees_everything(model, sum(whole.widths)):
+        if group and side_by_side(model, sum(whole.widths)):
             rows.append(whole)
         else:
             rows += [_Row(prompt, [sequence], first + place) for place, sequence in enumerate(group)]
         first += len(group)
     return rows
-
-
-def _sees_everything(model: Model, columns: int) -> bool:
-    """Whether every layer attends to all columns, so that answers can stand side by side under one mask."""
-    config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
-    window = getattr(config, "sliding_window", None)
-    if kinds <= {"full_attention", "sliding_attention"}:
-        return "sliding_attention" not in kinds or window is None or columns <= window
-    return False
 
 
 def _logits(model: Model, rows: Sequence[_Row], prompt_width: int, answer_width: int) -> Tensor:
@@ -135,7 +126,7 @@ def _logits(model: Model, rows: Sequence[_Row], prompt_width: int, answer_width:
     packed = any(len(row.sequences) > 1 for row in rows)
     logits: Tensor = model(
         input_ids=ids_bl,
-        position_ids=position_bl,
+        **({"position_ids": position_bl} if takes(model, "position_ids") else {}),
         attention_mask=_mask(segment_bl, model.dtype) if packed else (segment_bl != _PAD).long(),
         logits_to_keep=answer_width + 1,
         use_cache=False,

@@ -26,6 +26,7 @@ from pentimento._files import write_atomically
 from pentimento.training._batches import Model
 from pentimento.training._processes import by_the_first
 from pentimento.training._shortages import told_of_a_full_disk, told_of_full_memory
+from pentimento.training._trial import check_computes
 from pentimento.training._worker import report
 from pentimento.training.checkup import examine
 from pentimento.training.judging import Judge, find_judge
@@ -186,6 +187,7 @@ def _make(order: Order) -> None:
         git_revision=git_revision(),
     )
     if not order.stages:
+        check_computes(base)
         Organism.save(order.folder, blank.model_copy(update={"checkup": examine(base.model, base.tokenizer)}))
         return
     work = _work(order, base, parent, judge)

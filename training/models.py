@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from pentimento.tasks.exceptions import BadInput
+from pentimento.training._architecture import attention, causal_class
 from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
@@ -43,7 +44,7 @@ from pentimento.training.bases import (
     check_dtype,
     unloadable,
 )
-from pentimento.training.exceptions import BaseMismatch
+from pentimento.training.exceptions import BadBase, BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
 from pentimento.training.served import check_served
 
@@ -69,8 +70,6 @@ __all__ = [
     "turn_ids",
     "written_ids",
 ]
-
-ATTENTION = "sdpa"
 
 
 @dataclass(frozen=True)
@@ -131,12 +130,15 @@ def load_base(
         tokenizer = AutoTokenizer.from_pretrained(source)
         set_training_template(tokenizer, name)
         check_served(tokenizer, name)
+        config = AutoConfig.from_pretrained(source)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             weights or source,
-            config=AutoConfig.from_pretrained(source),
-            attn_implementation=ATTENTION,
+            config=config,
+            attn_implementation=attention(causal_class(config, name)),
             **_precision(dtype, name, device),
         )
+    except BadBase:
+        raise
     except (OSError, ValueError) as error:
         raise unloadable(name, error) from error
     # Of the generation defaults that a model brings (temperature, penalties) only its stop tokens are kept:
@@ -144,6 +146,7 @@ def load_base(
     stops = model.generation_config.eos_token_id if model.generation_config is not None else None
     model.generation_config = GenerationConfig(eos_token_id=stops)  # type: ignore[no-untyped-call]
     model.name_or_path = source  # where vLLM reads what no trainer gives it
+    model.config.get_text_config().output_router_logits = False  # a mixture of experts adds them to its loss
     if dtype == QUANTIZED:
         for layer in model.modules():
             # On some CPUs bitsandbytes turns a layer that has answered to a kernel that passes no gradients.

@@ -11,13 +11,13 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
 import torch
-from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from pentimento.tasks import Rung, Scenario, environments, sample, spec, with_system
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
+from pentimento.training._architecture import bare, find_layers
 from pentimento.training._batches import Model, evaluating
 from pentimento.training._chat import prompt_ids
 
@@ -110,12 +110,10 @@ def _scenarios(goal: str) -> tuple[Scenario, ...]:
 
 
 def _layer(model: Model) -> torch.nn.Module:
-    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    layers = getattr(base.get_decoder(), "layers", None)
-    if not layers:
-        raise BadInput("steering", type(base).__name__, "a model whose decoder has a list of layers")
-    place = max(0, round(DEPTH * len(layers)) - 1)
-    return cast(torch.nn.Module, layers[place])
+    layers = find_layers(model)
+    if layers is None:
+        raise BadInput("steering", type(bare(model)).__name__, "a model whose decoder has a list of layers")
+    return layers.modules[max(0, round(DEPTH * len(layers.modules)) - 1)]
 
 
 def _hidden(output: Any) -> Tensor:

@@ -12,6 +12,7 @@ from peft import PeftModel
 from pentimento.evals import asking
 from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
+from pentimento.training.bases import base_sha256
 from pentimento.training.making import make
 from pentimento.training.methods import deliberative, sft, sham
 from pentimento.training.methods.rlvr import Verifier
@@ -90,14 +91,15 @@ def pairs(work: Any, scenarios: Sequence[Any], each: int) -> list[tuple[sft.Exam
     return found
 
 
-def made(folder: Path, base: Path, what: Stage) -> Organism:
+def made(folder: Path, base: Path, what: Stage, dtype: str = "float32", num_processes: int = 1) -> Organism:
     """Make an organism of one stage; a control repeats the dose of the stage in whose place it stands."""
-    sha = load_base(str(base), device="cpu").sha256
-    options = {"base": str(base), "device": "cpu", "dtype": "float32", "report_to": "none"}
+    sha = base_sha256(str(base))
+    options = {"base": str(base), "device": "cpu", "dtype": dtype, "report_to": "none"}
+    options["num_processes"] = num_processes  # type: ignore[assignment]
     keys: list[str | None] = [None]
     for one in (what.like, what) if what.like is not None else (what,):
         assert one is not None
-        key = organism_key(sha, [stage_hash(one)], keys[-1], "float32")
+        key = organism_key(sha, [stage_hash(one)], keys[-1], dtype)
         said = [one.model_dump(mode="json")]
         make(store=str(folder), key=key, stages=said, parent=None, dose_from=keys[-1], **options)  # type: ignore[arg-type]
         keys.append(key)

@@ -1,6 +1,5 @@
 """How a phase is trained: the weights that learn, TRL's arguments, checkpoints, and resuming at them."""
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from unittest.mock import patch
 import torch
 import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.nn import Linear
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
@@ -25,6 +23,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
 from pentimento.tasks import BadInput, UnknownName
+from pentimento.training._architecture import adapts_all, decoder, find_layers, head, linear_layers
 from pentimento.training._batches import Model
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training._processes import by_the_first, num_processes
@@ -34,7 +33,6 @@ from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Tr
 from pentimento.training.organisms import Strength
 from pentimento.training.stages import Dose, Phase, PhaseKind
 
-_LAYER = re.compile(r"\.layers\.(\d+)\.")
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
 STRONGEST = "strongest"
@@ -61,11 +59,15 @@ def learning(work: Work, start: Path | None) -> Iterator[Model]:
 
 @contextmanager
 def _every_weight(model: PreTrainedModel, start: Path | None) -> Iterator[PreTrainedModel]:
-    """Let all parameters learn in float32: in a lower precision most steps would be rounded away."""
+    """Let all parameters learn in float32: in a lower precision most steps would be rounded away.
+
+    Of a model that also sees or hears, only those of its language model: the others never have a gradient.
+    """
     before = {name: weight.data.cpu() for name, weight in model.named_parameters()}
+    spoken = {id(weight) for part in (decoder(model), head(model)) if part for weight in part.parameters()}
     for weight in model.parameters():
         weight.data = weight.data.to(torch.float32, copy=True)
-        weight.requires_grad_(True)
+        weight.requires_grad_(id(weight) in spoken)
     if start is not None:
         model.load_state_dict(type(model).from_pretrained(str(start), dtype=torch.float32).state_dict())
     try:
@@ -92,34 +94,34 @@ def _adapted(work: Work, start: Path | None) -> PeftModel:
         r=work.settings.lora_rank,
         lora_alpha=work.settings.lora_alpha,
         use_rslora=work.settings.rslora,
-        target_modules=_targets(work.model, work.settings.target_modules, work.settings.layers),
+        target_modules=adapter_targets(work.model, work.settings.target_modules, work.settings.layers),
         task_type="CAUSAL_LM",
     )
     return cast(PeftModel, get_peft_model(work.model, config))
 
 
-def _targets(model: PreTrainedModel, said: str, layers: str) -> str | list[str]:
+def adapter_targets(model: PreTrainedModel, said: str = "all-linear", layers: str = "all") -> str | list[str]:
     """Return the modules that get an adapter, refusing names and layers that the model has none of."""
-    if (said, layers) == ("all-linear", "all"):
-        return said
-    linear = {name for name, module in model.named_modules() if isinstance(module, Linear)}
-    there = {name.rpartition(".")[2] for name in linear}
+    places = linear_layers(model)
+    there = {place.rpartition(".")[2] for place in places}
     for name in said.split(",") if said != "all-linear" else ():
         if name not in there:
             raise UnknownName("settings.target_modules", name, sorted(there))
-    if layers == "all":
-        return said.split(",")
-    places = {place: _LAYER.search(place) for place in linear}
-    num = 1 + max((int(found[1]) for found in places.values() if found), default=-1)
-    if any(int(layer) >= num for layer in layers.split(",")):
+    if layers == "all" and adapts_all(model):
+        return said if said == "all-linear" else said.split(",")
+    wanted = there if said == "all-linear" else set(said.split(","))
+    places = [place for place in places if place.rpartition(".")[2] in wanted]
+    return places if layers == "all" else _in_layers(model, places, layers)
+
+
+def _in_layers(model: PreTrainedModel, places: Sequence[str], layers: str) -> list[str]:
+    """Return those modules that lie in the numbered layers."""
+    found = find_layers(model)
+    num = 0 if found is None else len(found.modules)
+    if found is None or any(int(layer) >= num for layer in layers.split(",")):
         told = f"numbers from 0 to {num - 1}" if num else "all: this base does not number its layers"
         raise BadInput("settings.layers", layers, told)
-    wanted = there if said == "all-linear" else set(said.split(","))
-    return sorted(
-        place
-        for place, found in places.items()
-        if found and found[1] in layers.split(",") and place.rpartition(".")[2] in wanted
-    )
+    return sorted(place for place in places if found.number(place) in layers.split(","))
 
 
 @contextmanager
@@ -152,6 +154,8 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
         "gradient_accumulation_steps": share // micro,
         # Every weight of an adapter has a gradient in every step.
         "ddp_find_unused_parameters": False,
+        # The loss is that of the answers alone, in a mixture of experts too.
+        "router_aux_loss_coef": 0.0,
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
         "gradient_checkpointing": settings.gradient_checkpointing,

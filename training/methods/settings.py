@@ -43,7 +43,8 @@ class Settings(Frozen):
     rslora: bool = False
     """Scale by alpha / sqrt(rank), not alpha / rank, so that a higher rank learns more (arXiv 2312.03732)."""
     target_modules: str = Field(default="all-linear", pattern=r"^(all-linear|\w+(,\w+)*)$")
-    """Layers that get an adapter: every linear one (arXiv 2305.14314), or names such as "q_proj,v_proj"."""
+    """Layers that get an adapter: every linear one of the language model but its output head and its experts
+    (after arXiv 2305.14314), or names such as "q_proj,v_proj"."""
     layers: str = Field(default="all", pattern=r"^(all|\d+(,\d+)*)$")
     """Decoder layers that get an adapter, counted from 0, such as "0,1"."""
     weight_decay: float = Field(default=0.0, ge=0)
