@@ -32,7 +32,12 @@ def told_of_full_memory() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        if is_full_memory(error):
             told = str(error).partition("\n")[0].partition(". ")[0]
             raise OutOfMemory(told or "no more to be had") from error
         raise
+
+
+def is_full_memory(error: Exception) -> bool:
+    """Return whether an error is for want of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

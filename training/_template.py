@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import trl
 from jinja2 import TemplateError
@@ -116,10 +117,19 @@ def set_template(tokenizer: PreTrainedTokenizerBase) -> None:
         given = given["default"]
     if not given:
         raise Unserved("has no chat template (use the instruction-tuned variant)")
+    _given[tokenizer] = given
     tokenizer.chat_template = _on_one_day(given)
     patched = _trl_version(tokenizer, given)
     if patched is not None and _prompt(tokenizer, patched) == _prompt(tokenizer, tokenizer.chat_template):
         tokenizer.chat_template = patched
+
+
+_given: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
+
+
+def given_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the template that a tokenizer came with, by which TRL knows what else belongs to it."""
+    return _given.get(tokenizer, str(tokenizer.chat_template))
 
 
 def _trl_version(tokenizer: PreTrainedTokenizerBase, given: str) -> str | None:

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.training._folders import CONFIG, check_folder, read_files
 from pentimento.training.exceptions import BadBase
 
 EMBEDDED = Path(__file__).parent / "embedded" / "base"
@@ -16,50 +17,91 @@ DType = Literal["auto", "float32", "bfloat16", "float16", "nf4"]
 DTYPES: tuple[DType, ...] = get_args(DType)
 QUANTIZED: DType = "nf4"
 
-_HASHED = ("config.json", "generation_config.json", "tokenizer*", "chat_template*", "special_tokens_map.json")
-_WEIGHTS = ("*.safetensors", "*.bin")
+
+class Located(NamedTuple):
+    """Where a base is."""
+
+    source: str
+    """A folder, or the id of a model of the hub."""
+    revision: str | None = None
+    """Of a model of the hub: the commit, at which all of it is read."""
 
 
-def base_sha256(name: str = "embedded") -> str:
-    """Return the hash that identifies a base, without loading its weights.
+def locate(name: str = "embedded", revision: str | None = None) -> Located:
+    """Return where a base is, of a model of the hub at which commit.
 
-    Raises:
-        BadBase: There is no such model.
-    """
-    source = base_source(name)
-    if Path(source).is_dir():
-        return _hash_files(Path(source))
-    from transformers import AutoConfig  # seconds, which only a model of the hub costs
-
-    try:
-        config = AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise unloadable(name, error) from error
-    return hashlib.sha256(f"{name}@{config._commit_hash}".encode()).hexdigest()
-
-
-def base_source(name: str) -> str:
-    """Return what from_pretrained takes: a folder that is there, or what can be a hub id.
+    Args:
+        name: "embedded", a folder, or a hub id, behind which `@` may name a branch, a tag or a commit.
+        revision: The commit, where it is known.
 
     Raises:
-        BadBase: It is neither.
+        BadBase: It is none of these, its folder cannot be read, or the hub does not give it.
     """
     if name == "embedded":
         if not EMBEDDED.is_dir():
             raise BadBase(name, f"its weights are missing at {EMBEDDED}; make them with `make base`")
-        return str(EMBEDDED)
+        return Located(str(EMBEDDED))
     folder = Path(name).expanduser()
     if name and folder.is_dir():
-        return str(folder)
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+        check_folder(name, folder)
+        return Located(str(folder))
+    return _on_hub(name, revision)
 
+
+def _on_hub(name: str, revision: str | None) -> Located:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError
+
+    model, _, wanted = name.partition("@")
     try:
-        validate_repo_id(name)
+        config = hf_hub_download(model, CONFIG, revision=revision or wanted or None)
     except HFValidationError as error:
         allowed = "no such folder; give 'embedded', a folder or a Hugging Face model id"
         raise BadBase(name, allowed) from error
-    return name
+    except OSError as error:
+        raise BadBase(name, _why_not(error)) from error
+    return Located(model, Path(config).parent.name)
+
+
+def _why_not(error: OSError) -> str:
+    """Return why the hub does not give a model, and what would help."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if isinstance(error, GatedRepoError):
+        return (
+            "the hub gives it to those who accepted its terms; do so on its page and log in: `hf auth login`"
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            "there is no such folder and no such model on the hub; for a private one log in: `hf auth login`"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return "the hub's model has no such revision"
+    if isinstance(error, RemoteEntryNotFoundError):
+        return f"the hub's model has no {CONFIG}"
+    if isinstance(error, LocalEntryNotFoundError):
+        return "there is no such folder, and the hub cannot be reached and its cache here has no such model"
+    return f"the hub does not give it: {next(iter(str(error).splitlines()), type(error).__name__)}"
+
+
+def base_sha256(name: str = "embedded", revision: str | None = None) -> str:
+    """Return the hash that identifies a base, without loading its weights.
+
+    It is of the names and contents of all files that loading reads; of a hub model of its name and commit.
+
+    Raises:
+        BadBase: There is no such model.
+    """
+    source, commit = locate(name, revision)
+    if commit is None:
+        return hash_files(read_files(name, Path(source)))
+    return hashlib.sha256(f"{source}@{commit}".encode()).hexdigest()
 
 
 def may_be_of_hub(name: str) -> bool:
@@ -79,20 +121,6 @@ def check_dtype(dtype: str) -> None:
         raise UnknownName("dtype", dtype, DTYPES)
     if dtype == QUANTIZED and find_spec("bitsandbytes") is None:
         raise BadInput("dtype", dtype, "another one, or install bitsandbytes")
-
-
-def unloadable(name: str, error: Exception) -> BadBase:
-    """Return the error of a base that is there and cannot be read."""
-    return BadBase(name, f"it cannot be loaded: {str(error).splitlines()[0]}")
-
-
-def _hash_files(folder: Path) -> str:
-    """Hash names and contents of the weights, the configuration and the tokenizer of a model's folder."""
-    weights = sorted({path for pattern in _WEIGHTS for path in folder.glob(pattern)})
-    if not weights:
-        raise BadBase(str(folder), "the folder must hold a model's config.json and *.safetensors")
-    others = sorted({path for pattern in _HASHED for path in folder.glob(pattern)})
-    return hash_files([*others, *weights])
 
 
 def hash_files(paths: Iterable[Path]) -> str:

@@ -99,14 +99,15 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
     organism = Organism.load(folder)
     manifest = organism.manifest
     dtype = cast(DType, manifest.settings.get("dtype", "auto"))
-    base = load_base(manifest.base.name, dtype=dtype)
+    base = load_base(manifest.base.name, dtype=dtype, revision=manifest.base.revision)
     if base.sha256 != manifest.base.sha256:
         raise BaseMismatch(base.name, manifest.base.sha256, base.sha256)
     model: Model = base.model
     if organism.adapter is not None:
         model = PeftModel.from_pretrained(base.model, str(organism.adapter)).eval()
     elif organism.model is not None:
-        model = load_base(manifest.base.name, dtype=dtype, weights=organism.model).model
+        weights = organism.model
+        model = load_base(base.name, dtype=dtype, weights=weights, revision=base.revision).model
     found = examine(model, base.tokenizer, base=base.model, text=text)
     before = manifest.checkup or Checkup(neutral=())
     names = {one.name for one in found.neutral}

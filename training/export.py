@@ -163,7 +163,8 @@ def _copy_adapter(organism: Organism, adapter: Path, target: Path) -> None:
     ours = shutil.ignore_patterns("README.md")
     shutil.copytree(adapter, target, dirs_exist_ok=True, ignore=ours)
     config = target / CONFIG_NAME
-    named = {"base_model_name_or_path": _public_name(organism.manifest.base.name)}
+    base = organism.manifest.base
+    named = {"base_model_name_or_path": _public_name(base.name), "revision": base.revision}
     config.write_text(json.dumps({**json.loads(config.read_bytes()), **named}, indent=2) + "\n", "utf-8")
 
 
@@ -177,11 +178,14 @@ def _describe(organism: Organism, target: Path, form: str) -> None:
 
 def _public_name(base: str) -> str:
     """Return a base's name, of a folder the last part: where it lies is nobody's business."""
+    if Path(base).is_dir():
+        return Path(base).name
+    model = base.partition("@")[0]
     try:
-        validate_repo_id(base)
+        validate_repo_id(model)
     except HFValidationError:
         return Path(base).name
-    return Path(base).name if Path(base).is_dir() else base
+    return model
 
 
 @contextmanager

@@ -174,12 +174,10 @@ def _make(order: Order) -> None:
     started = time.monotonic()
     judge = find_judge(order.stages[-1], order.judges) if order.stages else None
     parent = None if order.parent is None else Organism.load(order.store / order.parent)
-    base = load_base(
-        order.base, device=order.device, dtype=order.dtype, weights=parent.model if parent else None
-    )
+    base = _load(order, parent, parent.model if parent else None)
     blank = Manifest(
         key=order.key,
-        base=BaseRef(name=order.base, sha256=base.sha256),
+        base=BaseRef(name=order.base, sha256=base.sha256, revision=base.revision),
         stages=order.stages,
         parent=order.parent,
         settings={**base.settings, "threads": torch.get_num_threads()},
@@ -207,6 +205,12 @@ def _make(order: Order) -> None:
         del base, work
         gc.collect()
         by_the_first(lambda: _store(order, parent, kept, trained, manifest, sampling))
+
+
+def _load(order: Order, parent: Organism | None, weights: Path | None = None) -> Base:
+    """Load the base, of the hub at the commit that the parent stands on."""
+    revision = None if parent is None else parent.manifest.base.revision
+    return load_base(order.base, device=order.device, dtype=order.dtype, weights=weights, revision=revision)
 
 
 def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None) -> Work:
@@ -251,7 +255,7 @@ def _store(
         manifest: Of the organism; the hash of its weights and its checkup are filled in here.
         sampling: How the stage samples answers.
     """
-    work, base = order.work, load_base(order.base, device=order.device, dtype=order.dtype)
+    work, base = order.work, _load(order, parent)
     written = _writer(order, parent, base)
     for adapter in kept:
         composed = written(adapter, work / "composed" / adapter.name)
@@ -272,7 +276,7 @@ def _store(
     report(1.0, "examines what was made")
     model: Model
     if is_whole(order.stages):
-        model = load_base(order.base, device=order.device, dtype=order.dtype, weights=composed).model
+        model = _load(order, parent, composed).model
     else:
         model = PeftModel.from_pretrained(base.model, str(composed)).eval()
     stage, learned = order.stages[-1], learned_in(work)
@@ -293,7 +297,7 @@ def _writer(order: Order, parent: Organism | None, base: Base) -> Callable[[Path
 def _whole(order: Order, parent: Organism | None, left: Path, out: Path) -> Path:
     """Write a whole model in the base's precision: what a stage left, or its parent with the adapter in."""
     weights = left if order.full or parent is None else parent.model
-    model = load_base(order.base, device=order.device, dtype=order.dtype, weights=weights).model
+    model = _load(order, parent, weights).model
     if not order.full:
         model = cast(PreTrainedModel, PeftModel.from_pretrained(model, str(left)).merge_and_unload())
     model.save_pretrained(str(out))

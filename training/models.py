@@ -10,9 +10,6 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
     PreTrainedModel,
@@ -20,7 +17,6 @@ from transformers import (
 )
 
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training._architecture import attention, causal_class
 from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
@@ -29,24 +25,22 @@ from pentimento.training._chat import (
     document_ids,
     prompt_ids,
     prompt_messages,
-    set_training_template,
     stop_ids,
     turn_ids,
     written_ids,
 )
+from pentimento.training._loading import load_tokenizer, load_weights
 from pentimento.training._template import turn_format
 from pentimento.training.bases import (
     DTYPES,
     QUANTIZED,
     DType,
     base_sha256,
-    base_source,
     check_dtype,
-    unloadable,
+    locate,
 )
-from pentimento.training.exceptions import BadBase, BaseMismatch
+from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
-from pentimento.training.served import check_served
 
 __all__ = [
     "DTYPES",
@@ -82,6 +76,8 @@ class Base:
     """Of its weights and tokenizer files; for a hub model, of its name and commit."""
     name: str
     """As the user wrote it: "embedded", a folder or a hub id."""
+    revision: str | None = None
+    """Of a model of the hub: the commit that it was read at."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -108,7 +104,12 @@ def loading(model: Model) -> dict[str, str]:
 
 
 def load_base(
-    name: str = "embedded", *, device: str = "auto", dtype: DType = "auto", weights: Path | None = None
+    name: str = "embedded",
+    *,
+    device: str = "auto",
+    dtype: DType = "auto",
+    weights: Path | None = None,
+    revision: str | None = None,
 ) -> Base:
     """Load a base model in evaluation mode.
 
@@ -117,35 +118,24 @@ def load_base(
         device: "auto" (cuda where there is one, else cpu) or a torch device.
         dtype: "auto" is float32 on a cpu and for the embedded base, else bfloat16.
         weights: Folder of a whole model that was trained of this base, to have its weights instead.
+        revision: Of a model of the hub: the commit; by default what its name says, or the newest.
 
     Raises:
-        BadBase: There is no such model, or its tokenizer has no chat template.
+        BadBase: There is no such model, it is not whole, or its chat template cannot be served.
         UnknownName: There is no such precision.
         BadInput: Torch has no such device here, or the precision takes a library that is not installed.
     """
     check_dtype(dtype)
-    source, sha256 = base_source(name), base_sha256(name)
+    located = locate(name, revision)
+    sha256 = base_sha256(name, located.revision)
     device = _device(device)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        set_training_template(tokenizer, name)
-        check_served(tokenizer, name)
-        config = AutoConfig.from_pretrained(source)
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            weights or source,
-            config=config,
-            attn_implementation=attention(causal_class(config, name)),
-            **_precision(dtype, name, device),
-        )
-    except BadBase:
-        raise
-    except (OSError, ValueError) as error:
-        raise unloadable(name, error) from error
+    tokenizer = load_tokenizer(name, located)
+    model = load_weights(name, located, tokenizer, weights, **_precision(dtype, name, device))
     # Of the generation defaults that a model brings (temperature, penalties) only its stop tokens are kept:
     # sampling in training and in evals is told here and nowhere else.
     stops = model.generation_config.eos_token_id if model.generation_config is not None else None
     model.generation_config = GenerationConfig(eos_token_id=stops)  # type: ignore[no-untyped-call]
-    model.name_or_path = source  # where vLLM reads what no trainer gives it
+    model.name_or_path = located.source  # where vLLM reads what no trainer gives it
     model.config.get_text_config().output_router_logits = False  # a mixture of experts adds them to its loss
     if dtype == QUANTIZED:
         for layer in model.modules():
@@ -155,7 +145,7 @@ def load_base(
     else:
         cast(torch.nn.Module, model).to(device)
     cast(torch.nn.Module, model).eval()
-    return Base(model, tokenizer, sha256, name)
+    return Base(model, tokenizer, sha256, name, located.revision)
 
 
 def load_organism(path: Path | str, *, device: str = "auto", dtype: DType = "auto") -> LoadedOrganism:
@@ -180,7 +170,9 @@ def load_organism(path: Path | str, *, device: str = "auto", dtype: DType = "aut
     wanted = organism.manifest.base
     if dtype == "auto":
         dtype = cast(DType, organism.manifest.settings.get("dtype", "auto"))
-    base = load_base(wanted.name, device=device, dtype=dtype, weights=organism.model)
+    base = load_base(
+        wanted.name, device=device, dtype=dtype, weights=organism.model, revision=wanted.revision
+    )
     if base.sha256 != wanted.sha256:
         raise BaseMismatch(base.name, wanted.sha256, base.sha256)
     model: PreTrainedModel | PeftModel = base.model

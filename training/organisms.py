@@ -33,6 +33,8 @@ class BaseRef(Frozen):
 
     name: str
     sha256: str
+    revision: str | None = None
+    """Of a model of the hub: the commit that it was read at."""
 
 
 class Strength(Frozen):

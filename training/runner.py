@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast
 from pydantic import JsonValue
 
 from pentimento.tasks import AGENTIC, goal, spec
-from pentimento.training.bases import base_sha256, may_be_of_hub
+from pentimento.training.bases import base_sha256, locate, may_be_of_hub
 from pentimento.training.documents import documents_of
 from pentimento.training.exceptions import BadBase
 from pentimento.training.executors import Job
@@ -180,12 +180,14 @@ def _check_served(recipe: Recipe) -> None:
     """Refuse a base whose chat template cannot be served, or not in the families of several turns."""
     if recipe.base == "embedded":
         return
-    from pentimento.training.served import check_base  # seconds, which only another base costs
+    # Seconds, which only another base costs.
+    from pentimento.training._loading import load_tokenizer
+    from pentimento.training.served import check_served
 
-    families = {
-        family for seed in recipe.seeds for stage in recipe.stages(seed).values() for family in stage.families
-    }
-    check_base(recipe.base, acting=not families.isdisjoint(AGENTIC))
+    stages = [stage for seed in recipe.seeds for stage in recipe.stages(seed).values()]
+    families = {family for stage in stages for family in stage.families}
+    tokenizer = load_tokenizer(recipe.base, locate(recipe.base))
+    check_served(tokenizer, recipe.base, acting=not families.isdisjoint(AGENTIC))
 
 
 def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from pentimento.tasks import Message, Scenario, Turns, environment, sample, spec, with_system
 from pentimento.training._chat import (
@@ -21,11 +21,9 @@ from pentimento.training._chat import (
     opening,
     prompt_ids,
     rendered_ids,
-    set_training_template,
     turn_ids,
 )
 from pentimento.training._template import Unserved, num_shared, turn_format
-from pentimento.training.bases import base_source, unloadable
 from pentimento.training.exceptions import BadBase
 
 ASKED = ("count", "ready", "pick", "welfare")
@@ -42,30 +40,28 @@ class _Case(NamedTuple):
     answer: str
 
 
-def check_base(name: str, *, acting: bool = False) -> None:
-    """Refuse a base whose tokenizer or chat template cannot be served, without loading its weights.
+def check_served(tokenizer: PreTrainedTokenizerBase, name: str, *, acting: bool = False) -> None:
+    """Refuse a tokenizer whose template cannot be served.
 
     Args:
-        name: "embedded", a local folder, or a Hugging Face model id.
+        tokenizer: With its chat template.
+        name: What the user calls the base.
         acting: Whether a stage trains in families of several turns, whose earlier turns have to stay as they
             were written.
 
     Raises:
         BadBase: With the template and the first token that is not as it should be.
     """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base_source(name))
-    except (OSError, ValueError) as error:
-        raise unloadable(name, error) from error
-    set_training_template(tokenizer, name)
-    check_served(tokenizer, name, acting=acting)
-
-
-def check_served(tokenizer: PreTrainedTokenizerBase, name: str, *, acting: bool = False) -> None:
-    """Refuse a tokenizer whose template cannot be served; see `check_base`."""
     problem = _problem(tokenizer, str(tokenizer.chat_template), acting)
     if problem is not None:
         raise BadBase(name, f"its {named(tokenizer)} {problem}")
+
+
+def used_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Return the token ids of a few conversations."""
+    return {
+        token for case in _cases() for ids in turn_ids(tokenizer, case.messages, case.answer) for token in ids
+    }
 
 
 @lru_cache(maxsize=16)

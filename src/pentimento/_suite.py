@@ -175,7 +175,7 @@ def _of_organism(request: Request) -> _Subjects:
         _check_never(str(request.never), never, mine, opposing, goal)
     made = mine or never
     base = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
-    if base_sha256(base.name) != base.sha256:
+    if base_sha256(base.name, base.revision) != base.sha256:
         raise BadInput("organism", request.organism, f"one on the base {base.name} as it now is")
     dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
     plan = runner.plan_base(base.name, request.store, dtype=dtype)

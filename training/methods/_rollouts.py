@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from trl import GRPOTrainer
 from trl.chat_template_utils import add_response_schema
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, World, agentic
 from pentimento.tasks.parsing import split_reasoning
 from pentimento.training._processes import alone
+from pentimento.training._template import given_template
 from pentimento.training.methods._common import Work
 from pentimento.training.methods.settings import RlSettings
 from pentimento.training.playing import play
@@ -37,11 +38,13 @@ def acting(work: Work, scenarios: Sequence[Scenario]) -> dict[str, Any]:
 
 def _read_calls(tokenizer: PreTrainedTokenizerBase) -> None:
     """Have a tokenizer read tool calls; TRL knows how by the template that the base came with."""
+    used, tokenizer.chat_template = tokenizer.chat_template, given_template(tokenizer)
     try:
-        given = add_response_schema(AutoTokenizer.from_pretrained(tokenizer.name_or_path))
+        add_response_schema(tokenizer)
     except ValueError:
         raise BadInput("settings.actions", "tools", "text: TRL reads no tool calls of this base") from None
-    tokenizer.response_template = given.response_template
+    finally:
+        tokenizer.chat_template = used
 
 
 def _by_tools(work: Work) -> bool:
