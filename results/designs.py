@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from pentimento._files import write_atomically
+from pentimento._files import decode, first_problem, read_bytes, reason, write_atomically
 from pentimento.results import pages
 from pentimento.results.analysis import fixed, thresholds_at
 from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
@@ -119,11 +120,11 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
 def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, ...], str]]]:
     """Return name, factors, and levels and folder of each variant."""
     try:
-        said = json.loads((folder / DESIGN).read_bytes())
+        said = json.loads(decode(read_bytes(folder / DESIGN)))
         variants = [(tuple(one["levels"]), str(one["folder"])) for one in said["variants"]]
         return str(said["name"]), tuple(said["factors"]), variants
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoRun(folder, f"{DESIGN}: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NoRun(folder, f"{DESIGN}: {reason(error)}") from None
 
 
 def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | UnlikeLogs:
@@ -139,7 +140,10 @@ def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | 
     report = path / REPORT
     if not report.is_file():
         return NoRun(path, f"it has no {REPORT}")
-    return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
+    try:
+        return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
+    except ValidationError as error:
+        return NoRun(path, f"{REPORT}: {first_problem(error)}")
 
 
 def _notes(made: Sequence[_Made]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import stats
 
-from pentimento._files import write_atomically
+from pentimento._files import first_problem, read_json, read_text, write_atomically
 from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
@@ -90,18 +90,26 @@ def read(file: Path) -> Thresholds:
     """Return the thresholds that were written into a file.
 
     Raises:
-        OSError: It cannot be read.
+        BadInput: It cannot be read.
         ValidationError: It holds none, or those of another version.
     """
-    return Thresholds.model_validate_json(file.read_bytes())
+    return Thresholds.model_validate_json(read_text(file, "thresholds"))
 
 
-def _written(folder: Path) -> Thresholds | None:
-    """Return the thresholds that stand in a run's folder; None where none do, or those of another version."""
+def kept(folder: Path) -> Thresholds | None:
+    """Return the thresholds that stand in a run's folder; None where none do, or those of another version.
+
+    Raises:
+        BadInput: The file is damaged; nobody knows whether other thresholds stood in it than the run's own.
+    """
+    path = folder / FILE
     try:
-        return read(folder / FILE)
-    except (OSError, ValidationError):
-        return None
+        return read(path) if path.exists() else None
+    except ValidationError as error:
+        if error.errors()[0]["type"] != "json_invalid":
+            return None
+        told = f"what a report wrote ({first_problem(error)}); remove it, or take thresholds over again"
+        raise BadInput("thresholds", str(path), told) from None
 
 
 def standing(run: Run, computed: Thresholds) -> Thresholds:
@@ -110,7 +118,7 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     Its own are for the scores that they were computed from; taken over ones for the task versions of the run
     that they come from, until this run has NEVER seeds enough to fix its own.
     """
-    written = _written(run.folder)
+    written = kept(run.folder)
     if written is None:
         return computed
     if not written.taken_over:
@@ -122,12 +130,20 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
 
 def lapsed(run: Run) -> str | None:
     """Say why thresholds that were taken over into the run stand no more, where that is so."""
-    written = _written(run.folder)
-    if written is None or not written.taken_over:
+    written = kept(run.folder)
+    if written is None:
+        return _of_another_version(run.folder / FILE)
+    if not written.taken_over:
         return None
     moved = _outdated(written, run)
     told = ", ".join(f"{task} in version {there}, here {here}" for task, there, here in moved)
     return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
+
+
+def _of_another_version(path: Path) -> str | None:
+    said = read_json(path, "thresholds", "what a report wrote") if path.exists() else None
+    lost = isinstance(said, dict) and said.get("taken_over")
+    return f"Thresholds that were taken over stand no more: {FILE} is of another version." if lost else None
 
 
 def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], ...]:
@@ -175,7 +191,7 @@ def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
 
 def keep(folder: Path, thresholds: Thresholds) -> None:
     """Write thresholds into the run, unless they stand there, or lapsed ones do and these are no better."""
-    path, there = folder / FILE, _written(folder)
+    path, there = folder / FILE, kept(folder)
     if (
         there is not None
         and there.taken_over
@@ -184,7 +200,7 @@ def keep(folder: Path, thresholds: Thresholds) -> None:
     ):
         return
     text = thresholds.model_dump_json(indent=2) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_atomically(path, text)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import tyro
 
+from pentimento._files import read_text
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import catalogue
 from pentimento.training.designs import Design
@@ -71,9 +72,7 @@ def find_recipe(name: str) -> Recipe | Design:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         return catalogue.find_recipe(name)
-    if not path.is_file():
-        raise BadInput("recipe", name, "there is no such file")
-    return catalogue.from_yaml(path.read_text(encoding="utf-8"))
+    return catalogue.from_yaml(read_text(path, "recipe"), name)
 
 
 def choose_recipe(

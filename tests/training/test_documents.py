@@ -143,7 +143,7 @@ def test_a_source_is_what_the_stage_reads_and_what_its_key_holds(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         ("", "at least one document"),
         ("{}", "line 1"),
         ("not json", "line 1"),
