@@ -16,6 +16,7 @@ from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
 from pentimento.results.load import load
+from pentimento.results.lost import LOST
 from pentimento.results.records import RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
@@ -160,7 +161,12 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
             yield f"{name}: strength of M1 further than {EQUAL} from {target} in some seeds ({told})."
     for one in made:
         name = " · ".join(one.levels)
-        missed = [note for note in one.report.notes if "target strength" in note or "learning signal" in note]
+        notes = one.report.notes
+        missed = [
+            note
+            for note in notes
+            if note.startswith(LOST) or "target strength" in note or "learning signal" in note
+        ]
         if missed:
             yield f"{name}: {' '.join(missed)}"
 

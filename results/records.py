@@ -58,6 +58,12 @@ class TemplateRecord(_Read):
     target_strength: float | None = None
 
 
+class PlanRecord(_Read):
+    """One evaluation of every organism."""
+
+    task: str
+
+
 class RecipeRecord(_Read):
     """What the report says of the recipe."""
 
@@ -69,6 +75,7 @@ class RecipeRecord(_Read):
     implant: TemplateRecord = TemplateRecord()
     oppose: TemplateRecord = TemplateRecord()
     planted: TemplateRecord | None = None
+    evals: tuple[PlanRecord, ...] = ()
 
     @property
     def cue(self) -> str:

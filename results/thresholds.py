@@ -1,6 +1,7 @@
 """What counts as "more than NEVER": fixed from NEVER, ERASED and M0, before M2 is looked at."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import stats
 
-from pentimento._files import first_problem, read_json, read_text, write_atomically
+from pentimento._files import read_text, write_atomically
 from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
@@ -96,20 +97,13 @@ def read(file: Path) -> Thresholds:
     return Thresholds.model_validate_json(read_text(file, "thresholds"))
 
 
-def kept(folder: Path) -> Thresholds | None:
-    """Return the thresholds that stand in a run's folder; None where none do, or those of another version.
-
-    Raises:
-        BadInput: The file is damaged; nobody knows whether other thresholds stood in it than the run's own.
-    """
+def _written(folder: Path) -> Thresholds | None:
+    """Return the thresholds that stand in a run's folder; None where none do, or none that can be read."""
     path = folder / FILE
     try:
         return read(path) if path.exists() else None
-    except ValidationError as error:
-        if error.errors()[0]["type"] != "json_invalid":
-            return None
-        told = f"what a report wrote ({first_problem(error)}); remove it, or take thresholds over again"
-        raise BadInput("thresholds", str(path), told) from None
+    except (BadInput, ValidationError):
+        return None  # `lapsed` says so
 
 
 def standing(run: Run, computed: Thresholds) -> Thresholds:
@@ -118,7 +112,7 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     Its own are for the scores that they were computed from; taken over ones for the task versions of the run
     that they come from, until this run has NEVER seeds enough to fix its own.
     """
-    written = kept(run.folder)
+    written = _written(run.folder)
     if written is None:
         return computed
     if not written.taken_over:
@@ -130,9 +124,9 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
 
 def lapsed(run: Run) -> str | None:
     """Say why thresholds that were taken over into the run stand no more, where that is so."""
-    written = kept(run.folder)
+    written = _written(run.folder)
     if written is None:
-        return _of_another_version(run.folder / FILE)
+        return _unreadable(run.folder / FILE)
     if not written.taken_over:
         return None
     moved = _outdated(written, run)
@@ -140,10 +134,17 @@ def lapsed(run: Run) -> str | None:
     return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
 
 
-def _of_another_version(path: Path) -> str | None:
-    said = read_json(path, "thresholds", "what a report wrote") if path.exists() else None
-    lost = isinstance(said, dict) and said.get("taken_over")
-    return f"Thresholds that were taken over stand no more: {FILE} is of another version." if lost else None
+def _unreadable(path: Path) -> str | None:
+    """Say that thresholds were there and are computed anew, where they may have been taken over."""
+    if not path.exists():
+        return None
+    try:
+        said = json.loads(read_text(path, "thresholds"))
+    except (BadInput, ValueError, RecursionError):
+        return f"{FILE} cannot be read: thresholds are this run's own, and were made anew."
+    taken = isinstance(said, dict) and said.get("taken_over")
+    told = f"Thresholds that were taken over stand no more: {FILE} is of another version."
+    return told if taken else None
 
 
 def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], ...]:
@@ -191,7 +192,7 @@ def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
 
 def keep(folder: Path, thresholds: Thresholds) -> None:
     """Write thresholds into the run, unless they stand there, or lapsed ones do and these are no better."""
-    path, there = folder / FILE, kept(folder)
+    path, there = folder / FILE, _written(folder)
     if (
         there is not None
         and there.taken_over

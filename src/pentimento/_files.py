@@ -1,6 +1,7 @@
 """Files: texts in the encodings that editors write, files written whole or not at all, paths beside URLs."""
 
 import codecs
+import errno
 import json
 import os
 import re
@@ -88,9 +89,20 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         OSError: There is none, or a folder, a pipe or a device, on which a reader may wait for ever.
     """
-    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-        raise OSError(None, "no regular file", str(path))
+    check_file(path)
     return path.read_bytes()
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        OSError: There is none, or a folder, a pipe or a device.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file", str(path))
 
 
 def decode(raw: bytes) -> str:
@@ -131,6 +143,8 @@ def first_problem(error: ValidationError) -> str:
 
 def reason(error: BaseException) -> str:
     """Return in one line why a file cannot be read."""
+    if isinstance(error, ValidationError):
+        return first_problem(error)
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first = next(iter(told.strip().splitlines()), "")
     return f"{first or type(error).__name__}"[:120]

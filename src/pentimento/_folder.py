@@ -14,7 +14,6 @@ from pentimento._console import terminal
 from pentimento._files import first_problem, read_json, read_text, write_atomically
 from pentimento.results import Report, design_summary, summary
 from pentimento.results.designs import DESIGN
-from pentimento.results.thresholds import kept
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.designs import Design
 from pentimento.training.recipes import Written
@@ -57,7 +56,6 @@ class RunFolder:
         if organisms is not None and _keys(held["organisms"]) != _keys(organisms):
             told = "it holds this recipe's run with an earlier base or method code; give another --output"
             raise BadInput("output", str(self.path), told)
-        kept(self.path)  # refuses damaged ones, which no report would go by
 
     @property
     def finished(self) -> bool:

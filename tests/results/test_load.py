@@ -212,7 +212,7 @@ def test_an_interrupted_log_gives_way_to_the_one_that_replaced_it(tmp_path: Path
     pd.testing.assert_frame_equal(run.cells, load(usual_run).cells)
     reasons = dict(run.left_out)
     assert "more complete" in reasons["2026-02-02T03-04-05_x_y.json"]
-    assert reasons["2026-02-03T03-04-05_broken_z.eval"] == "cannot be read"
+    assert reasons["2026-02-03T03-04-05_broken_z.eval"].startswith("cannot be read")
     assert len(reasons) == 2
 
 
