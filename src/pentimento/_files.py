@@ -151,16 +151,22 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def as_url(path: Path) -> Iterator[Path]:
+def as_url(path: Path, *, make: bool = False) -> Iterator[Path]:
     """Give a path that stands for a file or a folder in libraries that take it for a URL.
 
     It is the absolute path itself, or a link to it where that holds `#`, `?`, `%` or the like; the link goes
     with the context.
+
+    Args:
+        path: The file or folder.
+        make: Whether a folder that is to be linked is made, where it is not there.
     """
     whole = path.absolute()
     if not _LIKE_A_URL.search(str(whole)):
         yield whole
         return
+    if make:
+        whole.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pentimento-") as folder:
         link = Path(folder) / f"link{whole.suffix if whole.suffix in ('.eval', '.json') else ''}"
         link.symlink_to(whole)

@@ -380,6 +380,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:
+        _arguments.check_text(sys.argv[1:] if args is None else args)
         command = _arguments.parse(COMMANDS, args, DESCRIPTION)
         with _terminable():
             command()
