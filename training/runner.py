@@ -297,11 +297,10 @@ def _is_made(folder: Path, key: str) -> bool:
         return False
     try:
         said = json.loads(decode(read_bytes(path)))
-        found = (said["format"], said["key"])
     except UNREADABLE as error:
         raise NoOrganism(folder, f"{MANIFEST}: {reason(error)}; {_AGAIN}") from None
-    if found != (1, key):
-        raise NoOrganism(folder, f"{MANIFEST} is of format {found[0]} and of organism {found[1]}; {_AGAIN}")
+    if not isinstance(said, dict) or (said.get("format"), said.get("key")) != (1, key):
+        raise NoOrganism(folder, f"{MANIFEST} is not one of format 1 of {key}; {_AGAIN}")
     return True
 
 

@@ -41,6 +41,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LONGEST = 200
+"""Bytes of a name to which more is added; file systems allow 255 in all."""
 _LIKE_A_URL = re.compile(r"[#?%\\\x00-\x1f\x7f]|::")
 """What libraries that take paths for URLs drop, decode, or split at."""
 
@@ -175,7 +177,8 @@ def as_url(path: Path, *, make: bool = False) -> Iterator[Path]:
 
 def write_atomically(path: Path, text: str) -> Path:
     """Write a text file so that a reader, or a crash, finds the old content or the new one; return `path`."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
+    partial = path.with_name(f".{name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
