@@ -25,7 +25,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 from pydantic import JsonValue
 
-from pentimento._files import UNREADABLE, as_url
+from pentimento._files import UNREADABLE, as_url, reading
 from pentimento.evals import _registry
 from pentimento.evals._arguments import families
 from pentimento.evals._assembly import IsOrganism
@@ -204,7 +204,8 @@ def is_current(log: Path, organism: Path) -> bool:
     manifest is missing or cannot be read.
     """
     try:
-        return bool(_model_args(log)["adapter"] == _weights(organism))
+        with reading():
+            return bool(_model_args(log)["adapter"] == _weights(organism))
     except UNREADABLE:
         return False
 
@@ -268,7 +269,7 @@ def _can_go_on(partial: Path, organism: Path) -> bool:
     logs = []
     for path in partial.glob("*.eval"):
         try:
-            with as_url(path) as place:
+            with reading(), as_url(path) as place:
                 logs.append(read_eval_log(str(place), header_only=True))
         except UNREADABLE:  # its process was killed while it wrote; what others hold is gone on with
             path.unlink()

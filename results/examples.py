@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 from inspect_ai.log import read_eval_log_sample
 
-from pentimento._files import UNREADABLE, as_url, reason
+from pentimento._files import Unreadable, as_url, reading
 from pentimento.results.contrasts import APART
 from pentimento.results.load import QUADRANTS, Run
 from pentimento.results.records import ROLES
@@ -68,10 +68,10 @@ def _example(run: Run, group: pd.DataFrame) -> Example:
         row = firsts.loc[role]
         place = Path(where[row["log"]])
         try:
-            with as_url(place) as log:
+            with reading(), as_url(place) as log:
                 sample = read_eval_log_sample(str(log), row["sample_id"], int(row["epoch"]))
-        except UNREADABLE as error:
-            answers.append(Turn(role, f"({row['log']} cannot be read here: {reason(error)})"))
+        except Unreadable as error:
+            answers.append(Turn(role, f"({row['log']} cannot be read here: {error})"))
             continue
         if isinstance(sample.input, str):
             prompt = (Turn("user", sample.input),)

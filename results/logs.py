@@ -15,7 +15,7 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
 )
 
-from pentimento._files import UNREADABLE, as_url, check_file, reason
+from pentimento._files import UNREADABLE, as_url, check_file, reading, reason
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.tasks.situations import STEERED
 
@@ -231,7 +231,7 @@ def _header_of(name: str, path: Path) -> LogFile | LeftOut:
         check_file(path)
         if not path.stat().st_size:
             return LeftOut(name, "it is empty", None)
-        with as_url(path) as place:
+        with reading(), as_url(path) as place:
             log = read_eval_log(str(place), header_only=True)
     except UNREADABLE as error:
         return LeftOut(name, f"cannot be read, cut short or damaged: {reason(error)}", None)
@@ -274,11 +274,11 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     A finished log holds them in one file, which is read as it stands: inspect's own models shorten every text
     once more, and that takes forty times as long. Any other log goes through inspect.
     """
-    try:
-        with zipfile.ZipFile(location) as archive:
-            found = json.loads(archive.read("summaries.json"))
-    except (KeyError, NotImplementedError, zipfile.BadZipFile):
-        with as_url(Path(location)) as place:
+    with reading(), as_url(Path(location)) as place:
+        try:
+            with zipfile.ZipFile(location) as archive:
+                found = json.loads(archive.read("summaries.json"))
+        except (KeyError, NotImplementedError, zipfile.BadZipFile):
             found = [summary.model_dump() for summary in read_eval_log_sample_summaries(str(place))]
     return {(sample["id"], sample["epoch"]): sample for sample in found}
 

@@ -10,7 +10,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from rich.console import Console
 from rich.table import Table
 
-from pentimento._files import UNREADABLE, as_url, check_file, reason
+from pentimento._files import Unreadable, as_url, check_file, reading
 from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected
 from pentimento.evals.judging.gold import Half, Stage
 from pentimento.evals.judging.scorer import MEASURE, VERDICTS
@@ -130,11 +130,11 @@ def _asked(said: dict[str, Any]) -> Asked:
 
 def _read(field: str, log: Path) -> EvalLog:
     try:
-        check_file(log)
-        with as_url(log) as place:
+        with reading(), as_url(log) as place:
+            check_file(log)
             return read_eval_log(str(place))
-    except UNREADABLE as error:
-        raise BadInput(field, str(log), f"a log of inspect ({reason(error)})") from error
+    except Unreadable as error:
+        raise BadInput(field, str(log), f"a log of inspect ({error})") from error
 
 
 def _told(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict[str, Any]]:

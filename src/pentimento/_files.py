@@ -6,10 +6,7 @@ import json
 import os
 import re
 import stat
-import struct
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +16,8 @@ from pydantic import ValidationError
 
 from pentimento.tasks.exceptions import BadInput
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a log or a manifest raises that is damaged, or somebody else's: it may hold anything."""
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a log or a manifest raises that is damaged, or somebody else's, so that anything may stand in it."""
 TEXT = "a text in UTF-8, or in UTF-16 with a byte-order mark"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -150,6 +135,24 @@ def reason(error: BaseException) -> str:
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first = next(iter(told.strip().splitlines()), "")
     return f"{first or type(error).__name__}"[:120]
+
+
+class Unreadable(ValueError):
+    """A file that a library reads is damaged."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Tell apart what a library raises over a file: whatever it is, the file cannot be read.
+
+    Raises:
+        Unreadable: With the reason, in one line. Decompressors have errors of their own, which derive from
+            nothing in common.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise Unreadable(reason(error)) from error
 
 
 @contextmanager
