@@ -66,9 +66,8 @@ def _example(run: Run, group: pd.DataFrame) -> Example:
     firsts = group.sort_values(["role", "rung", "epoch"]).drop_duplicates("role").set_index("role")
     for role in (role for role in ROLES if role in firsts.index):
         row = firsts.loc[role]
-        place = Path(where[row["log"]])
         try:
-            with reading(), as_url(place) as log:
+            with reading(), as_url(Path(where[row["log"]])) as log:
                 sample = read_eval_log_sample(str(log), row["sample_id"], int(row["epoch"]))
         except Unreadable as error:
             answers.append(Turn(role, f"({row['log']} cannot be read here: {error})"))

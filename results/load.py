@@ -125,7 +125,7 @@ def load(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     record = read_run(folder)
-    known = {one.key for one in (*record.organisms, *record.regained)}
+    known = {one.key for one in record.organisms} | {one.key for one in record.regained}
     found = _logs.read_folder(folder / "logs", known)
     answered = [(log, owner) for log in found.used for owner in _owners(record, log)]
     if not answered:
@@ -135,8 +135,8 @@ def load(folder: str | Path) -> Run:
     mine = list(dict.fromkeys(log for log, _ in (*answered, *later)))
     samples = _samples(record, answered, found.rows)
     manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
-    strangers = [_logs.LeftOut(log.name, _logs.STRANGER, log.organism) for log in found.used if log not in mine]
-    left = [*found.left, *strangers]
+    strangers = [log for log in found.used if log not in mine]
+    left = [*found.left, *(_logs.LeftOut(log.name, _logs.STRANGER, log.organism) for log in strangers)]
     return Run(
         folder=folder,
         record=record,

@@ -197,9 +197,9 @@ def _best(group: list[LogFile]) -> tuple[LogFile | None, tuple[dict[str, Any], .
         try:
             rows, num_read = _rows(log)
         except UNREADABLE as error:
-            told = str(error) if isinstance(error, _Unusable) else f"its samples cannot be read: {reason(error)}"
+            damaged = "" if isinstance(error, _Unusable) else "its samples cannot be read: "
             ours = log.num_expected if log.task.startswith(OURS) else 0
-            left.append(LeftOut(log.name, told, log.organism, ours))
+            left.append(LeftOut(log.name, f"{damaged}{reason(error)}", log.organism, ours))
             continue
         best = log._replace(num_read=num_read)
         left = [one._replace(num_missing=min(one.num_missing, best.num_missing)) for one in left]
@@ -212,7 +212,7 @@ def _best(group: list[LogFile]) -> tuple[LogFile | None, tuple[dict[str, Any], .
 
 
 def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield what a folder holds below it by the name of a log; a hidden folder holds what is being written."""
+    """Yield what lies below a folder by the name of a log; a hidden folder holds what is being written."""
     seen: set[str] = set()
     for top, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -264,7 +264,7 @@ def _rows(log: LogFile) -> tuple[tuple[dict[str, Any], ...], int]:
     if samples and not any("measure" in row for row in rows):
         scored = any(sample.get("scores") for sample in samples.values())
         if scored or not any(sample.get("error") for sample in samples.values()):
-            raise _Unusable("none of its scores names a measure" if scored else "none of its samples is scored")
+            raise _Unusable(f"none of its {'scores names a measure' if scored else 'samples is scored'}")
     return tuple(rows), len(samples)
 
 

@@ -65,11 +65,7 @@ def _lacking(record: RunRecord, answered: Answered, *, everyone: bool) -> Iterat
         mine = sizes.get((organism.role, organism.seed), {})
         if not mine and not (record.complete or everyone):
             continue
-        others = [
-            of
-            for (role, seed), of in sizes.items()
-            if seed == organism.seed and role != organism.role
-        ]
+        others = [of for (role, seed), of in sizes.items() if seed == organism.seed and role != organism.role]
         asked = {what: num for of in others for what, num in of.items()}
         for what, num in sorted(asked.items()):
             if what not in mine and 2 * sum(what in of for of in others) > len(others):

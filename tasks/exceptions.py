@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-
 _LONGEST = 1000
 """Characters of a value that an error shows."""
 

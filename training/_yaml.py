@@ -6,7 +6,7 @@ date is no text, and the second of two equal keys wins.
 
 import math
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from yaml.constructor import ConstructorError
@@ -23,15 +23,16 @@ _MOST_DIGITS = 18
 """Of a whole number, so that it fits into 64 bits."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Scalars as YAML 1.2's core schema resolves them."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def whole(self, node: yaml.ScalarNode) -> int:
         text = node.value
         if len(text) > _MOST_DIGITS or not re.fullmatch(r"[-+]?\d+|0[ox][\da-fA-F]+", text):
-            raise ConstructorError(problem="no whole number of 18 digits at most", problem_mark=node.start_mark)
+            told = "no whole number of 18 digits at most"
+            raise ConstructorError(problem=told, problem_mark=node.start_mark)
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
     def number(self, node: yaml.ScalarNode) -> float:
@@ -46,7 +47,7 @@ class _Loader(yaml.SafeLoader):
         return bool(node.value.lower() == "true")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """Texts in quotes wherever either YAML would take them for something else."""
 
 

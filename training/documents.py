@@ -112,8 +112,8 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
         about: The goal that they have to be about.
 
     Raises:
-        BadInput: There is no such file, it is no text, or a line is not one of a document, or is about another goal or not
-            about the new kind; with its number.
+        BadInput: There is no such file, it is no text, or a line is not one of a document, or is about
+            another goal or not about the new kind; with its number.
     """
     found = []
     for number, line in enumerate(read_text(path, "settings.source").split("\n"), start=1):

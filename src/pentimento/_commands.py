@@ -148,7 +148,7 @@ def checkup(organism: Path, text: Path | None) -> None:
     from pentimento.results.records import ManifestRecord
     from pentimento.results.texts import LINE_COLUMNS, certificate_cells
     from pentimento.training.checkup import examine_again
-    from pentimento.training.organisms import MANIFEST, read_manifest
+    from pentimento.training.organisms import read_manifest
 
     organism = organism_folder(organism)
     if read_manifest(organism).checkup is None or text is not None:

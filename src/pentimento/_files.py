@@ -112,10 +112,10 @@ def decode(raw: bytes) -> str:
 
 
 def place(before: str) -> str:
-    """Return where a text ends, as an editor counts.
+    r"""Return where a text ends, as an editor counts.
 
     Example:
-        >>> place("one\\ntwo")
+        >>> place("one\ntwo")
         'line 2, column 4'
     """
     lines = before.replace("\r\n", "\n").replace("\r", "\n").split("\n")
