@@ -15,7 +15,7 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
 )
 
-from pentimento._files import UNREADABLE, as_url, check_file, reading, reason
+from pentimento._files import UNREADABLE, Unreadable, as_url, check_file, reading, reason
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.tasks.situations import STEERED
 
@@ -231,10 +231,13 @@ def _header_of(name: str, path: Path) -> LogFile | LeftOut:
         check_file(path)
         if not path.stat().st_size:
             return LeftOut(name, "it is empty", None)
+    except OSError as error:
+        return LeftOut(name, f"cannot be read: {reason(error)}", None)
+    try:
         with reading(), as_url(path) as place:
             log = read_eval_log(str(place), header_only=True)
-    except UNREADABLE as error:
-        return LeftOut(name, f"cannot be read, cut short or damaged: {reason(error)}", None)
+    except Unreadable as error:
+        return LeftOut(name, f"cannot be read, cut short or damaged: {error}", None)
     try:
         return _header(name, str(path.absolute()), log)
     except UNREADABLE as error:

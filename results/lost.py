@@ -35,7 +35,7 @@ def lost(
     if lacking:
         yield f"Missing: {_some(lacking)}."
     elif any(one.organism is None for one in left):
-        yield "Missing: nobody can tell how many samples, as no log that can be read says so."
+        yield "Missing: nothing that other organisms of a seed were asked; whether more is cannot be told."
     partial = [f"{o.role} seed {o.seed} ({_held(log)}" for log, o in answered if log.partial]
     partial += [f"{_dose(one)} ({_held(log)}" for log, one in later if log.partial]
     if partial:
