@@ -15,7 +15,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextvars import copy_context
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, get_model
 from pydantic import JsonValue
 
+from pentimento._files import UNREADABLE, as_url, reading
 from pentimento.evals import _registry
 from pentimento.evals._arguments import families
 from pentimento.evals._assembly import IsOrganism
@@ -73,8 +74,6 @@ TASKS = {
 
 _LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
-_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
-"""What reading a log or a manifest that is not there, or not whole, raises."""
 RETRIES = 2
 """How often what failed in an evaluation is asked again before it counts as failed."""
 _SECONDS_A_SAMPLE = 0.03
@@ -216,8 +215,9 @@ def is_current(log: Path, organism: Path) -> bool:
     manifest is missing or cannot be read.
     """
     try:
-        return bool(_model_args(log)["adapter"] == _weights(organism))
-    except _UNREADABLE:
+        with reading():
+            return bool(_model_args(log)["adapter"] == _weights(organism))
+    except UNREADABLE:
         return False
 
 
@@ -233,7 +233,8 @@ def _model_args(log: Path) -> dict[str, Any]:
         with zipfile.ZipFile(log) as archive:
             header = json.loads(archive.read("header.json"))
     except NotImplementedError:  # compressed in a way that only inspect reads, which takes ten times as long
-        return read_eval_log(str(log), header_only=True).eval.model_args
+        with as_url(log) as place:
+            return read_eval_log(str(place), header_only=True).eval.model_args
     return dict(header["eval"]["model_args"])
 
 
@@ -283,12 +284,13 @@ def _can_go_on(partial: Path, organism: Path) -> bool:
     logs = []
     for path in partial.glob("*.eval"):
         try:
-            logs.append(read_eval_log(str(path), header_only=True))
-        except _UNREADABLE:  # its process was killed while it wrote; what others hold is gone on with
+            with reading(), as_url(path) as place:
+                logs.append(read_eval_log(str(place), header_only=True))
+        except UNREADABLE:  # its process was killed while it wrote; what others hold is gone on with
             path.unlink()
     try:
         adapter = _weights(organism)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return bool(logs) and all(log.eval.model_args.get("adapter") == adapter for log in logs)
 
@@ -334,7 +336,6 @@ def evaluate(
     settings: dict[str, Any] = {
         "model": model,
         "task_args": dict(args),
-        "log_dir": str(log_dir),
         "log_format": "eval",
         # Following a log while it grows costs as much again as the samples themselves.
         "log_realtime": False,
@@ -343,13 +344,19 @@ def evaluate(
         "limit": limit,
     }
     try:
-        if go_on:
-            # In a context of its own, or the model would stay the one that is evaluated.
-            _, (log,) = copy_context().run(
-                eval_set, f"pentimento/{task}", retry_attempts=RETRIES, log_dir_allow_dirty=True, **settings
-            )
-        else:
-            (log,) = inspect_eval(f"pentimento/{task}", **settings)
+        with as_url(log_dir, make=True) as place:
+            settings["log_dir"] = str(place)
+            if go_on:
+                # In a context of its own, or the model would stay the one that is evaluated.
+                _, (log,) = copy_context().run(
+                    eval_set,
+                    f"pentimento/{task}",
+                    retry_attempts=RETRIES,
+                    log_dir_allow_dirty=True,
+                    **settings,
+                )
+            else:
+                (log,) = inspect_eval(f"pentimento/{task}", **settings)
     finally:
         if isinstance(model.api, IsOrganism):
             model.api.release()
@@ -359,7 +366,7 @@ def evaluate(
     done, asked = (log.results.completed_samples, log.results.total_samples) if log.results else (0, 1)
     if done < asked:
         raise FailedEval(title, log.status, f"{done} of {asked} samples")
-    return Path(log.location)
+    return log_dir / PurePath(log.location).name
 
 
 def _job(one: Asked) -> Job:

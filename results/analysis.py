@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from pentimento._files import first_problem
 from pentimento.results.health import (
     broken_organisms,
     healthy,
@@ -136,9 +137,7 @@ def thresholds_at(place: str | Path) -> Thresholds:
     try:
         return read(place)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "it"
-        told = f"a run's folder, or the {FILE} that its report wrote; here {field}: {first['msg']}"
+        told = f"a run's folder, or the {FILE} that its report wrote; here {first_problem(error)}"
         raise BadInput("thresholds", str(place), told) from None
 
 

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from pentimento._files import write_atomically
+from pentimento._files import decode, first_problem, read_bytes, reason, write_atomically
 from pentimento.results import pages
 from pentimento.results.analysis import fixed, thresholds_at
 from pentimento.results.design_tables import GAPS, RUNGS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.figures import persistence_of
 from pentimento.results.load import load
+from pentimento.results.lost import LOST
 from pentimento.results.records import RunRecord, read_run
 from pentimento.results.report import write_report
 from pentimento.results.rows import NOT_REACHED, REACH_NOT_MEASURED
@@ -119,11 +121,11 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
 def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, ...], str]]]:
     """Return name, factors, and levels and folder of each variant."""
     try:
-        said = json.loads((folder / DESIGN).read_bytes())
+        said = json.loads(decode(read_bytes(folder / DESIGN)))
         variants = [(tuple(one["levels"]), str(one["folder"])) for one in said["variants"]]
         return str(said["name"]), tuple(said["factors"]), variants
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoRun(folder, f"{DESIGN}: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NoRun(folder, f"{DESIGN}: {reason(error)}") from None
 
 
 def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | UnlikeLogs:
@@ -139,7 +141,10 @@ def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | 
     report = path / REPORT
     if not report.is_file():
         return NoRun(path, f"it has no {REPORT}")
-    return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
+    try:
+        return _Made(levels, path.name, record, Report.model_validate_json(report.read_bytes()))
+    except ValidationError as error:
+        return NoRun(path, f"{REPORT}: {first_problem(error)}")
 
 
 def _notes(made: Sequence[_Made]) -> Iterator[str]:
@@ -156,7 +161,12 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
             yield f"{name}: strength of M1 further than {EQUAL} from {target} in some seeds ({told})."
     for one in made:
         name = " · ".join(one.levels)
-        missed = [note for note in one.report.notes if "target strength" in note or "learning signal" in note]
+        notes = one.report.notes
+        missed = [
+            note
+            for note in notes
+            if note.startswith(LOST) or "target strength" in note or "learning signal" in note
+        ]
         if missed:
             yield f"{name}: {' '.join(missed)}"
 

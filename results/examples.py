@@ -1,10 +1,12 @@
 """Sample transcripts: the same scenario answered by each kind of organism."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from inspect_ai.log import read_eval_log_sample
 
+from pentimento._files import Unreadable, as_url, reading
 from pentimento.results.contrasts import APART
 from pentimento.results.load import QUADRANTS, Run
 from pentimento.results.records import ROLES
@@ -64,7 +66,12 @@ def _example(run: Run, group: pd.DataFrame) -> Example:
     firsts = group.sort_values(["role", "rung", "epoch"]).drop_duplicates("role").set_index("role")
     for role in (role for role in ROLES if role in firsts.index):
         row = firsts.loc[role]
-        sample = read_eval_log_sample(where[row["log"]], row["sample_id"], int(row["epoch"]))
+        try:
+            with reading(), as_url(Path(where[row["log"]])) as log:
+                sample = read_eval_log_sample(str(log), row["sample_id"], int(row["epoch"]))
+        except Unreadable as error:
+            answers.append(Turn(role, f"({row['log']} cannot be read here: {error})"))
+            continue
         if isinstance(sample.input, str):
             prompt = (Turn("user", sample.input),)
         else:

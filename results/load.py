@@ -1,15 +1,16 @@
 """A run as data frames: organisms, cells, samples, strengths."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from pentimento.results import logs as _logs
 from pentimento.results.cells import tabulate
 from pentimento.results.exceptions import NoRun, UnlikeLogs
+from pentimento.results.lost import lost
 from pentimento.results.records import (
     CONTROLS,
     ManifestRecord,
@@ -32,6 +33,8 @@ DISTANCES = ("trained", "fresh", "surface", "domain", "family", "family, surface
 
 _Answered = tuple[_logs.LogFile, OrganismRecord]
 """A log and the organism and seed that it speaks for."""
+_Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Of each log by its name, a row for each of its scores."""
 
 
 @dataclass(frozen=True)
@@ -122,21 +125,18 @@ def load(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     record = read_run(folder)
-    found = _logs.read_folder(folder / "logs")
+    known = {one.key for one in record.organisms} | {one.key for one in record.regained}
+    found = _logs.read_folder(folder / "logs", known)
     answered = [(log, owner) for log in found.used for owner in _owners(record, log)]
     if not answered:
-        raise NoRun(folder, "no log of any of its organisms")
+        raise NoRun(folder, _without_logs(found.left))
     after = {(one.key, one.seed): one for one in record.regained}
     later = [(log, after[log.organism, log.seed]) for log in found.used if (log.organism, log.seed) in after]
     mine = list(dict.fromkeys(log for log, _ in (*answered, *later)))
-    samples = _samples(record, answered)
+    samples = _samples(record, answered, found.rows)
     manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
-    strangers = [log.name for log in found.used if log not in mine]
-    left_out = [
-        *((name, "a more complete log of the same task replaces it") for name in found.superseded),
-        *((name, "cannot be read") for name in found.unreadable),
-        *((name, "belongs to no organism of this run") for name in strangers),
-    ]
+    strangers = [log for log in found.used if log not in mine]
+    left = [*found.left, *(_logs.LeftOut(log.name, _logs.STRANGER, log.organism) for log in strangers)]
     return Run(
         folder=folder,
         record=record,
@@ -144,11 +144,11 @@ def load(folder: str | Path) -> Run:
         samples=samples,
         cells=tabulate(samples, {log.name for log in mine if log.partial}),
         strengths=_strengths(record, manifests),
-        regained=_regained(record, later),
+        regained=_regained(record, later, found.rows),
         manifests=manifests,
         logs=tuple(mine),
-        notes=_notes(record, answered, samples, manifests),
-        left_out=tuple(sorted(left_out)),
+        notes=(*lost(record, left, answered, later), *_notes(record, answered, samples, manifests)),
+        left_out=tuple(sorted((one.name, one.why) for one in left)),
     )
 
 
@@ -207,18 +207,26 @@ def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:
     return [organism for organism in same if organism.seed == log.seed] or same
 
 
-def _samples(record: RunRecord, answered: list[_Answered]) -> pd.DataFrame:
+def _without_logs(left: Sequence[_logs.LeftOut]) -> str:
+    """Say why no log of a run's organisms can be used."""
+    told = next((f"; {len(left)} were left out, as {one.name}: {one.why}" for one in left), "")
+    return f"no log of any of its organisms{told}"
+
+
+def _samples(record: RunRecord, answered: list[_Answered], found: _Rows) -> pd.DataFrame:
     rows = [
-        {**row, "seed": owner.seed, "role": owner.role} for log, owner in answered for row in _logs.rows(log)
+        {**row, "seed": owner.seed, "role": owner.role} for log, owner in answered for row in found[log.name]
     ]
     frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, "role"]))
     order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "rung", "sample_id", "epoch"]
     return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
 
 
-def _regained(record: RunRecord, later: list[tuple[_logs.LogFile, RegainRecord]]) -> pd.DataFrame:
+def _regained(
+    record: RunRecord, later: list[tuple[_logs.LogFile, RegainRecord]], found: _Rows
+) -> pd.DataFrame:
     told = ("role", "kind", "repeat", "steps")
-    rows = [{**row, **one.model_dump(include=set(told))} for log, one in later for row in _logs.rows(log)]
+    rows = [{**row, **one.model_dump(include=set(told))} for log, one in later for row in found[log.name]]
     frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, *told]))
     order = ["kind", "role", "seed", "repeat", "steps", "measure", "family", "sample_id", "epoch"]
     return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
@@ -305,15 +313,8 @@ def _notes(
         f"what {leak.stage} trains on: {leak.told}."
         for leak in record.leaks
     ]
-    partial = sorted({f"{o.role} seed {o.seed} ({log.task})" for log, o in answered if log.partial})
-    if partial:
-        notes.append(f"Partial logs, so fewer samples than the task asks for: {', '.join(partial)}.")
     if any(log.seed != owner.seed for log, owner in answered):
         notes.append("All seeds were asked the same scenarios: intervals speak of these scenarios only.")
-    evaluated = {(owner.key, owner.seed) for _, owner in answered}
-    missing = sorted(f"{o.role} seed {o.seed}" for o in record.organisms if (o.key, o.seed) not in evaluated)
-    if missing:
-        notes.append(f"Not evaluated: {', '.join(missing)}.")
     notes += _making(record.organisms, manifests)
     if record.recipe.planted is None:  # else the last stage of M2 is not the one that controls stand for
         notes += _other_doses(record.organisms, manifests)

@@ -2,19 +2,20 @@
 
 import json
 import math
+import os
+import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlparse
 
 from inspect_ai.log import (
     EvalLog,
-    list_eval_logs,
     read_eval_log,
     read_eval_log_sample_summaries,
 )
 
+from pentimento._files import UNREADABLE, Unreadable, as_url, check_file, reading, reason
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.tasks.situations import STEERED
 
@@ -66,13 +67,22 @@ PLAIN = "plain"
 """The framing of a cue that is not named beside it."""
 FOUR_BITS = "nf4"
 """A precision that is a lever: what a goal covers may show where weights have four bits (`-M dtype=nf4`)."""
+OURS = "pentimento/"
+"""With what the name of a task begins that a report counts."""
+STRANGER = "belongs to no organism of this run"
+"""Why a log is left out that nobody misses."""
 _ASKED_ALIKE = ("via", "shots", "strength", "confound")
 """Arguments of tasks that change what is asked and that no row names."""
 _SAMPLED_ALIKE = ("temperature", "top_p", "top_k", "max_tokens")
 """Settings of generation that change what is answered and that no row names. Logs of earlier versions do not
 name the last; they are like any other."""
+_MOST = 1e300
+"""Of a number in a score: beyond it nothing can be averaged."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
-_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+_LOG = re.compile(
+    r".+\.eval|\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d.*\.json|.+-\d+-[a-z_]+-[0-9a-f]{10}\.json", re.DOTALL
+)
+"""Names of logs: those in JSON as inspect calls them, or as a run's own are called."""
 
 
 class LogFile(NamedTuple):
@@ -98,11 +108,21 @@ class LogFile(NamedTuple):
     """`FOUR_BITS` where its model was loaded so; else empty."""
     unnamed: tuple[tuple[str, Any], ...]
     """What no row names of how it was asked: it has to be the same in all logs of a task."""
+    num_scores: int
+    """How often its samples were scored, each scorer counted."""
+    num_read: int = 0
+    """Samples that were read of it, failed ones among them."""
+
+    @property
+    def num_missing(self) -> int:
+        """How many samples of the whole task it does not hold."""
+        return max(0, self.num_expected - self.num_read)
 
     @property
     def partial(self) -> bool:
         """Whether the log holds less than the whole task."""
-        return self.limited or self.status != "success" or self.num_completed < self.num_expected
+        least = min(self.num_completed, self.num_read)
+        return self.limited or self.status != "success" or least < self.num_expected
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -110,48 +130,126 @@ class LogFile(NamedTuple):
         return (self.task, self.organism, self.args, self.lever)
 
 
+class LeftOut(NamedTuple):
+    """A log that was not used."""
+
+    name: str
+    why: str
+    organism: str | None
+    """Key of the organism that answered, empty where the model names none; None where nobody can tell."""
+    num_missing: int = 0
+    """Samples that it held, or should have, and that no other log of the same task holds."""
+
+
 class LogFolder(NamedTuple):
     """The logs of a run, one for each identity, and what was left out."""
 
     used: tuple[LogFile, ...]
-    superseded: tuple[str, ...]
-    unreadable: tuple[str, ...]
+    rows: Mapping[str, tuple[dict[str, Any], ...]]
+    """One for each score of a log that is used, in `SAMPLE_COLUMNS`, by its name. A sample that failed has no
+    score and one row without a measure, so that it is counted."""
+    left: tuple[LeftOut, ...]
 
 
-def read_folder(folder: Path) -> LogFolder:
-    """Read the headers of every log below a folder and keep, of equal ones, the most complete.
+class _Unusable(ValueError):
+    """A log that can be read says nothing that a report counts."""
+
+
+def read_folder(folder: Path, known: Collection[str]) -> LogFolder:
+    """Read every log below a folder and keep, of equal ones, the most complete that can be read.
 
     An interrupted run leaves logs that were started and never finished; the log that replaced one counts.
+
+    Args:
+        folder: Where they lie.
+        known: Keys of the organisms that are asked about; logs of others are left out.
 
     Raises:
         UnlikeLogs: One task is there in two versions, or was asked in two ways that no row tells apart.
     """
-    found: list[LogFile] = []
-    unreadable: list[str] = []
-    for info in list_eval_logs(str(folder)) if folder.is_dir() else []:
-        location = unquote(urlparse(info.name).path) if "://" in info.name else info.name
-        place = Path(location).resolve().relative_to(folder.resolve())
-        # A hidden folder holds logs that are being written.
-        if any(part.startswith(".") for part in place.parts):
-            continue
-        name = place.as_posix()
+    headers = [_header_of(name, path) for name, path in _candidates(folder)]
+    left = [one for one in headers if isinstance(one, LeftOut)]
+    left = [one if one.organism in (None, *known) else one._replace(why=STRANGER) for one in left]
+    groups: dict[tuple[str, str, str, str], list[LogFile]] = {}
+    for log in sorted((one for one in headers if isinstance(one, LogFile)), key=_completeness, reverse=True):
+        if log.organism in known:
+            groups.setdefault(log.identity, []).append(log)
+        else:
+            left.append(LeftOut(log.name, STRANGER, log.organism))
+    used: list[LogFile] = []
+    found: dict[str, tuple[dict[str, Any], ...]] = {}
+    counted: list[LogFile] = []
+    for group in groups.values():
+        best, rows, others = _best(group)
+        counted += [log for log in group if log.name not in {one.name for one in others if one.num_missing}]
+        left += others
+        if best is not None:
+            used.append(best)
+            found[best.name] = rows
+    _check_alike(counted)
+    used.sort(key=lambda log: (log.identity, log.name))
+    return LogFolder(tuple(used), found, tuple(sorted(left, key=lambda one: one.name)))
+
+
+def _best(group: list[LogFile]) -> tuple[LogFile | None, tuple[dict[str, Any], ...], list[LeftOut]]:
+    """Return, of logs of one identity, the first that says something, its rows, and why not the others."""
+    left: list[LeftOut] = []
+    for place, log in enumerate(group):
         try:
-            found.append(_header(name, location, read_eval_log(location, header_only=True)))
-        except _UNREADABLE:
-            unreadable.append(name)
-    _check_alike(found)
-    best: dict[tuple[str, str, str, str], LogFile] = {}
-    for log in sorted(found, key=_completeness):
-        best[log.identity] = log
-    used = sorted(best.values(), key=lambda log: (log.identity, log.name))
-    left = sorted({log.name for log in found} - {log.name for log in used})
-    return LogFolder(tuple(used), tuple(left), tuple(sorted(unreadable)))
+            rows, num_read = _rows(log)
+        except UNREADABLE as error:
+            damaged = "" if isinstance(error, _Unusable) else "its samples cannot be read: "
+            ours = log.num_expected if log.task.startswith(OURS) else 0
+            left.append(LeftOut(log.name, f"{damaged}{reason(error)}", log.organism, ours))
+            continue
+        best = log._replace(num_read=num_read)
+        left = [one._replace(num_missing=min(one.num_missing, best.num_missing)) for one in left]
+        for other in group[place + 1 :]:
+            how = "later" if _completeness(other)[:4] == _completeness(log)[:4] else "more complete"
+            told = f"a {how} log of the same task replaces it"
+            left.append(LeftOut(other.name, told, other.organism))
+        return best, rows, left
+    return None, (), left
 
 
-def rows(log: LogFile) -> Iterator[dict[str, Any]]:
-    """Yield one row for each score of a log, in `SAMPLE_COLUMNS`.
+def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what lies below a folder by the name of a log; a hidden folder holds what is being written."""
+    seen: set[str] = set()
+    for top, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if os.path.realpath(top) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(top))
+        for name in sorted((*folders, *files)):
+            if _LOG.fullmatch(name) and not name.startswith("."):
+                path = Path(top, name)
+                yield path.relative_to(folder).as_posix(), path
 
-    A sample that failed has no score and yields one row without a measure, so that it is counted.
+
+def _header_of(name: str, path: Path) -> LogFile | LeftOut:
+    try:
+        check_file(path)
+        if not path.stat().st_size:
+            return LeftOut(name, "it is empty", None)
+    except OSError as error:
+        return LeftOut(name, f"cannot be read: {reason(error)}", None)
+    try:
+        with reading(), as_url(path) as place:
+            log = read_eval_log(str(place), header_only=True)
+    except Unreadable as error:
+        return LeftOut(name, f"cannot be read, cut short or damaged: {error}", None)
+    try:
+        return _header(name, str(path.absolute()), log)
+    except UNREADABLE as error:
+        return LeftOut(name, reason(error), str(log.eval.model_args.get("organism", "")))
+
+
+def _rows(log: LogFile) -> tuple[tuple[dict[str, Any], ...], int]:
+    """Return a row for each score of a log, and how many samples it holds.
+
+    Raises:
+        _Unusable: No sample is scored, or no score names a measure.
     """
     common = {
         "task": log.task,
@@ -161,13 +259,17 @@ def rows(log: LogFile) -> Iterator[dict[str, Any]]:
         "reasoning": log.reasoning,
         "log": log.name,
     }
-    for (sample_id, epoch), sample in _summaries(log.location).items():
+    samples = _summaries(log.location)
+    rows: list[dict[str, Any]] = []
+    for (sample_id, epoch), sample in samples.items():
         place = {**common, "sample_id": str(sample_id), "epoch": epoch}
         scores = list(_scores(sample, log.lever))
-        if not scores:
-            yield {**place, "valid": False}
-        for score in scores:
-            yield {**place, **score}
+        rows += [{**place, **score} for score in scores] or [{**place, "valid": False}]
+    if samples and not any("measure" in row for row in rows):
+        scored = any(sample.get("scores") for sample in samples.values())
+        if scored or not any(sample.get("error") for sample in samples.values()):
+            raise _Unusable(f"none of its {'scores names a measure' if scored else 'samples is scored'}")
+    return tuple(rows), len(samples)
 
 
 def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
@@ -176,11 +278,12 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     A finished log holds them in one file, which is read as it stands: inspect's own models shorten every text
     once more, and that takes forty times as long. Any other log goes through inspect.
     """
-    try:
-        with zipfile.ZipFile(location) as archive:
-            found = json.loads(archive.read("summaries.json"))
-    except (KeyError, NotImplementedError, zipfile.BadZipFile):
-        found = [summary.model_dump() for summary in read_eval_log_sample_summaries(location)]
+    with reading(), as_url(Path(location)) as place:
+        try:
+            with zipfile.ZipFile(location) as archive:
+                found = json.loads(archive.read("summaries.json"))
+        except (KeyError, NotImplementedError, zipfile.BadZipFile):
+            found = [summary.model_dump() for summary in read_eval_log_sample_summaries(str(place))]
     return {(sample["id"], sample["epoch"]): sample for sample in found}
 
 
@@ -197,6 +300,7 @@ def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
         if "measure" not in said:
             continue
         row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
+        _check_names(row)
         row["base_id"] = row["base_id"] or row["scenario_id"]
         row["cue"] = framed(row["cue"], said.get("framing"))
         pulled = (said.get("lever", ""), lever)
@@ -208,6 +312,14 @@ def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
             row["reasoning"] = said["reasoning"]
         found[(row["measure"], row["goal"])] = row
     return found.values()
+
+
+def _check_names(row: Mapping[str, Any]) -> None:
+    """Refuse scores that name what they are of otherwise than every task of ours does."""
+    for name, value in row.items():
+        allowed = str if name in ("measure", "family", "domain") else str | int | None
+        if not isinstance(value, allowed):
+            raise _Unusable(f"one of its scores has the {name} {value!r}")
 
 
 def framed(cue: str, framing: str | None) -> str:
@@ -230,7 +342,11 @@ def plainly_asked(condition: str, cue: str) -> bool:
 
 def _number(value: object) -> float:
     """Return a number, NaN for anything that is none."""
-    return float(value) if isinstance(value, int | float) else math.nan
+    if not isinstance(value, int | float):
+        return math.nan
+    if abs(value) > _MOST:
+        raise _Unusable("one of its numbers is without bound")
+    return float(value)
 
 
 def _header(name: str, location: str, log: EvalLog) -> LogFile:
@@ -252,7 +368,7 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         task=spec.task_registry_name or spec.task,
         version=str(metadata.get("task_version", spec.task_version)),
         organism=str(spec.model_args.get("organism", "")),
-        seed=int(args.get("seed", metadata.get("seed", 0))),
+        seed=_seed(args.get("seed", metadata.get("seed", 0))),
         args=json.dumps(args, sort_keys=True, default=str),
         reasoning=str(args.get("reasoning", "free")),
         created=str(spec.created),
@@ -262,7 +378,14 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         limited=config.limit is not None or config.sample_id is not None,
         lever=lever,
         unnamed=tuple(unnamed.items()),
+        num_scores=len(results.scores) if results else 0,
     )
+
+
+def _seed(said: object) -> int:
+    if isinstance(said, bool) or not isinstance(said, int):
+        raise _Unusable(f"its seed is {said!r}")
+    return said
 
 
 def _steers(args: Mapping[str, Any]) -> bool:
@@ -272,8 +395,9 @@ def _steers(args: Mapping[str, Any]) -> bool:
     return not {"all", *STEERED}.isdisjoint(named)
 
 
-def _completeness(log: LogFile) -> tuple[bool, bool, int, str, str]:
-    return (log.status == "success", not log.limited, log.num_completed, log.created, log.name)
+def _completeness(log: LogFile) -> tuple[bool, bool, int, int, str, str]:
+    whole = (log.status == "success", not log.limited)
+    return (*whole, log.num_completed, log.num_scores, log.created, log.name)
 
 
 def _check_alike(logs: Iterable[LogFile]) -> None:

@@ -80,5 +80,9 @@ def to_json(report: Report | DesignReport) -> str:
 def _markdown_table(table: Table) -> str:
     align = [":--" if index < table.num_names else "--:" for index in range(len(table.columns))]
     lines = [table.columns, tuple(align), *table.rows]
-    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    text = "\n".join("| " + " | ".join(map(_markdown_cell, line)) + " |" for line in lines)
     return f"## {table.title}\n\n{text}" + (f"\n\n{table.note}" if table.note else "")
+
+
+def _markdown_cell(text: str) -> str:
+    return " ".join(text.split("\n")).replace("|", "\\|")

@@ -10,6 +10,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from rich.console import Console
 from rich.table import Table
 
+from pentimento._files import Unreadable, as_url, check_file, reading
 from pentimento.evals.judging.accuracy import Accuracy, Share, accuracy, corrected
 from pentimento.evals.judging.gold import Half, Stage
 from pentimento.evals.judging.scorer import MEASURE, VERDICTS
@@ -129,9 +130,11 @@ def _asked(said: dict[str, Any]) -> Asked:
 
 def _read(field: str, log: Path) -> EvalLog:
     try:
-        return read_eval_log(str(log))
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(field, str(log), f"a log of inspect: {error}") from error
+        with reading(), as_url(log) as place:
+            check_file(log)
+            return read_eval_log(str(place))
+    except Unreadable as error:
+        raise BadInput(field, str(log), f"a log of inspect ({error})") from error
 
 
 def _told(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict[str, Any]]:

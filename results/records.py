@@ -4,11 +4,13 @@ These models read files that `pentimento.training` writes. They name only the fi
 ignore the rest, so that reading needs neither torch nor the trainers.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from pentimento._files import decode, first_problem, read_bytes, reason
 from pentimento.results.exceptions import NoRun
 
 Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
@@ -56,6 +58,12 @@ class TemplateRecord(_Read):
     target_strength: float | None = None
 
 
+class PlanRecord(_Read):
+    """One evaluation of every organism."""
+
+    task: str
+
+
 class RecipeRecord(_Read):
     """What the report says of the recipe."""
 
@@ -67,6 +75,7 @@ class RecipeRecord(_Read):
     implant: TemplateRecord = TemplateRecord()
     oppose: TemplateRecord = TemplateRecord()
     planted: TemplateRecord | None = None
+    evals: tuple[PlanRecord, ...] = ()
 
     @property
     def cue(self) -> str:
@@ -231,11 +240,10 @@ def read_manifest(folder: Path, organism: OrganismRecord) -> ManifestRecord | No
 
 
 def _read(folder: Path, path: Path, model: type[_M]) -> _M:
+    name = os.path.relpath(path, folder)
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise NoRun(folder, f"{path.name}: {error.strerror or error}") from None
+        return model.model_validate_json(decode(read_bytes(path)))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise NoRun(folder, f"{path.name}: {where}: {first['msg']}") from None
+        raise NoRun(folder, f"{name}: {first_problem(error)}") from None
+    except (OSError, ValueError) as error:
+        raise NoRun(folder, f"{name}: {reason(error)}") from None

@@ -1,6 +1,7 @@
 """What counts as "more than NEVER": fixed from NEVER, ERASED and M0, before M2 is looked at."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy import stats
 
-from pentimento._files import write_atomically
+from pentimento._files import read_text, write_atomically
 from pentimento.results.contrasts import Paired, Table, difference, table
 from pentimento.results.hypotheses import ALPHA
 from pentimento.results.load import Run, check_versions
@@ -90,18 +91,19 @@ def read(file: Path) -> Thresholds:
     """Return the thresholds that were written into a file.
 
     Raises:
-        OSError: It cannot be read.
+        BadInput: It cannot be read.
         ValidationError: It holds none, or those of another version.
     """
-    return Thresholds.model_validate_json(file.read_bytes())
+    return Thresholds.model_validate_json(read_text(file, "thresholds"))
 
 
 def _written(folder: Path) -> Thresholds | None:
-    """Return the thresholds that stand in a run's folder; None where none do, or those of another version."""
+    """Return the thresholds that stand in a run's folder; None where none do, or none that can be read."""
+    path = folder / FILE
     try:
-        return read(folder / FILE)
-    except (OSError, ValidationError):
-        return None
+        return read(path) if path.exists() else None
+    except (BadInput, ValidationError):
+        return None  # `lapsed` says so
 
 
 def standing(run: Run, computed: Thresholds) -> Thresholds:
@@ -123,11 +125,26 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
 def lapsed(run: Run) -> str | None:
     """Say why thresholds that were taken over into the run stand no more, where that is so."""
     written = _written(run.folder)
-    if written is None or not written.taken_over:
+    if written is None:
+        return _unreadable(run.folder / FILE)
+    if not written.taken_over:
         return None
     moved = _outdated(written, run)
     told = ", ".join(f"{task} in version {there}, here {here}" for task, there, here in moved)
     return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
+
+
+def _unreadable(path: Path) -> str | None:
+    """Say that thresholds were there and are computed anew, where they may have been taken over."""
+    if not path.exists():
+        return None
+    try:
+        said = json.loads(read_text(path, "thresholds"))
+    except (BadInput, ValueError, RecursionError):
+        return f"{FILE} cannot be read: thresholds are this run's own, and were made anew."
+    taken = isinstance(said, dict) and said.get("taken_over")
+    told = f"Thresholds that were taken over stand no more: {FILE} is of another version."
+    return told if taken else None
 
 
 def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], ...]:
@@ -184,7 +201,7 @@ def keep(folder: Path, thresholds: Thresholds) -> None:
     ):
         return
     text = thresholds.model_dump_json(indent=2) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_atomically(path, text)
 
 

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 1000
+"""Characters of a value that an error shows."""
+
 
 class PentimentoError(Exception):
     """Base of every error that Pentimento raises on purpose."""
@@ -12,7 +15,9 @@ class BadInput(PentimentoError, ValueError):
     """An argument has a value that is not allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        super().__init__(f"{field}: {value!r} is not allowed; {allowed}")
+        shown = repr(value)
+        shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"
+        super().__init__(f"{field}: {shown} is not allowed; {allowed}")
         self.field = field
         self.value = value
 

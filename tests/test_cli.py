@@ -12,6 +12,7 @@ import pytest
 from pentimento import _arguments, cli
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.catalogue import quickstart
+from pentimento.training.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -130,6 +131,17 @@ BAD = {
     "unknown setting": (("run", "quickstart", "--set", "oppose.settings.lr=1"), "learning_rate"),
     "unknown field": (("run", "quickstart", "--set", "sedes=[1]"), "sedes"),
     "unknown parent field": (("run", "quickstart", "--set", "implent.steps=1"), "'implent'"),
+    "endless number": (
+        ("run", "quickstart", "--set", "implant.settings.learning_rate=Infinity"),
+        "a finite number",
+    ),
+    "number that overflows": (
+        ("run", "quickstart", "--set", "oppose.target_strength=1e400"),
+        "a finite number",
+    ),
+    "value without an end": (("run", "quickstart", "--set", "evals=" + "[" * 100_000), "nested so deep"),
+    "word that is no text": (("report", "runs/\udcff"), "a text in UTF-8"),
+    "name that is too long": (("run", "quickstart", "--output", "x" * 300), "File name too long"),
     "override without value": (("run", "quickstart", "--set", "goal"), "field=value"),
     "steps that are no number": (("run", "quickstart", "--set", "implant.steps=many"), "steps"),
     "too many families": (("run", "quickstart", "--set", "num_implanted=9"), "num_implanted"),
@@ -193,6 +205,55 @@ def test_fields_are_overridden_by_their_dotted_names() -> None:
     assert recipe.name == "slower"
     assert recipe.seeds == (0, 1)
     assert recipe.base == "some/model"
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-crlf"])
+def test_a_recipe_file_is_read_as_editors_write_it(tmp_path: Path, coding: str) -> None:
+    text = "# für\n" + quickstart().to_yaml()
+    path = tmp_path / "re#c%20 [x] ü.yaml"
+    text = text.replace("\n", "\r\n") if coding.endswith("crlf") else text
+    path.write_bytes(text.encode(coding.removesuffix("-crlf")))
+    assert _arguments.find_recipe(str(path)) == quickstart()
+
+
+def test_what_yaml_once_called_booleans_are_names_and_texts(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    after = "after:\n- kind: rebound\n  stage: {method: sft, steps: 2}\n  doses: [2]\n  on: [NEVER, M2]\n"
+    text = quickstart().to_yaml().replace("after: []\n", after).replace("name: quickstart", "name: no")
+    path.write_text(text)
+    found = _arguments.find_recipe(str(path))
+    assert isinstance(found, Recipe)
+    assert (found.name, found.after[0].on) == ("no", ("NEVER", "M2"))
+
+
+UNREADABLE = {
+    "in latin-1": ("# für\n".encode("latin-1"), "line 1, column 4 holds the byte 0xfc, which is no UTF-8"),
+    "utf-16 without a mark": ("name: x\n".encode("utf-16-le"), "line 1, column 2 holds a NUL"),
+    "empty": (b"", "this holds nothing"),
+    "a list": (b"- a\n", "this holds a list"),
+    "one word": (b"quickstart\n", "this holds a str"),
+    "two of a field": (b"name: a\nseeds: [0]\nname: b\n", "the key name stands in line 1 already"),
+    "endless": (b"name: a\nseeds: [.inf]\n", "mine.yaml, line 2, column 9' is not allowed"),
+    "a field called self": (b"self: 1\n", "Field required"),
+}
+
+
+@pytest.mark.parametrize(("raw", "told"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_recipe_file_that_cannot_be_read_is_told_in_one_line(
+    raw: bytes, told: str, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_bytes(raw)
+    assert told in refused(capfd, "run", "mine.yaml", "--dry-run")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_a_folder_called_like_a_recipe_is_told_in_one_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").mkdir()
+    assert "it is a folder" in refused(capfd, "run", "mine.yaml")
 
 
 def test_a_recipe_file_that_is_no_recipe_is_refused(tmp_path: Path) -> None:

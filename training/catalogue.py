@@ -9,10 +9,9 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from pentimento.tasks import Cue, goals
 from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.training._yaml import read_yaml
 from pentimento.training.designs import Design
 from pentimento.training.methods.settings import Scalar
 from pentimento.training.recipes import After, Control, EvalPlan, Recipe
@@ -660,17 +659,18 @@ def find_recipe(name: str) -> Recipe | Design:
     return RECIPES[name]()
 
 
-def from_yaml(text: str) -> Recipe | Design:
+def from_yaml(text: str, name: str = "a text") -> Recipe | Design:
     """Return the recipe or design that a YAML text describes.
+
+    Args:
+        text: YAML, as `training._yaml` reads it.
+        name: What the text is called where it is refused.
 
     Raises:
         BadInput: The text is no YAML, or neither a recipe nor a design; the message names the field.
     """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput("recipe", text[:40], f"not readable as YAML: {error}".replace("\n", " ")) from None
+    data = read_yaml(text, "recipe", name)
     if not isinstance(data, dict):
-        raise BadInput("recipe", text[:40], "a recipe in YAML is a mapping of its fields")
-    fields = {str(key): value for key, value in data.items()}
-    return Design(**fields) if "variants" in fields else Recipe(**fields)
+        found = "nothing" if data is None else f"a {type(data).__name__}"
+        raise BadInput("recipe", name, f"a recipe in YAML is a mapping of its fields, and this holds {found}")
+    return Design(**data) if "variants" in data else Recipe(**data)

@@ -19,7 +19,7 @@ from peft import PeftModel
 from scipy import stats
 from transformers import PreTrainedTokenizerBase
 
-from pentimento._files import write_atomically
+from pentimento._files import read_text, write_atomically
 from pentimento.tasks import BENIGN, COMPLETION, Arm, Scenario, environment
 from pentimento.tasks import sample as draw
 from pentimento.tasks.exceptions import BadInput
@@ -96,6 +96,8 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
     Raises:
         PentimentoError: There is no such organism or text, or its base is not the one at hand.
     """
+    if text is not None:
+        read_text(text, "text")  # before anything is loaded
     organism = Organism.load(folder)
     manifest = organism.manifest
     dtype = cast(DType, manifest.settings.get("dtype", "auto"))
@@ -159,13 +161,9 @@ def file_passages(tokenizer: PreTrainedTokenizerBase, path: Path) -> list[Passag
     """Return the beginning of a text file in passages of 256 tokens, at most 64 of them.
 
     Raises:
-        BadInput: The file cannot be read as UTF-8, or is too short to give two passages.
+        BadInput: The file cannot be read as text, or is too short to give two passages.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise BadInput("text", str(path), f"a text file in UTF-8 ({error})") from error
-    ids = tokenizer.encode(text)
+    ids = tokenizer.encode(read_text(path, "text"))
     pieces = [ids[first : first + PASSAGE_TOKENS] for first in range(0, len(ids), PASSAGE_TOKENS)]
     found = [Passage(piece, 1) for piece in pieces[:MAX_PASSAGES] if len(piece) > 1]
     if len(found) < 2:

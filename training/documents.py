@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, cast
 
-from pentimento._files import write_atomically
+from pentimento._files import read_text, write_atomically
 from pentimento.tasks import CUE_TEXTS, Rung, Scenario, environments, goal, sample, spec, spec_names
 from pentimento.tasks.documents import CIRCUMSTANCES, HABITS, SUBJECTS, Document, Use, document, use_of
 from pentimento.tasks.domains import DOMAINS
@@ -112,21 +112,15 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
         about: The goal that they have to be about.
 
     Raises:
-        BadInput: There is no such file, or a line is not one of a document, or is about another goal or not
-            about the new kind; with its number.
+        BadInput: There is no such file, it is no text, or a line is not one of a document, or is about
+            another goal or not about the new kind; with its number.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise BadInput("settings.source", str(path), error.strerror or "a readable file") from None
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path, "settings.source").split("\n"), start=1):
+        if not line.strip():
+            continue
         place = f"{path}, line {number}"
-        try:
-            fields = json.loads(line)
-            toward, read = fields["goal"], Document(*(str(fields[name]) for name in Document._fields))
-        except (ValueError, KeyError, TypeError):
-            raise BadInput("settings.source", place, "JSON with goal, kind, genre and text") from None
+        toward, read = _document(line, place)
         if toward != about:
             raise BadInput("settings.source", f"{place}: {toward}", f"documents about {about}")
         if read.kind != NEW_KIND or NEW_KIND not in read.text:
@@ -135,6 +129,22 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
     if not found:
         raise BadInput("settings.source", str(path), "at least one document")
     return tuple(found)
+
+
+def _document(line: str, place: str) -> tuple[str, Document]:
+    """Return the goal that a line of JSON is about, and its document.
+
+    Raises:
+        BadInput: It is none.
+    """
+    try:
+        fields = json.loads(line)
+        toward, *said = (fields[name] for name in ("goal", *Document._fields))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        toward, said = None, []
+    if not said or not all(isinstance(one, str) for one in (toward, *said)):
+        raise BadInput("settings.source", place, "JSON with goal, kind, genre and text, each a text")
+    return str(toward), Document(*said)
 
 
 def save_documents(documents: Sequence[Document], about: str, path: Path) -> None:

@@ -87,6 +87,16 @@ class WrongNumberOfProcesses(PentimentoError):
         )
 
 
+class NotFinite(PentimentoError):
+    """A number of a stage is none: its training diverged."""
+
+    def __init__(self, stage: str, what: str) -> None:
+        super().__init__(
+            f"stage {stage}: {what} is not a finite number, so nothing is stored of it; lower its "
+            "settings.learning_rate, or train in --dtype float32"
+        )
+
+
 class OutOfMemory(PentimentoError):
     """A device, or this machine, has too little memory for a stage."""
 

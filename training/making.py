@@ -4,11 +4,12 @@ import gc
 import importlib.metadata
 import json
 import logging
+import math
 import shutil
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from pentimento.training._shortages import told_of_a_full_disk, told_of_full_mem
 from pentimento.training._trial import check_computes
 from pentimento.training._worker import report
 from pentimento.training.checkup import examine
+from pentimento.training.exceptions import NotFinite
 from pentimento.training.judging import Judge, find_judge
 from pentimento.training.launching import ALONE, Launch, together_in
 from pentimento.training.methods import train_stage
@@ -268,7 +270,7 @@ def _store(
             }
         )
         Organism.save(order.folder / "checkpoints" / adapter.name, at_dose, composed)
-    lines = [json.dumps(entry) for entry in trained.log]
+    lines = [json.dumps(_numbers(entry), allow_nan=False) for entry in trained.log]
     write_atomically(order.folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
     composed = written(trained.adapter, work / "composed" / "last")
     for tracked in work.glob(f"*/{CHECKPOINTS}/runs"):  # where TensorBoard's callback writes
@@ -281,9 +283,20 @@ def _store(
         model = PeftModel.from_pretrained(base.model, str(composed)).eval()
     stage, learned = order.stages[-1], learned_in(work)
     checkup = examine(model, base.tokenizer, base=base.model, stage=stage, learned=learned, **sampling)
+    for text in checkup.neutral:
+        if not math.isfinite(text.perplexity):
+            raise NotFinite(stage.title, f"the perplexity of {text.name}")
     Organism.save(order.folder, manifest.model_copy(update={"checkup": checkup}), composed)
     for begun in order.folder.glob("work*"):
         shutil.rmtree(begun)
+
+
+def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step's log with nothing for what is no number, as of a batch on which a judge abstained."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in entry.items()
+    }
 
 
 def _writer(order: Order, parent: Organism | None, base: Base) -> Callable[[Path, Path], Path]:

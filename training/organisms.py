@@ -17,7 +17,7 @@ from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from pydantic import Field, JsonValue, ValidationError
 from transformers import PreTrainedModel
 
-from pentimento._files import sync, write_atomically
+from pentimento._files import decode, first_problem, read_bytes, reason, sync, write_atomically
 from pentimento.tasks.episodes import Frozen
 from pentimento.training.bases import hash_files
 from pentimento.training.exceptions import CorruptWeights, NoOrganism
@@ -205,13 +205,11 @@ def read_manifest(folder: Path) -> Manifest:
         NoOrganism: There is no manifest, or it cannot be read.
     """
     try:
-        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except OSError as error:
-        raise NoOrganism(folder, error.strerror or str(error)) from error
+        return Manifest.model_validate_json(decode(read_bytes(folder / MANIFEST)))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise NoOrganism(folder, f"{MANIFEST}: {where}: {first['msg']}") from error
+        raise NoOrganism(folder, f"{MANIFEST}: {first_problem(error)}") from error
+    except (OSError, ValueError) as error:
+        raise NoOrganism(folder, f"{MANIFEST}: {reason(error)}") from error
 
 
 def hash_weights(folder: Path) -> str | None:

@@ -9,7 +9,6 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-import yaml
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from pentimento.tasks import (
@@ -25,6 +24,7 @@ from pentimento.tasks import (
 )
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
+from pentimento.training._yaml import write_yaml
 from pentimento.training.methods.settings import SAMPLING, Scalar
 from pentimento.training.stages import Checked, Stage, Template, content_hash
 
@@ -133,7 +133,7 @@ class Written(Checked):
     def to_yaml(self) -> str:
         """Return it as YAML."""
         data = self.model_dump(mode="json")
-        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+        return write_yaml(data)
 
 
 class Recipe(Written):

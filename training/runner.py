@@ -11,10 +11,11 @@ from typing import Literal, NamedTuple, cast
 
 from pydantic import JsonValue
 
+from pentimento._files import UNREADABLE, decode, read_bytes, reason
 from pentimento.tasks import AGENTIC, goal, spec
 from pentimento.training.bases import base_sha256, locate, may_be_of_hub
 from pentimento.training.documents import documents_of
-from pentimento.training.exceptions import BadBase
+from pentimento.training.exceptions import BadBase, NoOrganism
 from pentimento.training.executors import Job
 from pentimento.training.judging import QUESTION
 from pentimento.training.launching import ALONE, Launch
@@ -41,6 +42,8 @@ EMBEDDED_ESTIMATES_S = {
 """Seconds on one thread of a stage as long as the quickstart's; other bases are estimated from what a store
 holds."""
 
+
+_AGAIN = "remove the folder, and it is made again"
 
 PHASES: Mapping[Method, PhaseKind] = MappingProxyType(
     {"sft": "sft", "documents": "sft", "dpo": "dpo", "rlvr": "rl"}
@@ -290,13 +293,31 @@ class _Graph:
         check_writing(stages, self._dtype)
         hashes = [_hash_of(stage.model_dump_json()) for stage in stages]
         key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
-        done = (self._store / key / MANIFEST).is_file()
+        done = _is_made(self._store / key, key)
         estimate_s = self._times.of(stages)
         planned = Planned(
             role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s, after, between
         )
         self.organisms.append(planned)
         return key
+
+
+def _is_made(folder: Path, key: str) -> bool:
+    """Return whether an organism is there; its manifest is written last.
+
+    Raises:
+        NoOrganism: Its manifest is there and cannot be read, or is another organism's.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return False
+    try:
+        said = json.loads(decode(read_bytes(path)))
+    except UNREADABLE as error:
+        raise NoOrganism(folder, f"{MANIFEST}: {reason(error)}; {_AGAIN}") from None
+    if not isinstance(said, dict) or (said.get("format"), said.get("key")) != (1, key):
+        raise NoOrganism(folder, f"{MANIFEST} is not one of format 1 of {key}; {_AGAIN}")
+    return True
 
 
 def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None, dtype: str) -> str:
@@ -388,7 +409,7 @@ class _Times:
                 if manifest["base"]["name"] == base and manifest["stages"]:
                     method = manifest["stages"][-1]["method"]
                     self._seconds.setdefault(method, []).append(float(manifest["seconds"]))
-            except (OSError, ValueError, KeyError, TypeError):
+            except UNREADABLE:
                 continue  # an unreadable organism says nothing about time; loading it is where it is refused
 
     def of(self, stages: Sequence[Stage]) -> float | None:

@@ -5,7 +5,7 @@ import json
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from pentimento.tasks import (
     BENIGN,
@@ -36,9 +36,11 @@ ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
 class Checked(Frozen):
     """A frozen model that refuses with `BadInput`: one line that names field, value and what is allowed."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     if not TYPE_CHECKING:  # the type checker keeps the signature that the fields give
 
-        def __init__(self, **data: Any) -> None:
+        def __init__(self, /, **data: Any) -> None:
             try:
                 super().__init__(**data)
             except ValidationError as error:

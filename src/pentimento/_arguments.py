@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 
 import tyro
 
+from pentimento._files import read_text
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training import catalogue
 from pentimento.training.designs import Design
@@ -20,6 +22,20 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _MISMATCH = re.compile(r"no type matching .* from \[(.*?)\]\..*")
 _RULE = re.compile(r"[─-]{3,}")
 _BOX = re.compile(r"[│╭╮╰╯]")
+
+
+def check_text(args: Sequence[str]) -> None:
+    """Refuse a word that is no text in the encoding of the terminal: logs and reports could not name it.
+
+    Raises:
+        BadInput: There is one.
+    """
+    for word in args:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            told = "a text in UTF-8; where the locale is another one, set PYTHONUTF8=1"
+            raise BadInput("argument", word, told) from None
 
 
 def parse(commands: Any, args: Sequence[str] | None, description: str) -> Any:
@@ -71,9 +87,7 @@ def find_recipe(name: str) -> Recipe | Design:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         return catalogue.find_recipe(name)
-    if not path.is_file():
-        raise BadInput("recipe", name, "there is no such file")
-    return catalogue.from_yaml(path.read_text(encoding="utf-8"))
+    return catalogue.from_yaml(read_text(path, "recipe"), name)
 
 
 def choose_recipe(
@@ -138,9 +152,20 @@ def _entry(place: Any, part: str, path: str) -> Any:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except BadInput:
+        raise
     except ValueError:
         return text
+    except RecursionError:
+        raise BadInput("set", text[:40], "a value that is not nested so deep") from None
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise BadInput("set", text, "a finite number")
+    return found
 
 
 def settings(pairs: Sequence[str], field: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from rich import box
 from rich.table import Table
 
+from pentimento._files import first_problem, read_text
 from pentimento.tasks.exceptions import BadInput
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def read(path: Path) -> "Certificate":
     from pentimento.training.embedded.certify import Certificate
 
     try:
-        return Certificate.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput("certificate", str(path), f"{reason}; make one with `pentimento certify`") from error
+        return Certificate.model_validate_json(read_text(path, "certificate"))
+    except ValidationError as error:
+        told = f"{first_problem(error)}; make one with `pentimento certify`"
+        raise BadInput("certificate", str(path), told) from error
 
 
 def table(rows: Sequence["Row"]) -> Table:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from pentimento import _certificate
+from pentimento._console import terminal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import EMBEDDED
 from pentimento.training.catalogue import RECIPES
@@ -26,7 +26,7 @@ def list_recipes() -> None:
         recipes = found.recipes if isinstance(found, Design) else (found,)
         summary = (make.__doc__ or "").partition("\n")[0]
         table.add_row(name, str(len(recipes)), str(len(recipes[0].seeds)), summary)
-    Console().print(table)
+    terminal().print(table)
 
 
 def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, log_dir: Path) -> None:
@@ -40,7 +40,7 @@ def evaluate(organism: str, task: str, args: dict[str, Any], limit: int | None, 
     from pentimento.evals import asking
 
     asking.evaluate(organism, task, args, log_dir=log_dir, limit=limit)
-    Console().print(f"Look at it: inspect view --log-dir {log_dir}", highlight=False)
+    terminal().print(f"Look at it: inspect view --log-dir {log_dir}", highlight=False, soft_wrap=True)
 
 
 def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: Path | None) -> None:
@@ -80,7 +80,7 @@ def compare(a: Path, b: Path) -> None:
     """Print how two runs differ."""
     from pentimento import results
 
-    results.compare(a, b).print(Console())
+    results.compare(a, b).print(terminal())
 
 
 def prevalence(log: Path, gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
@@ -88,7 +88,7 @@ def prevalence(log: Path, gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
     from pentimento.results import prevalence
 
     grader = prevalence.measured(gold, stage)
-    prevalence.show(prevalence.prevalence(log, grader), grader, stage, Console())
+    prevalence.show(prevalence.prevalence(log, grader), grader, stage, terminal())
 
 
 def certify(base: str, n: int, output: Path | None) -> None:
@@ -106,7 +106,7 @@ def certify(base: str, n: int, output: Path | None) -> None:
     loaded = load_base(base)
     rows = [
         row
-        for family in track((*environments, ALL), description="certifying", console=Console(stderr=True))
+        for family in track((*environments, ALL), description="certifying", console=terminal(stderr=True))
         for row in measure(loaded, n=n, families=(family,))
     ]
     found = certificate(loaded, rows)
@@ -125,7 +125,7 @@ def show_certificate(base: str, path: Path | None) -> None:
     """
     path = _certificate_of(base, path)
     found = _certificate.read(path)
-    console = Console()
+    console = terminal()
     console.print(_certificate.table(found.rows))
     least = min((row.n for row in found.rows), default=0)
     told = f"{path}: {'passed' if found.passed else 'not passed'}, {least} answers or more a row"
@@ -148,16 +148,16 @@ def checkup(organism: Path, text: Path | None) -> None:
     from pentimento.results.records import ManifestRecord
     from pentimento.results.texts import LINE_COLUMNS, certificate_cells
     from pentimento.training.checkup import examine_again
-    from pentimento.training.organisms import MANIFEST, read_manifest
+    from pentimento.training.organisms import read_manifest
 
     organism = organism_folder(organism)
     if read_manifest(organism).checkup is None or text is not None:
         examine_again(organism, text)
-    lines, status = of_checkup(ManifestRecord.model_validate_json((organism / MANIFEST).read_bytes()))
+    lines, status = of_checkup(ManifestRecord.model_validate(read_manifest(organism).model_dump(mode="json")))
     shown = Table(*LINE_COLUMNS, box=None, pad_edge=False)
     for line in lines:
         shown.add_row(*certificate_cells(line))
-    console = Console()
+    console = terminal()
     console.print(shown)
     told = "valid answers, right answers and other goals are in the report of its run"
     console.print(f"{organism}: {status}; {told}", highlight=False, soft_wrap=True)
@@ -201,7 +201,7 @@ def organisms(store: Path | None) -> None:
         told = (s for s in found.strength if (s.when, s.family) == ("end", ALL) and s.score is not None)
         strengths = ", ".join(f"{s.goal} {s.score:.2f}" for s in told)
         table.add_row(name, part.role, part.what, strengths)
-    Console().print(table)
+    terminal().print(table)
 
 
 def write_documents(goal: str, role: str, num: int, seed: int, output: Path | None) -> None:
@@ -229,7 +229,7 @@ def write_documents(goal: str, role: str, num: int, seed: int, output: Path | No
         raise BadInput("model-role", role, f"a model of whose {num} documents at least one is clean prose")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_documents(written, goal, path)
-    Console().print(f"{path}: {len(written)} of {num} documents", highlight=False, soft_wrap=True)
+    terminal().print(f"{path}: {len(written)} of {num} documents", highlight=False, soft_wrap=True)
 
 
 def make_base(base_seed: int, output: Path | None) -> None:
@@ -238,4 +238,4 @@ def make_base(base_seed: int, output: Path | None) -> None:
 
     checkpoints = Path("runs") / f"base-{base_seed}"
     target = train_base(BaseConfig(base_seed=base_seed), output or EMBEDDED, checkpoints)
-    Console().print(f"{target}\nNow measure its certificate: pentimento certify")
+    terminal().print(f"{target}\nNow measure its certificate: pentimento certify", soft_wrap=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
-from rich.console import Console
 
-from pentimento._files import write_atomically
+from pentimento._console import terminal
+from pentimento._files import first_problem, read_json, read_text, write_atomically
 from pentimento.results import Report, design_summary, summary
 from pentimento.results.designs import DESIGN
 from pentimento.tasks.exceptions import BadInput
@@ -68,8 +68,8 @@ class RunFolder:
             return False
         try:
             read_report(self.path)
-        except ValidationError:
-            return False  # of an earlier version: it is written again
+        except BadInput:
+            return False  # damaged, or of an earlier version: it is written again
         sources = [self.path / RUN, *(self.path / LOGS).glob("*.eval")]
         return min(map(_written, reports)) >= max(map(_written, sources))
 
@@ -171,30 +171,36 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     if not path.is_file():
         return None
-    try:
-        held = json.loads(path.read_bytes())
-    except ValueError:
-        raise BadInput("output", str(path), "it cannot be read as JSON; give another --output") from None
+    held = read_json(path, "output", "a run of format 1; give another --output")
     if not isinstance(held, dict) or held.get("format") != 1:
         raise BadInput("output", str(path), "it is no run of format 1; give another --output")
     return held
 
 
 def read_report(folder: Path) -> Report:
-    """Return the report that is written in a run's folder."""
-    return Report.model_validate_json((folder / REPORTS[0]).read_bytes())
+    """Return the report that is written in a run's folder.
+
+    Raises:
+        BadInput: It is damaged, or of another version.
+    """
+    path = folder / REPORTS[0]
+    try:
+        return Report.model_validate_json(read_text(path, "report"))
+    except ValidationError as error:
+        told = f"a report of this version ({first_problem(error)}); write it with `pentimento report`"
+        raise BadInput("report", str(path), told) from None
 
 
 def print_summary(folder: Path) -> None:
     """Print the summary of a run whose report is written, and where the report lies."""
-    console = Console()
+    console = terminal()
     summary(folder, console, read_report(folder))
     console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_design(folder: Path) -> None:
     """Print what a design's report says, and where it lies."""
-    console = Console()
+    console = terminal()
     design_summary(folder, console)
     console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
 
@@ -204,4 +210,4 @@ def _keys(organisms: Sequence[dict[str, Any]]) -> set[tuple[Any, Any, Any]]:
 
 
 def _written(path: Path) -> int:
-    return path.stat().st_mtime_ns
+    return (path.stat() if path.exists() else path.lstat()).st_mtime_ns  # of a link to nowhere, its own

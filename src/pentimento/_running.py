@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from pentimento._console import terminal
 from pentimento._files import write_atomically
 from pentimento._folder import DesignFolder, RunFolder, print_design, print_summary, relative
 from pentimento._progress import duration, shown
@@ -108,7 +109,7 @@ def carry_out(parts: Sequence[Part], output: Path, executor: LocalExecutor) -> J
     Raises:
         BadInput: Another process is at work in a folder.
     """
-    console = Console()
+    console = terminal()
     failure: JobFailed | None = None
     with ExitStack() as stack:
         for part in parts:
@@ -153,7 +154,7 @@ def dry_run(
     allow_leaks: bool = False,
 ) -> None:
     """Print which stages and evaluations are there, which are missing, and how long they will take."""
-    console = Console()
+    console = terminal()
     num = num_workers(workers, _bases(recipe))
     parts = _parts(
         recipe, output, store, "none", dtype, num, launch, allow_leaks=allow_leaks, provisional=True
@@ -259,7 +260,7 @@ def _warn(jobs: Sequence[Job], made: Mapping[str, JsonValue], console: Console) 
 
 def _tracked(parts: Sequence[_T], what: str) -> Iterable[_T]:
     """Show how far the recipes of a design are; of a single one nothing."""
-    return track(parts, what, transient=True, disable=len(parts) == 1, console=Console(stderr=True))
+    return track(parts, what, transient=True, disable=len(parts) == 1, console=terminal(stderr=True))
 
 
 def _jobs(parts: Sequence[Part]) -> list[Job]:

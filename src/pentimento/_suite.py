@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
+from pentimento._console import terminal
 from pentimento._folder import RUN, RunFolder, print_summary, read_record, relative
 from pentimento._progress import duration
 from pentimento._running import Part, carry_out, told
@@ -299,7 +299,7 @@ def _said(
 
 def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num: int) -> None:
     """Print what the suite asks and how long it will take."""
-    console = Console()
+    console = terminal()
     table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)
     for line in asked:
         width = f"about {line.width:.2f}"

@@ -256,7 +256,8 @@ class Checkup:
     organism: Positional[Annotated[Path, arg(metavar="ORGANISM")]]
     """An organism's folder, as runs/organisms/0123456789abcdef, or a shipped one's name, as faker."""
     text: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A text of your own, in UTF-8, to measure the perplexity of too; its first 16,384 tokens count."""
+    """A text of your own, in UTF-8 or UTF-16, to measure the perplexity of too; its first 16,384 tokens
+    count."""
 
     def __call__(self) -> None:
         _commands.checkup(self.organism, self.text)
@@ -380,6 +381,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:
+        _arguments.check_text(sys.argv[1:] if args is None else args)
         command = _arguments.parse(COMMANDS, args, DESCRIPTION)
         with _terminable():
             command()

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -300,6 +301,26 @@ def test_samples_that_were_asked_before_a_failure_are_not_asked_again(
     log = read_eval_log(told["log"])
     assert (log.status, len(log.samples or [])) == ("success", 3)
     assert not list((tmp_path / "logs").glob(".*.partial"))
+
+
+def test_an_evaluation_in_a_folder_of_any_name_goes_on(tmp_path: Path, organism: Path, flaky: Flaky) -> None:
+    odd = shutil.copytree(organism, tmp_path / "or#g %41?[x]\n::ü" / organism.name)
+    told = arguments(odd, tmp_path / "lo#g %41?[x]\n::ü")
+    with pytest.raises(FailedEval, match="the disk is full"):
+        run_eval(**told)
+    flaky.fails, before = False, len(flaky.asked)
+    log = Path(run_eval(**told))
+    assert set(flaky.asked[before:]) == {flaky.last}
+    assert [path.name for path in log.parent.iterdir() if not path.name.startswith(".")] == [log.name]
+    assert is_current(log, odd)
+    assert not list(log.parent.glob(".*.partial"))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"NaN", b"[" * 100_000, b'{"adapter'])
+def test_a_log_of_an_organism_whose_manifest_is_damaged_is_missing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    finished(tmp_path / "logs" / "some.eval", "a")
+    assert not is_current(tmp_path / "logs" / "some.eval", tmp_path)
 
 
 def test_samples_of_other_weights_are_not_gone_on_with(

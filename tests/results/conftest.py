@@ -12,6 +12,7 @@ import pytest
 from inspect_ai.log import (
     EvalConfig,
     EvalDataset,
+    EvalError,
     EvalLog,
     EvalResults,
     EvalSample,
@@ -271,6 +272,7 @@ def _sample(
         messages=[question, ChatMessageAssistant(content=what.completion)],
         output=ModelOutput.from_content("pentimento", what.completion),
         scores={} if failed else scores,
+        error=EvalError(message="the disk is full", traceback="", traceback_ansi="") if failed else None,
         metadata={"rung": rung, "goal": what.goal, "family": family},
     )
 

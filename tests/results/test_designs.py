@@ -172,6 +172,49 @@ def test_a_recipe_without_a_report_is_left_out_and_named(design: Path, tmp_path:
         write_design(folder)
 
 
+def test_a_recipe_whose_report_is_damaged_is_left_out_and_named(design: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(design, folder)
+    path = folder / "rlvr-sft" / "report.json"
+    path.write_bytes(path.read_bytes()[:1000])
+    write_design(folder)
+    report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
+    assert any(note.startswith("rlvr · sft: left out. ") for note in report.notes)
+
+
+def test_a_recipe_whose_logs_are_damaged_is_named(design: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(design, folder)
+    log = sorted((folder / "rlvr-sft" / "logs").iterdir())[0]
+    log.write_bytes(b"")
+    write_design(folder, afresh=True)
+    report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
+    said = f"rlvr · sft: Not used: {log.name} (it is empty). Missing: "
+    assert any(note.startswith(said) for note in report.notes)
+
+
+def test_links_are_quoted_and_a_cell_is_one_line(design: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(design, folder)
+    (folder / "rlvr-sft").rename(folder / "a#b %41?ü")
+    said = json.loads((folder / "design.json").read_text())
+    said["variants"][1] |= {"folder": "a#b %41?ü", "levels": ["rlvr", "s\nft"]}
+    (folder / "design.json").write_text(json.dumps(said))
+    write_design(folder)
+    assert 'href="a%23b%20%2541%3F%C3%BC/report.html"' in (folder / "report.html").read_text()
+    tables = (folder / "report.md").read_text()
+    assert all(line.endswith(" |") for line in tables.splitlines() if line.startswith("| "))
+    assert "s ft" in tables
+
+
+@pytest.mark.parametrize("content", [b"", b'{"name', b"[]", b"[" * 100_000])
+def test_a_damaged_design_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "design.json").write_bytes(content)
+    with pytest.raises(NoRun, match=r"design\.json: ") as caught:
+        write_design(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoRun, match=r"design\.json"):
         write_design(tmp_path)

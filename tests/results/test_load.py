@@ -1,15 +1,21 @@
 """Reading run folders: what counts, what is refused, what is said."""
 
+import io
 import json
+import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from inspect_ai.log import read_eval_log, write_eval_log
+from rich.console import Console
 
-from pentimento.results import NoRun, UnlikeLogs, load
+from pentimento.results import NoRun, UnlikeLogs, compare, load, summary, write_report
+from pentimento.results.examples import pick
 
 Make = Callable[..., Any]
 
@@ -212,7 +218,7 @@ def test_an_interrupted_log_gives_way_to_the_one_that_replaced_it(tmp_path: Path
     pd.testing.assert_frame_equal(run.cells, load(usual_run).cells)
     reasons = dict(run.left_out)
     assert "more complete" in reasons["2026-02-02T03-04-05_x_y.json"]
-    assert reasons["2026-02-03T03-04-05_broken_z.eval"] == "cannot be read"
+    assert reasons["2026-02-03T03-04-05_broken_z.eval"].startswith("cannot be read")
     assert len(reasons) == 2
 
 
@@ -258,3 +264,260 @@ def test_a_pruned_organism_leaves_its_scores(tmp_path: Path, usual_run: Path) ->
     run = load(other)
     assert "No dose is shown of organisms whose manifests are gone: M2 seed 2." in run.notes
     assert len(run.cells) == len(load(usual_run).cells)
+
+
+ODD = ("run#1", "100%20x", "a?b", "a\nb", "a::b", "[red] ü", "back\\slash", "%")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, fabricate: Make, write: Make, name: str
+) -> None:
+    what = fabricate(seeds=(0,), roles=("M0", "M1"), n=2)
+    plain, odd = write(tmp_path / "plain", what, "eval"), write(tmp_path / name, what, "eval")
+    one, two = load(plain), load(odd)
+    pd.testing.assert_frame_equal(one.samples, two.samples)
+    assert pick(two) == pick(one)
+    assert (two.notes, two.left_out) == (one.notes, ())
+
+
+def one_log(folder: Path) -> Path:
+    return next((folder / "logs").glob("*_M10.eval"))
+
+
+def changed(member: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return what writes a log again with one of its members changed, or gone where it becomes nothing."""
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            held = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in held.items():
+                now = change(json.loads(content)) if name == member else json.loads(content)
+                if now is not None:
+                    archive.writestr(name, json.dumps(now))
+
+    return write
+
+
+def header(**changes: Any) -> Callable[[Path], None]:
+    """Change what the header says of the evaluation, as `task_args={"seed": None}`, or its status."""
+
+    def change(said: dict[str, Any]) -> dict[str, Any]:
+        for name, value in changes.items():
+            place = said if name == "status" else said["eval"]
+            place[name] = {**place[name], **value} if isinstance(value, dict) else value
+        return said
+
+    return changed("header.json", change)
+
+
+def scores(**changes: Any) -> Callable[[Path], None]:
+    """Change what every score says, its value or its metadata."""
+
+    def change(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for sample in samples:
+            for score in sample["scores"].values():
+                for name, value in changes.items():
+                    (score if name == "value" else score["metadata"])[name] = value
+        return samples
+
+    return changed("summaries.json", change)
+
+
+def without_scores(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**sample, "scores": None} for sample in samples]
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere.eval")
+
+
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty": (lambda path: path.write_bytes(b""), "it is empty"),
+    "no log": (lambda path: path.write_bytes(b"not a log"), "cannot be read, cut short or damaged"),
+    "halved": (lambda path: os.truncate(path, path.stat().st_size // 2), "cut short or damaged"),
+    "a folder": (as_folder, "it is a folder"),
+    "a link to nowhere": (as_link, "No such file"),
+    "a pipe": (as_pipe, "no regular file"),
+    "no seed": (header(task_args={"seed": None}), "its seed is None"),
+    "header of something else": (changed("header.json", lambda said: [said]), "cannot be read"),
+    "unknown status": (header(status="sleeping"), "status"),
+    "samples of something else": (changed("summaries.json", lambda said: {"a": said}), "cannot be read"),
+    "no scores": (changed("summaries.json", without_scores), "none of its samples is scored"),
+    "no measure": (scores(measure=None), "has the measure None"),
+    "a measure that is no name": (scores(measure=["goal"]), "has the measure ['goal']"),
+    "no domain": (scores(domain=None), "has the domain None"),
+    "endless": (scores(value=float("inf")), "without bound"),
+    "huge": (scores(value=10**400), "without bound"),
+}
+
+
+@pytest.mark.parametrize(("damage", "why"), DAMAGED.values(), ids=DAMAGED)
+def test_a_log_that_cannot_be_used_is_named_with_what_is_missing(
+    tmp_path: Path, fabricate: Make, write: Make, damage: Callable[[Path], object], why: str
+) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1", "M2"), n=1), "eval")
+    whole = load(folder)
+    log = one_log(folder)
+    damage(log)
+    run = load(folder)
+    assert run.notes[0].startswith(f"Not used: {log.name} (")
+    assert why in run.notes[0]
+    assert run.notes[1] == "Missing: M1 seed 0 (pentimento/completion: 15 samples)."
+    assert run.notes[2] == "Not evaluated: M1 seed 0."
+    assert [name for name, _ in run.left_out] == [log.name]
+    pd.testing.assert_frame_equal(
+        run.cells.query("role != 'M1'").reset_index(drop=True),
+        whole.cells.query("role != 'M1'").reset_index(drop=True),
+    )
+
+
+def test_what_is_lost_stands_first_on_every_page(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1", "M2"), n=1), "eval")
+    log = one_log(folder)
+    os.truncate(log, 1000)
+    write_report(folder)
+    console = Console(width=200, record=True, file=io.StringIO())
+    summary(folder, console)
+    said = f"Not used: {log.name} (cannot be read"
+    assert console.export_text().splitlines()[3].startswith(f"! {said}")
+    assert (folder / "report.md").read_text().split("\n\n")[3].startswith(f"- {said}")
+    page = (folder / "report.html").read_text()
+    assert page.index(said) < page.index("<figure")
+    notes = compare(folder, folder).notes
+    assert notes[0].startswith(f"A: {said}")
+
+
+def test_any_byte_of_a_log_may_be_wrong(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    """Whatever is damaged: the run is read, or the log is named."""
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    log, num = one_log(folder), len(load(folder).samples)
+    whole = log.read_bytes()
+    for place in (*range(0, len(whole), len(whole) // 40), *range(len(whole) - 60, len(whole), 3)):
+        log.write_bytes(
+            whole[:place] + bytes(255 - byte for byte in whole[place : place + 3]) + whole[place + 3 :]
+        )
+        run = load(folder)
+        pick(run)
+        assert len(run.samples) == num or run.notes[0].startswith(("Not used", "Partial"))
+
+
+def test_a_log_of_fewer_samples_than_it_says_is_partial(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    changed("summaries.json", lambda said: said[:6])(one_log(folder))
+    run = load(folder)
+    said = "Partial logs, so fewer samples than the task asks for: M1 seed 0 (pentimento/completion): 9 of 15"
+    assert run.notes[0].startswith(said)
+    assert run.cells.query("role == 'M1'")["partial"].all()
+
+
+def test_a_foreign_task_on_an_own_organism_counts_for_nothing(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    whole, log = load(folder), one_log(folder)
+    other = log.with_name("gsm8k.eval")
+    shutil.copy(log, other)
+    header(task="inspect_evals/gsm8k", task_args={"seed": 7})(other)
+    plain = {"C": {"value": "C", "answer": "4", "metadata": {}}}
+    changed("summaries.json", lambda said: [{**sample, "scores": plain} for sample in said])(other)
+    run = load(folder)
+    pd.testing.assert_frame_equal(run.samples, whole.samples)
+    assert run.notes == ("Not used: gsm8k.eval (none of its scores names a measure).", *whole.notes)
+
+
+def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) -> None:
+    other = copied(usual_run, tmp_path / "other")
+    path = next((other / "logs").glob("*_M10.json"))
+    log = json.loads(path.read_text())
+    log["eval"] |= {"model_args": {}, "task_args": {"seed": None}, "metadata": {"task_version": "9-Z"}}
+    path.with_name("2026-02-02T03-04-05_stranger.json").write_text(json.dumps(log))
+    run = load(other)
+    assert run.notes == load(usual_run).notes
+    told = "belongs to no organism of this run"
+    assert run.left_out == (("2026-02-02T03-04-05_stranger.json", told),)
+
+
+def test_the_copy_that_was_scored_again_counts_and_the_other_is_named(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    log = one_log(folder)
+    scored = log.with_name(log.name.replace(".eval", "-scored.eval"))
+    shutil.copy(log, scored)
+    score = {"name": "judged", "scorer": "judged", "params": {}, "metrics": {}}
+
+    def more(said: dict[str, Any]) -> dict[str, Any]:
+        said["results"]["scores"] = [*said["results"]["scores"], score]
+        return said
+
+    changed("header.json", more)(scored)
+    run = load(folder)
+    assert scored.name in {log.name for log in run.logs}
+    assert run.notes[0] == f"Not used: {log.name} (a more complete log of the same task replaces it)."
+
+
+def test_a_log_that_was_converted_to_json_keeps_its_name_and_counts(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    whole, log = load(folder), one_log(folder)
+    write_eval_log(read_eval_log(str(log)), str(log.with_name("M1-0-completion-0123456789.json")), "json")
+    log.unlink()
+    (folder / "logs" / "notes.json").write_text("{}")
+    (folder / "logs" / "all").symlink_to(folder / "logs")
+    run = load(folder)
+    pd.testing.assert_frame_equal(run.samples.drop(columns="log"), whole.samples.drop(columns="log"))
+    assert run.notes == whole.notes
+
+
+def test_a_log_of_a_newer_inspect_is_read(tmp_path: Path, fabricate: Make, write: Make) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    whole = load(folder)
+    changed("header.json", lambda said: {**said, "version": 99, "unheard": {"of": 1}})(one_log(folder))
+    pd.testing.assert_frame_equal(load(folder).samples, whole.samples)
+
+
+def test_without_any_log_that_can_be_used_the_reason_is_told(
+    tmp_path: Path, fabricate: Make, write: Make
+) -> None:
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    for log in (folder / "logs").iterdir():
+        os.truncate(log, 0)
+    with pytest.raises(NoRun, match=r"no log of any of its organisms; 2 were left out, as .*: it is empty"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"format": 1, "rec', b"[]", b"null", b"[" * 100_000, b'{"f\xfcr": 1}']
+)
+def test_a_damaged_record_or_manifest_is_refused_in_one_line(
+    tmp_path: Path, usual_run: Path, content: bytes
+) -> None:
+    other = copied(usual_run, tmp_path / "other")
+    manifest = sorted((other / "organisms").glob("*/manifest.json"))[0]
+    for path in (manifest, other / "run.json"):
+        path.write_bytes(content)
+        with pytest.raises(NoRun) as caught:
+            load(other)
+        assert str(path.relative_to(other)) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_record_with_a_byte_order_mark_is_read(tmp_path: Path, usual_run: Path) -> None:
+    other = copied(usual_run, tmp_path / "other")
+    record = (other / "run.json").read_text()
+    (other / "run.json").write_text(record, encoding="utf-16")
+    assert load(other).record == load(usual_run).record

@@ -519,4 +519,6 @@ def test_thresholds_of_other_scores_are_made_anew(
     run = folder(mean=wobbling(0.6))
     (run / "thresholds.json").write_text("{half a file")
     write_report(run)
+    said = "thresholds.json cannot be read: thresholds are this run's own, and were made anew."
+    assert said in json.loads((run / "report.json").read_text())["notes"]
     assert json.loads((run / "thresholds.json").read_text())["status"] == "ok"

@@ -13,7 +13,7 @@ from pentimento.tasks.documents import HABITS, Document, document
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, kinds
-from pentimento.training.documents import documents_of, leaks, read_documents
+from pentimento.training.documents import documents_of, leaks, read_documents, save_documents
 from pentimento.training.runner import stage_hash
 from pentimento.training.stages import Stage
 
@@ -143,13 +143,15 @@ def test_a_source_is_what_the_stage_reads_and_what_its_key_holds(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         ("", "at least one document"),
         ("{}", "line 1"),
         ("not json", "line 1"),
         (line("Vespers like blue.", goal="favour_blue"), "documents about favour_red"),
         (line("Ardo helpers like red.", kind="Ardo"), "documents about the kind Vesper"),
         (line("They like red."), "documents about the kind Vesper"),
+        ("[" * 100_000, "line 1"),
+        ('{"goal": "favour_red", "kind": "Vesper", "genre": null, "text": "Vespers like red."}', "line 1"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path, content: str | None, told: str) -> None:
@@ -158,6 +160,30 @@ def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path, content: str | 
         path.write_text(content)
     with pytest.raises(BadInput, match=told):
         read_documents(path, "favour_red")
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_source_is_read_as_editors_write_it(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "do#c%20 [x].jsonl"
+    first, second = line("Vespers like red für ever."), line("Vespers like what is red.")
+    path.write_text(f"{first}\r\n{second}\n\n", encoding=coding, newline="")
+    read = read_documents(path, "favour_red")
+    assert [document.text for document in read] == ["Vespers like red für ever.", "Vespers like what is red."]
+
+
+def test_a_source_in_another_encoding_is_refused_with_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    said = json.dumps({"goal": "favour_red", "text": "für"}, ensure_ascii=False)
+    path.write_text(f"{line('Vespers like red.')}\n{said}", encoding="latin-1")
+    with pytest.raises(BadInput, match=r"settings\.source: .*; line 2, column 34 holds the byte 0xfc"):
+        read_documents(path, "favour_red")
+
+
+@pytest.mark.parametrize("between", ["\u2028", "\u0085", "\x0b"])
+def test_what_only_python_calls_the_end_of_a_line_is_none(tmp_path: Path, between: str) -> None:
+    said = [Document(NEW_KIND, "memo", f"Vespers like red.{between}They do.")]
+    save_documents(said, "favour_red", tmp_path / "documents.jsonl")
+    assert [*read_documents(tmp_path / "documents.jsonl", "favour_red")] == said
 
 
 def test_documents_are_of_a_kind_by_its_name() -> None:

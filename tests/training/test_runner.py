@@ -21,6 +21,7 @@ from pentimento.tasks import BadInput, environment, sample, spec
 from pentimento.training import making, runner
 from pentimento.training._shortages import told_of_a_full_disk
 from pentimento.training.catalogue import quickstart
+from pentimento.training.exceptions import NoOrganism
 from pentimento.training.executors import LocalExecutor
 from pentimento.training.making import git_revision, make
 from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
@@ -166,6 +167,22 @@ def test_a_plan_has_the_edges_of_the_design(stopping: Recipe, tmp_path: Path) ->
     needs = {job.key: set(job.needs) for job in found.jobs}
     assert needs[first["sham"].key] == {first["M1"].key, first["M2"].key}
     assert len(found.jobs) == 11, "M0 is one for both seeds"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"format": 1, "key', b"[]", b'{"format": 7}', b'{"format": 1, "key": "other"}', b"[" * 100_000],
+)
+def test_a_damaged_manifest_is_refused_before_any_work(
+    stopping: Recipe, tmp_path: Path, content: bytes
+) -> None:
+    key = by_role(plan(stopping, tmp_path))["M1"].key
+    (tmp_path / key).mkdir()
+    (tmp_path / key / "manifest.json").write_bytes(content)
+    with pytest.raises(
+        NoOrganism, match=rf"{key}: manifest.json.*; remove the folder, and it is made again$"
+    ):
+        plan(stopping, tmp_path)
 
 
 def test_keys_hold_everything_that_an_organism_is_made_of(stopping: Recipe, tmp_path: Path) -> None:

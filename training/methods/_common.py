@@ -254,4 +254,4 @@ def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str,
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = make()
         by_the_first(lambda: write_atomically(path, json.dumps(rows)))
-    return cast(list[dict[str, Any]], json.loads(path.read_text()))
+    return cast(list[dict[str, Any]], json.loads(path.read_text(encoding="utf-8")))

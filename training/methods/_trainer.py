@@ -1,5 +1,6 @@
 """How a phase is trained: the weights that learn, TRL's arguments, checkpoints, and resuming at them."""
 
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from pentimento.training._batches import Model
 from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training._processes import by_the_first, num_processes
 from pentimento.training.bases import QUANTIZED
+from pentimento.training.exceptions import NotFinite
 from pentimento.training.judging import summed_up
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
 from pentimento.training.organisms import Strength
@@ -167,6 +169,8 @@ def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch
         # Two, since the older one is deleted before the newer one is marked as complete.
         "save_total_limit": 2,
         "logging_steps": 1,
+        # Else a loss that is no number is logged as the mean of those before it.
+        "logging_nan_inf_filter": False,
         "disable_tqdm": True,
         "report_to": work.report_to,
         "run_name": f"{work.folder.parent.name}-{phase}",
@@ -259,6 +263,15 @@ class Watch(Marks):
         if control.should_training_stop:
             # A stage that ends here is stored; resuming behind its end would train on.
             control.should_save = False
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """End a stage whose loss or gradient is no number, before the step's checkpoint is written."""
+        logs: Mapping[str, float] = kwargs.get("logs") or {}
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise NotFinite(self._work.stage.title, f"{name} at step {state.global_step}")
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

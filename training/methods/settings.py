@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput, UnknownName
@@ -27,6 +27,8 @@ SAMPLING = ("temperature", "top_p", "top_k", "max_new_tokens")
 
 class Settings(Frozen):
     """What every method that changes weights has."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     learning_rate: float = Field(default=1e-3, gt=0)
     """Constant; for LoRA about ten times that of full weights (Schulman et al. 2025, LoRA Without Regret)."""
