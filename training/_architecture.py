@@ -6,11 +6,12 @@ from typing import Any, NamedTuple, cast
 
 from peft import PeftModel
 from torch.nn import Linear, Module, ModuleList
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from pentimento.training._batches import Model
+from pentimento.training.bases import base_source, unloadable
 from pentimento.training.exceptions import BadBase
 
 _MIXTURE = re.compile(r"Expert|Router")
@@ -47,6 +48,19 @@ def causal_class(config: PretrainedConfig, name: str) -> type[PreTrainedModel]:
         told = (config.architectures or [config.model_type])[0]
         raise BadBase(name, f"its architecture is {told}, which AutoModelForCausalLM cannot load")
     return cast(type[PreTrainedModel], MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
+
+
+def check_architecture(name: str) -> None:
+    """Refuse a base by its configuration alone, without loading it.
+
+    Raises:
+        BadBase: There is no such model, or its architecture is none that goes on with text.
+    """
+    try:
+        config = AutoConfig.from_pretrained(base_source(name))
+    except (OSError, ValueError) as error:
+        raise unloadable(name, error) from error
+    causal_class(config, name)
 
 
 def attention(model_class: type[PreTrainedModel]) -> str:

@@ -157,12 +157,17 @@ def plan(
         launch: How many processes train a stage; part of no key, as the device is not.
 
     Raises:
-        BadBase: The base cannot be found.
+        BadBase: The base cannot be found, or its architecture cannot be trained.
         BadInput: A stage cannot be trained by so many processes.
         BadInput: A stage cannot be written as it says, or not here; the message names the choice.
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
+    if identity is not None and recipe.base != "embedded":
+        # It costs seconds, which only another base is worth.
+        from pentimento.training._architecture import check_architecture
+
+        check_architecture(recipe.base)
     graph = _Graph(identity or recipe.base, store, dtype, times)
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
