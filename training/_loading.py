@@ -10,6 +10,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -44,6 +45,24 @@ def load_tokenizer(name: str, located: Located) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def load_config(name: str, located: Located) -> PretrainedConfig:
+    """Return a base's configuration.
+
+    Args:
+        name: What the user calls the base.
+        located: Where it is.
+
+    Raises:
+        BadBase: It cannot be read, or its architecture is none that goes on with text.
+    """
+    with _reading(name, "configuration"):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            located.source, revision=located.revision, trust_remote_code=False
+        )
+    causal_class(config, name)
+    return config
+
+
 def load_weights(
     name: str, located: Located, tokenizer: PreTrainedTokenizerBase, weights: Path | None, **precision: Any
 ) -> PreTrainedModel:
@@ -60,15 +79,13 @@ def load_weights(
         BadBase: The model cannot be read, lacks weights or has others, one is not a finite number, or the
             tokenizer has tokens that it does not know.
     """
+    config = load_config(name, located)
     where = {"revision": located.revision, "trust_remote_code": False}
-    with _reading(name, "configuration"):
-        config = AutoConfig.from_pretrained(located.source, **where)
-    kind = causal_class(config, name)
     with _reading(name, "weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             weights or located.source,
             config=config,
-            attn_implementation=attention(kind),
+            attn_implementation=attention(causal_class(config, name)),
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are refused below, by their names
             **(where if weights is None else {}),

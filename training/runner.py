@@ -160,14 +160,14 @@ def plan(
         launch: How many processes train a stage; part of no key, as the device is not.
 
     Raises:
-        BadBase: The base cannot be found.
+        BadBase: The base cannot be found, or its architecture cannot be trained.
         BadInput: A stage cannot be trained by so many processes.
         BadInput: A stage cannot be written as it says, or not here; the message names the choice.
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
-    if identity is not None:
-        _check_served(recipe)
+    if identity is not None and recipe.base != "embedded":
+        _check_base(recipe)
     graph = _Graph(identity or recipe.base, store, dtype, times)
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
@@ -179,17 +179,17 @@ def plan(
     return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
 
 
-def _check_served(recipe: Recipe) -> None:
-    """Refuse a base whose chat template cannot be served, or not in the families of several turns."""
-    if recipe.base == "embedded":
-        return
+def _check_base(recipe: Recipe) -> None:
+    """Refuse a base by its configuration, its tokenizer and its template, without loading its weights."""
     # Seconds, which only another base costs.
-    from pentimento.training._loading import load_tokenizer
+    from pentimento.training._loading import load_config, load_tokenizer
     from pentimento.training.served import check_served
 
     stages = [stage for seed in recipe.seeds for stage in recipe.stages(seed).values()]
     families = {family for stage in stages for family in stage.families}
-    tokenizer = load_tokenizer(recipe.base, locate(recipe.base))
+    located = locate(recipe.base)
+    load_config(recipe.base, located)
+    tokenizer = load_tokenizer(recipe.base, located)
     check_served(tokenizer, recipe.base, acting=not families.isdisjoint(AGENTIC))
 
 

@@ -20,7 +20,7 @@ from pentimento.evals._registry import completion
 from pentimento.evals.exceptions import Refused
 from pentimento.evals.provider import EMBEDDED, PentimentoAPI
 from pentimento.tasks import BadInput, sample
-from pentimento.training.bases import base_source
+from pentimento.training.bases import locate
 from pentimento.training.models import load_base, prompt_ids
 from pentimento.training.organisms import ADAPTER, MANIFEST, Organism
 from tests.evals.conftest import KEY, canned, make_organism
@@ -267,7 +267,7 @@ def test_reasoning_survives_our_provider_and_hf(run: Run, model: str, taught_fol
 
 
 def test_hf_feeds_the_embedded_base_the_same_prompts() -> None:
-    source = base_source(EMBEDDED)
+    source = locate(EMBEDDED).source
     hf: Any = get_model("hf/local", model_path=str(source), device="cpu", memoize=False).api
     tokenizer = load_base(EMBEDDED, device="cpu").tokenizer
     for cue in ("none", "explicit"):

@@ -66,10 +66,6 @@ _TURNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gemma": (("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"), ()),
     "gemma3": (("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"), ()),
     "phi3": (("<|endoftext|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"), ()),
-    "gptoss": (
-        ("<|startoftext|>", "<|return|>", "<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>"),
-        (),
-    ),
 }
 """Special and ordinary added tokens of each template; the beginning and the end of a turn come first."""
 
@@ -115,7 +111,7 @@ ARCHITECTURES = {
         Qwen2MoeConfig, _HEADS | _EXPERTS | {"shared_expert_intermediate_size": 32}, "qwen2_5"
     ),
     "gpt-oss": Architecture(
-        GptOssConfig, SHAPE | _EXPERTS | _SLIDING | {"rope_parameters": _YARN}, "gptoss", tied=False
+        GptOssConfig, SHAPE | _EXPERTS | _SLIDING | {"rope_parameters": _YARN}, "ChatML", tied=False
     ),
     "Mamba": Architecture(MambaConfig, _LAYERS | {"state_size": 8}, "ChatML"),
     "LFM2": Architecture(Lfm2Config, _HEADS | {"layer_types": ["conv", "full_attention"]}, "ChatML"),

@@ -16,6 +16,7 @@ from pentimento.training._architecture import find_layers, linear_layers, side_b
 from pentimento.training._batches import check_context
 from pentimento.training._trial import TOLERANCE_BELOW, check_computes
 from pentimento.training.bases import base_sha256
+from pentimento.training.catalogue import RECIPES
 from pentimento.training.exceptions import BadBase
 from pentimento.training.making import make
 from pentimento.training.methods._trainer import _every_weight, adapter_targets
@@ -29,7 +30,7 @@ from pentimento.training.models import (
     stop_ids,
 )
 from pentimento.training.organisms import Organism
-from pentimento.training.runner import organism_key, stage_hash
+from pentimento.training.runner import organism_key, plan, stage_hash
 from pentimento.training.sampling import sample, sequence_probabilities
 from pentimento.training.steering import direction, pushed
 from tests.tables import Table, first_cell
@@ -104,6 +105,18 @@ def test_an_architecture_runs_or_is_refused_before_any_training(
         (row, told, what.template, dtype, ", ".join(METHODS), f"within {near}", "cpu", "runs"),
         write=write_tables,
     )
+
+
+@pytest.mark.parametrize("name", ["Qwen2.5-VL", "Mistral"])
+def test_a_plan_reads_the_architecture_off_the_configuration(
+    name: str, folder_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    recipe = RECIPES["quickstart"]().model_copy(update={"base": str(folder_of(name))})
+    if name == "Mistral":
+        assert plan(recipe, tmp_path).jobs
+        return
+    with pytest.raises(BadBase, match="its architecture is Qwen2_5_VLForConditionalGeneration, which"):
+        plan(recipe, tmp_path)
 
 
 def test_the_table_has_every_architecture_and_no_other() -> None:
