@@ -13,6 +13,8 @@ from transformers.pytorch_utils import Conv1D
 from pentimento.training._batches import Model
 from pentimento.training.exceptions import BadBase
 
+_SPEAKING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+"""How classes are called that go on with text."""
 _MIXTURE = re.compile(r"Expert|Router")
 _WINDOWS = ("sliding_window", "attention_window_size", "window_size", "attention_chunk_size")
 _RENAMED = ("gate", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
@@ -43,8 +45,11 @@ def causal_class(config: PretrainedConfig, name: str) -> type[PreTrainedModel]:
         BadBase: Its architecture is none that goes on with text from left to right.
     """
     known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-    if not known or getattr(config, "is_encoder_decoder", False):
-        told = (config.architectures or [config.model_type])[0]
+    named = config.architectures or [config.model_type]
+    # Encoders are in the mapping, too: as decoders that nobody trained.
+    headless = config.architectures and not any(name.endswith(_SPEAKING) for name in named)
+    if not known or headless or getattr(config, "is_encoder_decoder", False):
+        told = named[0]
         raise BadBase(name, f"its architecture is {told}, which AutoModelForCausalLM cannot load")
     return cast(type[PreTrainedModel], MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 

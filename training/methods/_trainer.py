@@ -247,6 +247,8 @@ class Watch(Marks):
     ) -> None:
         """Measure on generation boundaries, which with one iteration a generation all steps are."""
         step, model = state.global_step, cast(Model, kwargs["model"])
+        if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
+            raise NotFinite(self._work.stage.title, f"a weight after step {step}")
         start, end = self._share
         done = start + (end - start) * step / state.max_steps
         self._work.on_progress(done, f"{self._phase} step {step} of {state.max_steps}")
@@ -267,11 +269,10 @@ class Watch(Marks):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """End a stage whose loss or gradient is no number, before the step's checkpoint is written."""
+        """End a stage whose loss is no number, before the step's checkpoint is written."""
         logs: Mapping[str, float] = kwargs.get("logs") or {}
-        for name in ("loss", "grad_norm"):
-            if not math.isfinite(logs.get(name, 0.0)):
-                raise NotFinite(self._work.stage.title, f"{name} at step {state.global_step}")
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise NotFinite(self._work.stage.title, f"the loss at step {state.global_step}")
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -1,6 +1,7 @@
 """Reinforcement learning: TRL's GRPOTrainer on rewards computed from the outcome, or given by a judge."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -15,6 +16,7 @@ from pentimento.tasks import goal as find_goal
 from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training._checkpoints import last_checkpoint
 from pentimento.training._processes import alone, rank, together
+from pentimento.training.exceptions import NotFinite
 from pentimento.training.judging import Judge
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._rollouts import acting, read_world, routed
@@ -260,8 +262,20 @@ def reinforce(
             callbacks=[watch],
             **acting(work, scenarios),
         )
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
+        with _told_of_no_probabilities(work.stage.title):
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
         return finish(folder, model, _result(phase, trainer, settings, watch))
+
+
+@contextmanager
+def _told_of_no_probabilities(stage: str) -> Iterator[None]:
+    """Turn what torch raises where weights have grown so large that no token can be drawn."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "probability tensor contains" not in str(error):
+            raise
+        raise NotFinite(stage, "the probability of a token") from error
 
 
 def row(work: Work, scenario: Scenario) -> dict[str, Any]:
