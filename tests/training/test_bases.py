@@ -259,9 +259,7 @@ def test_what_the_hub_does_not_give_is_refused_with_what_would_help() -> None:
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "rlvr"])
-def test_a_stage_that_diverges_says_so_and_stores_nothing(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+def test_a_stage_that_diverges_says_so(work: Callable[..., Work], method: str) -> None:
     settings: dict[str, Any] = {"lora_rank": 2, "batch_size": 8, "save_every": 1, "max_new_tokens": 12}
     if method == "rlvr":
         settings |= {"num_generations": 4}
@@ -270,7 +268,5 @@ def test_a_stage_that_diverges_says_so_and_stores_nothing(
         settings={**settings, "learning_rate": 1e20, "max_grad_norm": 1e20},
     )  # fmt: skip
     for _ in range(2):  # the second time it goes on from its last checkpoint, which is no poisoned one
-        with pytest.raises(
-            NotFinite, match=rf"^stage {method} → .*: (loss|grad_norm) at step \d is not a finite"
-        ):
+        with pytest.raises(NotFinite, match=rf"^stage {method} → .*: .* is not a finite number"):
             train_stage(work(stage))
