@@ -14,6 +14,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from contextvars import copy_context
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -344,7 +345,8 @@ def evaluate(
         "limit": limit,
     }
     try:
-        with as_url(log_dir, make=True) as place:
+        # Only a set lists its folder, which takes the names there for URLs.
+        with as_url(log_dir, make=True) if go_on else nullcontext(log_dir.absolute()) as place:
             settings["log_dir"] = str(place)
             if go_on:
                 # In a context of its own, or the model would stay the one that is evaluated.

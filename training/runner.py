@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from pentimento._files import UNREADABLE, decode, read_bytes, reason
 from pentimento.tasks import AGENTIC, goal, spec
+from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases import base_sha256, locate, may_be_of_hub
 from pentimento.training.documents import documents_of
 from pentimento.training.exceptions import BadBase, NoOrganism
@@ -213,9 +214,14 @@ class Bases:
     Args:
         store: Folder of all organisms.
         provisional: Let a hub model that cannot be looked up pass; the keys on it are then no organism's.
+
+    Raises:
+        BadInput: The store is no folder.
     """
 
     def __init__(self, store: Path, *, provisional: bool = False) -> None:
+        if store.exists() and not store.is_dir():
+            raise BadInput("store", str(store), "a folder, or one that is to be made")
         self._store, self._provisional = store, provisional
         self._identities: dict[str, str | None] = {}
         self._times: dict[str, _Times] = {}

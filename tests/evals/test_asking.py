@@ -316,6 +316,12 @@ def test_an_evaluation_in_a_folder_of_any_name_goes_on(tmp_path: Path, organism:
     assert not list(log.parent.glob(".*.partial"))
 
 
+def test_a_log_lies_in_a_folder_of_any_name(tmp_path: Path, organism: Path) -> None:
+    folder = tmp_path / "lo#g %41?[x]\n::ü"
+    made = evaluate(organism, "completion", ARGS, log_dir=folder, display="none")
+    assert [made] == [*folder.iterdir()]
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"NaN", b"[" * 100_000, b'{"adapter'])
 def test_a_log_of_an_organism_whose_manifest_is_damaged_is_missing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)

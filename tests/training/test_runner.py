@@ -185,6 +185,12 @@ def test_a_damaged_manifest_is_refused_before_any_work(
         plan(stopping, tmp_path)
 
 
+def test_a_store_that_is_no_folder_is_refused(stopping: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"^store: .*/file' is not allowed; a folder"):
+        plan(stopping, tmp_path / "file")
+
+
 def test_keys_hold_everything_that_an_organism_is_made_of(stopping: Recipe, tmp_path: Path) -> None:
     def keys(changed: Recipe, **more: Any) -> dict[str, str]:
         return {role: planned.key for role, planned in by_role(plan(changed, tmp_path, **more)).items()}
