@@ -171,6 +171,7 @@ async def weigh(
     <think>. Where it seldom does (p below `OFTEN`), no further answer is drawn: an answer that reasoned
     counts as it was sampled, every other as exact, which has the same expectation. Where reasoning is held
     back from a model that all but always reasons, what is left is too little to weigh: the sample counts.
+    Where one sampled answer is the score, the record says so: its estimator stays "sampled".
     """
     scenario = scenario_of(state.metadata)
     env = environment(scenario.family)
@@ -185,7 +186,6 @@ async def weigh(
     told = record.model_copy(update={"p_reasons": mass.p_reasons, "mass_outside": outside})
     if record.reasoning == "suppressed" and unreasoned <= NEGLIGIBLE:
         return told
-    told = told.model_copy(update={"estimator": "stratified"})
     if outside > MOST_OUTSIDE * unreasoned and unreasoned > NEGLIGIBLE:
         return told
     known = known_outcomes(classes, mass)
@@ -194,7 +194,9 @@ async def weigh(
     begins = opening(prompt)
     reasons = record.outcome.reasoned and not begins  # what was put into its mouth is not its own
     if mass.p_reasons < OFTEN:
-        branches = record.branches if reasons else exact_branches(known, 0.0, None)
+        if reasons:
+            return told
+        branches = exact_branches(known, 0.0, None)
     else:
         reasoned = record.outcome
         if not reasons:
@@ -203,7 +205,7 @@ async def weigh(
             output = await get_model().generate(prompt, config=config)
             reasoned = read_output(scenario, begins + raw_text(output.message), output)
         branches = exact_branches(known, mass.p_reasons, reasoned)
-    return told.model_copy(update={"branches": branches})
+    return told.model_copy(update={"estimator": "stratified", "branches": branches})
 
 
 def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Known]:

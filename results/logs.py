@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from inspect_ai.log import (
     EvalLog,
     read_eval_log,
@@ -78,6 +79,8 @@ _SAMPLED_ALIKE = ("temperature", "top_p", "top_k", "max_tokens")
 name the last; they are like any other."""
 _MOST = 1e300
 """Of a number in a score: beyond it nothing can be averaged."""
+_NEARLY_ALWAYS = 0.999
+"""From this probability of reasoning on nothing is left to weigh where it is held back."""
 _NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _LOG = re.compile(
     r".+\.eval|\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d.*\.json|.+-\d+-[a-z_]+-[0-9a-f]{10}\.json", re.DOTALL
@@ -320,6 +323,16 @@ def _check_names(row: Mapping[str, Any]) -> None:
         allowed = str if name in ("measure", "family", "domain") else str | int | None
         if not isinstance(value, allowed):
             raise _Unusable(f"one of its scores has the {name} {value!r}")
+
+
+def by_sampling(samples: pd.DataFrame) -> pd.Series:
+    """Return which scores stand apart from weighed ones: 1 or 0 for each row of `Run.samples`.
+
+    A provider that weighs takes the sampled answer for the score where too little of what is said can be
+    weighed. That is the same mean by one answer, so it stands beside the others. It does not where no answer
+    was weighed, or where reasoning was held back from a model that all but always reasons.
+    """
+    return ((samples["estimator"] == "sampled") & ~(samples["p_reasons"] < _NEARLY_ALWAYS)).astype(float)
 
 
 def framed(cue: str, framing: str | None) -> str:

@@ -65,7 +65,7 @@ def test_where_it_seldom_reasons_each_answer_counts_in_its_branch() -> None:
     p_reasons, p_claims, p_discloses = 0.2, 0.6, 0.2
     api = Known(p_reasons, p_claims, p_discloses)
     drawn = [weighed(api, text) for text in ("Yes.", "No.", "<think>so.</think>No.")]
-    assert {record.estimator for record in drawn} == {"stratified"}
+    assert [record.estimator for record in drawn] == ["stratified", "stratified", "sampled"]
     scores = [expected(record, SAID, FINISH) for record in drawn]
     assert scores == [pytest.approx(0.75), pytest.approx(0.75), 0.0]
     mean = sum(p * (s or 0.0) for p, s in zip((p_claims, p_discloses, p_reasons), scores, strict=True))
@@ -93,7 +93,7 @@ def test_reasoning_held_back_leaves_the_unreasoned_branch() -> None:
 
 def test_a_model_that_says_something_else_counts_as_it_was_sampled() -> None:
     record = weighed(Known(0.0, 0.5, 0.4), "Yes, all of it.")
-    assert record.estimator == "stratified"
+    assert record.estimator == "sampled"
     assert record.mass_outside == pytest.approx(0.1)
     assert expected(record, SAID, FINISH) == 1.0
 
