@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import gettempdir
 from typing import NamedTuple
 
 from filelock import FileLock
@@ -27,7 +28,7 @@ class Table(NamedTuple):
             told = "measured otherwise than it is written; --write-tables writes what is measured"
             assert row in self.read(), f"{self.page.name}: {self.name}: {cells[0]}: {told}"
             return
-        with FileLock(f"{self.page}.lock"):
+        with FileLock(Path(gettempdir()) / f"pentimento-{self.page.name}.lock"):
             kept = {first_cell(line): line for line in self.read()} | {cells[0]: row}
             self._put([kept[name] for name in self.rows if name in kept])
 
