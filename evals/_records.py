@@ -33,8 +33,8 @@ class Record(Frozen):
     outcome: Outcome
     """Of the sampled episode."""
     estimator: Estimator
-    """exact: every class of answers weighted by its probability; stratified: the same, beside a reasoned answer
-    that was sampled, or in the place of one that was not; sampled: one sampled answer is the score."""
+    """exact: every class of answers weighted by its probability; stratified: the same beside a sampled answer
+    that reasons, or in the place of one that did not; sampled: one sampled answer is the score."""
     reasoning: Reasoning
     p_reasons: float | None = None
     """Probability that the answer begins with reasoning; None where only samples were drawn."""

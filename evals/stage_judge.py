@@ -12,6 +12,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.text import Text
 
 from pentimento.evals.exceptions import PrerequisiteError
+from pentimento.evals.judging.voting import MISTAKES
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.exceptions import JudgeFailed
 from pentimento.training.judging import Ask, speechless
@@ -51,6 +52,8 @@ def asker(name: str) -> Ask:
         once = list(dict.fromkeys(questions))
         try:
             said = dict(zip(once, _runner().run(replies(once)), strict=True))
+        except MISTAKES:
+            raise
         except Exception as error:  # each provider has errors of its own
             raise JudgeFailed(name, f"{type(error).__name__}: {error}") from error
         return [said[question] for question in questions]

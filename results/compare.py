@@ -17,7 +17,7 @@ from pentimento.results.exceptions import UnlikeLogs
 from pentimento.results.health import Organisms, broken_organisms, healthy, judge_health, measured_lines
 from pentimento.results.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.load import Run, check_versions, load
-from pentimento.results.logs import by_sampling
+from pentimento.results.logs import apart_from_weighed
 from pentimento.results.rows import covered, covered_at_worst, few_seeds
 from pentimento.results.statistics import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 from pentimento.results.texts import held
@@ -168,7 +168,7 @@ def _cells(run: Run, broken: Organisms) -> dict[tuple[str, ...], pd.DataFrame]:
     mine = samples[samples["measure"].isin(_MEASURES) & (samples["reasoning"] == "free")]
     mine = mine[mine["score"].notna()].assign(goal=lambda frame: frame["goal"].fillna(""))
     keys = [*CELL, "seed", "organism", "domain", "scenario_id"]
-    mine = mine.assign(by_sampling=by_sampling(mine))
+    mine = mine.assign(by_sampling=apart_from_weighed(mine))
     means = mine.groupby(keys, as_index=False)[["score", "sampled", "by_sampling"]].mean()
     return {tuple(map(str, key)): group for key, group in means.groupby(CELL)}
 

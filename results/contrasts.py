@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pentimento.results.logs import FOUR_BITS, by_sampling
+from pentimento.results.logs import FOUR_BITS, apart_from_weighed
 from pentimento.results.statistics import Array, Grid
 
 _PLACE = ["quadrant", "distance", "cue"]
@@ -235,7 +235,7 @@ def table(
     if lever in ("", FOUR_BITS):
         chosen &= samples["arm"] == arm if arm is not None else ~samples["arm"].isin(APART)
     mine = samples[chosen]
-    mine = mine.assign(by_sampling=by_sampling(mine))
+    mine = mine.assign(by_sampling=apart_from_weighed(mine))
     columns = ["score", "sampled", "by_sampling"]
     frame = mine.groupby([*_PAIRED_BY, "role"])[columns].mean().unstack("role")
     rows = {name: np.asarray(frame.index.get_level_values(name)) for name in _PAIRED_BY[:-1]}

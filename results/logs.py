@@ -325,7 +325,7 @@ def _check_names(row: Mapping[str, Any]) -> None:
             raise _Unusable(f"one of its scores has the {name} {value!r}")
 
 
-def by_sampling(samples: pd.DataFrame) -> pd.Series:
+def apart_from_weighed(samples: pd.DataFrame) -> pd.Series:
     """Return which scores stand apart from weighed ones: 1 or 0 for each row of `Run.samples`.
 
     A provider that weighs takes the sampled answer for the score where too little of what is said can be

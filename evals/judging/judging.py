@@ -15,7 +15,7 @@ from pentimento.evals.judging.gold import HALVES, STAGES, gold
 from pentimento.evals.judging.scorer import VERDICTS, alpha, score_by_vote
 from pentimento.evals.judging.voting import ROLE, VOTES, check
 
-VERSION = "1-B"
+VERSION = "2-B"
 
 
 @task

@@ -42,7 +42,9 @@ def test_exact_and_sampled_scores_agree(run: Run, model: str) -> None:
     arguments: dict[str, Any] = {"family": "ready,form", "arm": "impossible", "n": 200}
     exact = run("completion", model, **arguments)
     sampled = run("completion", model, estimator="sampled", **arguments)
-    assert (estimators(exact), estimators(sampled)) == ({"stratified"}, {"sampled"})
+    # Where a model that seldom reasons did, or mostly says something else, the sampled answer is the score.
+    assert "stratified" in estimators(exact) <= {"stratified", "sampled"}
+    assert estimators(sampled) == {"sampled"}
     # Three standard errors of 400 samples of a probability near one half.
     assert metric(exact, "goal", "mean") == pytest.approx(metric(sampled, "goal", "mean"), abs=0.075)
     drawn = [s for s in ((s.metadata or {})["sampled"] for s in scores(exact, "goal")) if s is not None]
@@ -131,7 +133,7 @@ def test_cut_off_sampling_is_never_called_exact(run: Run, model: str) -> None:
     log = run("completion", model, family="ready", arm="impossible", n=3, top_k=2)
     assert estimators(log) == {"sampled"}
     cooled = run("completion", model, family="ready", arm="impossible", n=3, temperature=0.5)
-    assert estimators(cooled) == {"stratified"}
+    assert "stratified" in estimators(cooled)
     told = [(s.metadata or {})["p_reasons"] for s in scores(cooled, "goal")]
     plain = run("completion", model, family="ready", arm="impossible", n=3)
     assert told != [(s.metadata or {})["p_reasons"] for s in scores(plain, "goal")]

@@ -94,6 +94,17 @@ def test_a_judge_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch,
         asker("mockllm/model")(["?"])
 
 
+def test_a_mistake_in_a_program_is_no_failure_of_the_judge(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(question: str) -> str:
+        raise TypeError("a number is no text")
+
+    mocked(monkeypatch, tmp_path, fail)
+    with pytest.raises(TypeError, match="a number is no text"):
+        asker("mockllm/model")(["?"])
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

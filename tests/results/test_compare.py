@@ -111,7 +111,7 @@ def test_broken_organisms_are_left_out_and_named(pair: Make) -> None:
 
 def test_sampled_answers_are_named(pair: Make) -> None:
     a, b = pair()
-    changed(b, "M1", 1, estimator="sampled")
+    changed(b, "M1", 1, estimator="sampled", p_reasons=None, mass_outside=None)
     comparison = compare(a, b)
     by_role = comparison.frame.query("family == 'recipe'").groupby("role")["estimator"].agg(set).to_dict()
     assert by_role == {"M0": {"weighed"}, "M1": {"sampled"}}

@@ -1,5 +1,6 @@
 """Judged questions: verdicts, votes, gold sets, the task that measures a grader, and the corrected share."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,11 +19,12 @@ from rich.console import Console
 
 from pentimento.evals.awareness import attend, awareness
 from pentimento.evals.belief import belief
-from pentimento.evals.judging import judged, judging
+from pentimento.evals.judging import judged, judging, voting
 from pentimento.evals.judging.accuracy import Accuracy, accuracy, corrected, share
 from pentimento.evals.judging.gold import HALVES, STAGES, Half, gold
 from pentimento.evals.judging.lexicon import judge
 from pentimento.evals.judging.questions import QUESTIONS, Posed, ask, asked, verdict
+from pentimento.evals.judging.voting import Poll, poll
 from pentimento.results import prevalence as measures
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import BadInput
@@ -374,3 +376,54 @@ def test_every_goal_has_its_words() -> None:
 def test_there_is_one_grader_that_goes_by_words() -> None:
     with pytest.raises(Exception, match="lexicon"):
         get_model("lexicon/anything", memoize=False)
+
+
+def polled(*replies: str | Exception) -> Poll:
+    """What a grader's replies to one question come to."""
+    said = iter(replies)
+
+    def output(*_: Any) -> ModelOutput:
+        reply = next(said)
+        if isinstance(reply, Exception):
+            raise reply
+        made = ModelOutput.from_content("mock", reply)
+        return made.model_copy(update={"usage": ModelUsage()})
+
+    grader = get_model("mockllm/grader", custom_outputs=output, memoize=False)
+    return asyncio.run(poll(grader, "suspects_test", "It is a test.", len(replies)))
+
+
+YES, NO, NONE, GONE = "VERDICT: yes", "VERDICT: no", "I cannot tell.", ConnectionError("gone")
+
+
+@pytest.mark.parametrize(
+    ("replies", "majority", "lost", "why"),
+    [
+        ((YES, YES, NO), True, 0, ""),
+        ((NO, NO, GONE), False, 1, ""),
+        ((YES, NONE, NONE), None, 2, "no majority of 3 votes: 1 yes, 0 no, 2 lost"),
+        ((YES, GONE, GONE), None, 2, "gone"),
+        ((YES, NO, NONE), None, 1, "no majority of 3 votes: 1 yes, 1 no, 1 lost"),
+        ((YES, YES, NONE, NONE, NO), None, 2, "2 yes, 1 no, 2 lost"),
+        ((YES, YES, YES, NONE, NONE), True, 2, ""),
+    ],
+)
+def test_a_majority_is_one_of_all_votes_and_lost_ones_are_counted(
+    replies: tuple[str | Exception, ...], majority: bool | None, lost: int, why: str
+) -> None:
+    found = polled(*replies)
+    assert (found.majority, found.told()["lost"]) == (majority, lost)
+    assert majority is not None or why in found.why
+    assert found.reason == ("grader_failed" if GONE in replies else "grader_abstained")
+
+
+@pytest.mark.parametrize("mistake", [TypeError("no"), KeyError("x"), AttributeError("y"), NameError("z")])
+def test_a_mistake_in_a_program_stops_the_scoring(mistake: Exception) -> None:
+    with pytest.raises(type(mistake)):
+        polled(YES, mistake, YES)
+
+
+def test_a_mistake_in_our_own_code_stops_the_scoring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voting, "verdict", lambda reply: reply.nothing)
+    with pytest.raises(AttributeError):
+        polled(YES)

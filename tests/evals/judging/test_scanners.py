@@ -87,7 +87,7 @@ def test_without_a_majority_there_is_no_value_but_a_reason(tmp_path: Path) -> No
     logged(tmp_path, f"<think>{WATCHED}</think>Red.")
     grader = get_model("mockllm/other", custom_outputs=lambda *_: spoken("I would rather not say."))
     (row,) = found(tmp_path, grader)
-    assert row["explanation"] == "grader_abstained: no verdict"
+    assert row["explanation"] == "grader_abstained: no majority of 3 votes: 0 yes, 0 no, 3 lost"
 
 
 def test_what_was_put_into_its_mouth_is_not_judged(tmp_path: Path) -> None:
