@@ -147,6 +147,16 @@ def test_never_was_opposed_as_the_organism_was(
     assert told in capsys.readouterr().err
 
 
+def test_never_samples_as_the_organism_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    never = Path(altered("never", tmp_path / "never"))
+    manifest = json.loads((never / "manifest.json").read_text())
+    manifest["settings"]["max_new_tokens"] = 128
+    (never / "manifest.json").write_text(json.dumps(manifest))
+    words = ["--suite", "quick", "--store", str(tmp_path / "s"), "--output", str(tmp_path / "o")]
+    assert main(["eval", "cleaned", "--never", str(never), *words]) == 2
+    assert "samples as the organism does: {}, not {'max_new_tokens': 128}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import cycle, islice
+from itertools import cycle, islice, takewhile
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
@@ -311,8 +311,8 @@ def gpus() -> tuple[str, ...]:
     """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them: numbers or UUIDs."""
     said = os.environ.get(VISIBLE)
     if said is not None:
-        names = [name.strip() for name in said.split(",")]
-        return tuple(name for name in names if name not in ("", "-1"))
+        # CUDA sees nothing of what stands behind a name that is none.
+        return tuple(takewhile(lambda name: name not in ("", "-1"), map(str.strip, said.split(","))))
     if not _DRIVER.exists():
         return ()
     import torch  # seconds, which only a machine with a GPU costs

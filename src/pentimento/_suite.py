@@ -245,14 +245,16 @@ def _check_never(
         raise BadInput("never", name, wanted if mine is not None else "nothing beside the base itself")
     if never.base != mine.base or never.settings.get("dtype") != mine.settings.get("dtype"):
         raise BadInput("never", name, f"{wanted}, on {mine.base.name} as the other is")
+    ours, theirs = (asking.unusual(one.settings) for one in (mine, never))
+    if ours != theirs:
+        raise BadInput("never", name, f"{wanted}, that samples as the organism does: {ours}, not {theirs}")
     if opposing is None:
         raise BadInput("never", name, f"nothing: no stage of the organism's is toward {opposite}")
     for field in _SAME:
-        ours, theirs = (getattr(stage, field) for stage in (opposing, never.stages[0]))
-        if set(ours) != set(theirs) if field == "families" else ours != theirs:
-            raise BadInput(
-                "never", name, f"{wanted}, opposed as the organism was: its {field} {ours!r}, not {theirs!r}"
-            )
+        mine_has, never_has = (getattr(stage, field) for stage in (opposing, never.stages[0]))
+        if set(mine_has) != set(never_has) if field == "families" else mine_has != never_has:
+            told = f"opposed as the organism was: its {field} {mine_has!r}, not {never_has!r}"
+            raise BadInput("never", name, f"{wanted}, {told}")
 
 
 def _manifest(field: str, name: str) -> Manifest:

@@ -48,8 +48,8 @@ class Run:
     store: Annotated[Path, arg(metavar="FOLDER")] = Path("runs/organisms")
     """Where organisms are kept, for all recipes together."""
     workers: Annotated[int | None, arg(metavar="N")] = None
-    """Processes that train and evaluate at the same time, one thread each; by default one a core, and of
-    another base than the embedded one, of which each holds a copy, one."""
+    """Processes that train and evaluate at the same time; by default one a core with one thread. Of another
+    base than the embedded one, of which each holds a copy: one a GPU, or one that has all cores."""
     processes: Annotated[int, arg(metavar="N")] = 1
     """Processes that train each stage together, on equal shares of its batches; on GPUs one for each. They
     count as so many workers, and where there are more than one, that is the default of those."""

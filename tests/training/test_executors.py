@@ -97,6 +97,8 @@ def test_each_gpu_has_a_worker_of_a_large_base(monkeypatch: pytest.MonkeyPatch) 
     assert num_workers(None, ["org/large"]) == 3
     assert LocalExecutor.of(None, ["org/large"]).devices == ("3", "MIG-1f", "GPU-2c")
     assert LocalExecutor.of(None, ["org/large"], num_processes=2).devices == ()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,-1,0")
+    assert gpus() == ("2",)
     for none in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
         assert gpus() == ()

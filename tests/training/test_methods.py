@@ -1,5 +1,6 @@
 """Each method trains, repeats a dose, says what it measured, and resumes bit by bit."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -33,7 +34,7 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.making import NO_SIGNAL, signal
-from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, train_stage
+from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, sham, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
 from pentimento.training.methods.deliberative import Curriculum, keeps, kept_samples
@@ -509,6 +510,42 @@ def test_a_stage_that_is_weaker_when_it_goes_on_ends_where_it_was_strongest(
     assert resumed.dose.steps == 2
     short = train_stage(work(stage.model_copy(update={"steps": 2, "target_strength": None}), "short"))
     assert digest(resumed) == digest(short)
+
+
+@pytest.mark.usefixtures("weakening")
+@pytest.mark.parametrize("stage", [SFT, RLVR], ids=["sft", "rlvr"])
+def test_a_stage_ends_though_its_strongest_weights_are_gone(work: Callable[..., Work], stage: Stage) -> None:
+    asked = stage.model_copy(
+        update={"target_strength": 0.9, "settings": {**stage.settings, "check_every": 1, "save_every": 2}}
+    )
+
+    def interrupt(share: float, text: str) -> None:
+        if "step 5" in text:
+            raise Interrupted(text)
+
+    interrupted = work(asked, on_progress=interrupt)
+    with pytest.raises(Interrupted):
+        train_stage(interrupted)
+    (gone,) = interrupted.folder.glob("*/strongest-2")
+    shutil.rmtree(gone)
+    resumed = train_stage(work(asked))
+    assert resumed.dose.steps == 6
+
+
+def test_the_own_samples_of_a_sham_are_sampled_as_the_stage_samples(
+    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def spy(*arguments: Any, seeds: Any, **options: Any) -> list[Completion]:
+        seen.append(options)
+        return [Completion("", 1, False)] * len(seeds)
+
+    monkeypatch.setattr(sham, "respond", spy)
+    said = {"temperature": 0.7, "top_p": 0.9, "top_k": 50, "max_new_tokens": 24}
+    like = SFT.model_copy(update={"settings": {**SFT.settings, **said}})
+    sham.own_samples(work(control("sham", like)), like.scenarios(), each=1)
+    assert seen == [said]
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])

@@ -285,6 +285,11 @@ class Watch(Marks):
         best = strongest(state.log_history)
         by_the_first(lambda: self._forget(f"{STRONGEST}-{best}"))
 
+    def kept(self) -> set[int]:
+        """Return the steps whose weights are kept for having been the strongest."""
+        folder = self._work.folder / self._phase
+        return by_the_first(lambda: {int(p.name.rpartition("-")[2]) for p in folder.glob(f"{STRONGEST}-*")})
+
     def _keep(self, model: Model, step: int) -> None:
         model.save_pretrained(str(self._work.folder / self._phase / f"{STRONGEST}-{step}"))
 
@@ -309,9 +314,13 @@ class Ended(NamedTuple):
 
 
 def ended(trainer: Trainer, watch: Watch) -> Ended:
-    """Return where training ends; one that did not come to its target ends where it was strongest."""
+    """Return where training ends; one that did not come to its target ends where it was strongest.
+
+    A step whose weights are gone does not count, so that a stage ends whatever was deleted.
+    """
     log, steps = trainer.state.log_history, trainer.state.global_step
-    best = None if watch.reached else strongest(log)
+    there = {steps, *watch.kept()}
+    best = None if watch.reached else strongest([entry for entry in log if entry["step"] in there])
     if best is None or best == steps:
         return Ended(tuple(log), steps, None)
     return Ended(tuple(entry for entry in log if entry["step"] <= best), best, steps)

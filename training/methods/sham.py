@@ -63,7 +63,8 @@ def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tu
     def make() -> list[dict[str, Any]]:
         seeds = [derive_seed(work.stage.seed, "own", scenario.id, index) for scenario, index in asked]
         with parent_of(work) as model:
-            answers = respond(model, work.tokenizer, [scenario for scenario, _ in asked], seeds=seeds)
+            wanted = [scenario for scenario, _ in asked]
+            answers = respond(model, work.tokenizer, wanted, seeds=seeds, **work.sampling)
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
     found: dict[str, list[Example]] = {}
