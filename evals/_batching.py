@@ -35,11 +35,12 @@ class Batcher(Generic[Q, R]):
     """Gathers requests and answers them together.
 
     Args:
-        work: Called in a thread with a batch; returns one result for each request, in their order.
+        work: Called in a thread with a batch; returns for each request, in their order, its result or the
+            error that it alone has.
         most: The most requests in a batch.
     """
 
-    def __init__(self, work: Callable[[Sequence[Q]], Sequence[R]], most: int) -> None:
+    def __init__(self, work: Callable[[Sequence[Q]], Sequence[R | Exception]], most: int) -> None:
         self._work = work
         self._most = most
         self._pending: list[_Ticket[Q, R]] = []
@@ -51,7 +52,7 @@ class Batcher(Generic[Q, R]):
         """Return the answer to one request.
 
         Raises:
-            Exception: Whatever `work` raised for the batch.
+            Exception: Whatever `work` gave for this request, or raised for the batch.
         """
         ticket: _Ticket[Q, R] = _Ticket(request)
         self._pending.append(ticket)
@@ -99,6 +100,9 @@ class Batcher(Generic[Q, R]):
                 ticket.error = error
         else:
             for ticket, result in zip(batch, results, strict=True):
-                ticket.result = result
+                if isinstance(result, Exception):
+                    ticket.error = result
+                else:
+                    ticket.result = result
         for ticket in batch:
             ticket.answered = True

@@ -1,5 +1,6 @@
 """An organism in memory, answering batches: samples and exact probabilities, with its seconds counted."""
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -13,12 +14,20 @@ from transformers import PreTrainedTokenizerBase
 
 from pentimento.evals._batching import Batcher
 from pentimento.evals._classes import class_prefixes
+from pentimento.evals._conversation import Chat, Conversation
 from pentimento.evals._episodes import AnswerMass
 from pentimento.tasks import Message
+from pentimento.tasks.exceptions import PentimentoError
 from pentimento.tasks.parsing import THINK_OPEN, THINK_TAG
-from pentimento.training._batches import Model
+from pentimento.training._batches import Model, bucket, context
 from pentimento.training.models import answer_ids, prompt_ids, stop_ids, turn_format, written_ids
-from pentimento.training.sampling import Completion, sample, sequence_probabilities
+from pentimento.training.sampling import (
+    Completion,
+    TokenLogprob,
+    sample,
+    sequence_probabilities,
+    token_logprobs,
+)
 from pentimento.training.steering import Push, direction, pushed, randomly
 
 MOST_REQUESTS = 128
@@ -33,11 +42,14 @@ _ONE_AT_A_TIME = RLock()
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+REFUSALS = (PentimentoError, ValueError, TypeError)
+"""What a tokenizer, a chat template or a setting raises of one request; it leaves the others alone."""
+
 
 class Draw(NamedTuple):
     """A request for one sampled answer; equal requests get equal answers."""
 
-    messages: tuple[Message, ...]
+    messages: Conversation
     seed: int
     temperature: float
     top_p: float
@@ -47,6 +59,10 @@ class Draw(NamedTuple):
     """free, forced or suppressed."""
     push: Push = Push()
     """What is added to its activations."""
+    stop_texts: tuple[str, ...] = ()
+    """The answer ends before the first of these, too."""
+    top_logprobs: int | None = None
+    """How many likely tokens are named in each place; None without log-probabilities."""
 
 
 class Weigh(NamedTuple):
@@ -60,10 +76,14 @@ class Weigh(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A sampled answer and the number of tokens of its prompt."""
+    """A sampled answer."""
 
     completion: Completion
-    num_prompt_tokens: int
+    prompt: list[int]
+    """Token ids."""
+    full: bool = False
+    """It ended where the model's context did; it has no token where the prompt is as long already."""
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class Loaded(NamedTuple):
@@ -116,18 +136,54 @@ class Engine:
         assert isinstance(found, AnswerMass)
         return found
 
-    def _answer(self, requests: Sequence[Draw | Weigh]) -> list[Drawn | AnswerMass]:
-        found: dict[int, Drawn | AnswerMass] = {}
-        draws = [(place, request) for place, request in enumerate(requests) if isinstance(request, Draw)]
-        weighs = [(place, request) for place, request in enumerate(requests) if isinstance(request, Weigh)]
+    def _answer(self, requests: Sequence[Draw | Weigh]) -> list[Drawn | AnswerMass | Exception]:
+        found: dict[int, Drawn | AnswerMass | Exception] = {}
+        draws: list[tuple[int, Draw]] = []
+        weighs: list[tuple[int, Weigh]] = []
         with _ONE_AT_A_TIME:
+            prompts = self.ready.prompts  # a model that cannot be loaded fails all of them
+            for place, request in enumerate(requests):
+                try:
+                    prompt = prompts[request.messages]
+                except REFUSALS as error:
+                    found[place] = error
+                    continue
+                if isinstance(request, Weigh):
+                    weighs.append((place, request))
+                elif room := self._room(prompt):
+                    draws.append((place, request._replace(max_new_tokens=min(request.max_new_tokens, room))))
+                else:
+                    found[place] = Drawn(Completion("", 0, False), prompt, full=True)
             for group in _alike(draws, lambda request: request[2:]):
-                found.update(zip(*self._draw(group), strict=True))
+                found.update(self._each_alone(self._draw, group))
             for heap in _alike(weighs, lambda request: request[3:]):
-                found.update(zip(*self._weigh(heap), strict=True))
+                found.update(self._each_alone(self._weigh, heap))
+        for place, request in enumerate(requests):
+            drawn = found[place]
+            if isinstance(request, Draw) and isinstance(drawn, Drawn) and not drawn.completion.stopped:
+                found[place] = drawn._replace(full=drawn.completion.num_tokens < request.max_new_tokens)
         return [found[place] for place in range(len(requests))]
 
-    def _draw(self, placed: Sequence[tuple[int, Draw]]) -> tuple[list[int], list[Drawn]]:
+    def _room(self, prompt: Sequence[int]) -> int:
+        """Return how many tokens an answer may have; 0 where the prompt fills the model's context."""
+        limit = context(self.ready.model)
+        return sys.maxsize if limit is None else max(0, limit - bucket(len(prompt)))
+
+    @staticmethod
+    def _each_alone(
+        work: "Callable[[Sequence[tuple[int, Request]]], dict[int, Result]]",
+        placed: "Sequence[tuple[int, Request]]",
+    ) -> "dict[int, Result | Exception]":
+        """Answer requests together, or, where one of them cannot be answered, each by itself."""
+        try:
+            return {**work(placed)}
+        except REFUSALS as error:
+            if len(placed) == 1:
+                return {placed[0][0]: error}
+            alone = (Engine._each_alone(work, [one]) for one in placed)
+            return {place: answer for found in alone for place, answer in found.items()}
+
+    def _draw(self, placed: Sequence[tuple[int, Draw]]) -> dict[int, Drawn]:
         ready, first = self.ready, placed[0][1]
         prompts = [ready.prompts[request.messages] for _, request in placed]
         start = time.perf_counter()
@@ -141,14 +197,20 @@ class Engine:
                 top_p=first.top_p,
                 top_k=first.top_k,
                 max_new_tokens=first.max_new_tokens,
+                stop_texts=first.stop_texts,
                 **ready.steered(first.reasoning),
             )
+            drawn = [Drawn(text, prompt) for text, prompt in zip(completions, prompts, strict=True)]
+            if (top := first.top_logprobs) is not None:
+                drawn = [one._replace(logprobs=self._logprobs(one, top)) for one in drawn]
         self.clock.sampling_s += time.perf_counter() - start
         self.clock.num_sampled += len(placed)
-        drawn = [Drawn(text, len(prompt)) for text, prompt in zip(completions, prompts, strict=True)]
-        return [place for place, _ in placed], drawn
+        return {place: one for (place, _), one in zip(placed, drawn, strict=True)}
 
-    def _weigh(self, placed: Sequence[tuple[int, Weigh]]) -> tuple[list[int], list[AnswerMass]]:
+    def _logprobs(self, drawn: Drawn, top: int) -> tuple[TokenLogprob, ...]:
+        return tuple(token_logprobs(self.ready.model, drawn.prompt, drawn.completion.ids, top))
+
+    def _weigh(self, placed: Sequence[tuple[int, Weigh]]) -> dict[int, AnswerMass]:
         ready = self.ready
         prompts = [ready.prompts[request.messages] for _, request in placed]
         asked = [_Sequences(request, ready) for _, request in placed]
@@ -160,8 +222,8 @@ class Engine:
             )
         self.clock.weighing_s += time.perf_counter() - start
         self.clock.num_weighed += len(placed)
-        masses = [sequences.mass(p) for sequences, p in zip(asked, found, strict=True)]
-        return [place for place, _ in placed], masses
+        masses = (sequences.mass(p) for sequences, p in zip(asked, found, strict=True))
+        return dict(zip((place for place, _ in placed), masses, strict=True))
 
 
 class _Ready:
@@ -169,12 +231,15 @@ class _Ready:
         self.model, self.tokenizer = loaded
         stops = stop_ids(self.model, self.tokenizer)
         self.format = turn_format(self.tokenizer)
-        self.prompts = _Memory[tuple[Message, ...], list[int]](partial(prompt_ids, self.tokenizer))
+        self.prompts = _Memory[Conversation, list[int]](self._prompt)
         self.answers = _Memory[str, list[int]](lambda text: answer_ids(self.tokenizer, text, stops))
         self.texts = _Memory[str, list[int]](partial(written_ids, self.tokenizer))
         """Ids of texts that go on with a prompt as they stand."""
         self.directions = _Memory[str, Tensor](partial(direction, self.model, self.tokenizer))
         self.pushes = _Memory[Push, Tensor | None](self._vector)
+
+    def _prompt(self, told: Conversation) -> list[int]:
+        return told.ids(self.tokenizer) if isinstance(told, Chat) else prompt_ids(self.tokenizer, told)
 
     def steered(self, reasoning: str) -> dict[str, Any]:
         """Return what makes `sample` force reasoning or hold it back."""
@@ -238,6 +303,7 @@ class _Memory(Generic[K, V]):
 
 
 Request = TypeVar("Request", Draw, Weigh)
+Result = TypeVar("Result", Drawn, AnswerMass)
 
 
 def _alike(

@@ -1,6 +1,7 @@
 """The solver: it plays a scenario once, and where the provider can, weighs every class of answers exactly."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -27,6 +28,7 @@ from pentimento.evals._records import (
     write_record,
 )
 from pentimento.tasks import Outcome, Scenario, environment
+from pentimento.training.exceptions import TooLong
 
 NEGLIGIBLE = 0.001
 """Below this probability of reasoning first, reasoned answers are left out of the score."""
@@ -62,7 +64,7 @@ class WeighsAnswers(Protocol):
     """A model provider that knows how probable an answer is, and can hold reasoning back or force it.
 
     Its `generate` understands three fields of `extra_body`: `reasoning` ("forced" or "suppressed"), `repeat`,
-    which makes samples of one prompt independent, and `push`, which is added to its activations. Its outputs'
+    on which answers to one prompt depend alone, and `push`, which is added to its activations. Its outputs'
     metadata say whether answers can be weighed (`weighable`: top-p and top-k cut nothing off) and at which
     `temperature`.
     """
@@ -129,7 +131,8 @@ async def answered(
     told = state.output.metadata or {}
     exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
     if isinstance(api, WeighsAnswers) and exact:
-        record = await weigh(api, prompt, record, state, told["temperature"])
+        with suppress(TooLong):  # there is no room to weigh: the sampled answer is the score
+            record = await weigh(api, prompt, record, state, told["temperature"])
     return state, record
 
 
@@ -232,7 +235,7 @@ def steered(state: TaskState, reasoning: Reasoning) -> dict[str, Any]:
 def steering(reasoning: Reasoning, epoch: int, push: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what our provider is told beside the prompt."""
     extra: dict[str, Any] = {} if reasoning == "free" else {"reasoning": reasoning}
-    return extra | ({"repeat": epoch} if epoch > 1 else {}) | ({"push": dict(push)} if push else {})
+    return extra | {"repeat": epoch} | ({"push": dict(push)} if push else {})
 
 
 def read_output(scenario: Scenario, text: str, output: ModelOutput) -> Outcome:

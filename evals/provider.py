@@ -7,16 +7,36 @@ organism's key and the hash of its adapter are among the model's arguments, so t
 it is about and an eval set never takes a retrained organism for an old one.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
-from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
-from inspect_ai.tool import ToolChoice, ToolInfo
 
+# Which sample asks has no public name in inspect 0.3.285; without one, samples of one prompt would be alike.
+from inspect_ai.log._samples import ActiveSample, sample_active
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    Logprob,
+    Logprobs,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    StopReason,
+    TopLogprob,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+from transformers import PreTrainedTokenizerBase
+
+from pentimento.evals._conversation import Chat, Conversation, check_settings, conversation, read_calls
 from pentimento.evals._datasets import to_messages
-from pentimento.evals._engine import Draw, Engine, Loaded, Weigh
+from pentimento.evals._engine import Draw, Drawn, Engine, Loaded, Weigh
 from pentimento.evals._episodes import AnswerMass
 from pentimento.evals.exceptions import Refused
 from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
@@ -24,7 +44,7 @@ from pentimento.training.bases import base_sha256
 from pentimento.training.models import load_base, load_organism, loading
 from pentimento.training.organisms import read_manifest
 from pentimento.training.runner import organism_key
-from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, derive_seed
+from pentimento.training.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_K, TOP_P, TokenLogprob, derive_seed
 from pentimento.training.shipped import organism_folder
 from pentimento.training.steering import Push
 
@@ -87,7 +107,18 @@ class PentimentoAPI(ModelAPI):
         self.organism, self.adapter = self._identify(model_args)
         self.engine = Engine(self._load)
         self._sampling = {**USUAL, **_trained_with(self.model_name)}
-        _fill_in(config if config is not None else GenerateConfig(), self._sampling)
+        self._asked: WeakKeyDictionary[ActiveSample, Counter[tuple[str, ...]]] = WeakKeyDictionary()
+        settings = config if config is not None else GenerateConfig()
+        try:
+            check_settings(settings)
+        except BadInput as error:
+            raise Refused(str(error)) from error
+        _fill_in(settings, self._sampling)
+        # In the header of every log, whatever is asked, and in the keys of inspect's cache.
+        settings.extra_body = {
+            **Identity(self.organism, self.adapter)._asdict(),
+            **(settings.extra_body or {}),
+        }
 
     def _identify(self, given: Mapping[str, Any]) -> Identity:
         """Return which organism it is; the folder of a log that is only scored again may be gone."""
@@ -154,37 +185,76 @@ class PentimentoAPI(ModelAPI):
         tool_choice: ToolChoice,
         config: GenerateConfig,
     ) -> ModelOutput:
-        """Sample one answer; the same request always gets the same one."""
-        if tools:
-            raise BadInput("tools", len(tools), "this provider offers none")
-        extra = config.extra_body or {}
+        """Sample answers; the same request of the same sample and epoch always gets the same ones."""
+        check_settings(config)
+        extra = {name: value for name, value in (config.extra_body or {}).items() if name not in ARGUMENTS}
         for name in extra:
             if name not in STEERS:
                 raise UnknownName("extra_body", name, STEERS)
-        messages = to_messages(input)
-        told = _sampling(config, self._sampling)
-        words = (part for message in messages for part in (message.role, message.content))
-        seed = derive_seed("pentimento", config.seed or 0, int(extra.get("repeat", 1)), *words)
+        told = conversation(input, tools, tool_choice)
+        sampling = _sampling(config, self._sampling)
         request = Draw(
-            messages=messages,
-            seed=seed,
+            messages=told,
+            seed=self._seed(told, config, extra),
             max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
             reasoning=str(extra.get("reasoning", "free")),
             push=Push(**extra.get("push", {})),
-            **told,
+            stop_texts=tuple(config.stop_seqs or ()),
+            top_logprobs=(config.top_logprobs or 0) if config.logprobs else None,
+            **sampling,
         )
-        answer, num_prompt = await self.engine.draw(request)
-        output = ModelOutput.from_content(
-            self.model_name, answer.text, stop_reason="stop" if answer.stopped else "max_tokens"
-        )
-        output.usage = ModelUsage(
-            input_tokens=num_prompt,
-            output_tokens=answer.num_tokens,
-            total_tokens=num_prompt + answer.num_tokens,
-        )
-        uncut = told["top_p"] >= 1 and told["top_k"] == 0 and told["temperature"] > 0
-        output.metadata = {"weighable": uncut, "temperature": told["temperature"]}
+        others = [derive_seed(request.seed, number) for number in range(1, config.num_choices or 1)]
+        asked = [request, *(request._replace(seed=seed) for seed in others)]
+        drawn: list[Drawn] = [await self.engine.draw(one) for one in asked[:1]]
+        drawn += await asyncio.gather(*map(self.engine.draw, asked[1:]))
+        output = self._output(drawn, told, config)
+        uncut = sampling["top_p"] >= 1 and sampling["top_k"] == 0 and sampling["temperature"] > 0
+        weighable = uncut and not config.stop_seqs and not isinstance(told, Chat)
+        output.metadata = {"weighable": weighable, "temperature": sampling["temperature"]}
         return output
+
+    def _seed(self, told: Conversation, config: GenerateConfig, extra: Mapping[str, Any]) -> int:
+        """Return the seed of a request.
+
+        Our own tasks say which repeat of a scenario it is, so an answer depends on scenario and repeat alone.
+        Any other task has its samples and epochs drawn apart, and within a sample each further request of the
+        same words.
+        """
+        words = (told.turns, told.tools) if isinstance(told, Chat) else [
+            part for message in told for part in (message.role, message.content)
+        ]  # fmt: skip
+        seed = config.seed or 0
+        if "repeat" in extra:
+            return derive_seed("pentimento", seed, int(extra["repeat"]), *words)
+        active = sample_active()
+        if active is None:
+            return derive_seed("pentimento", seed, 1, *words)
+        asked = self._asked.setdefault(active, Counter())
+        asked[tuple(words)] += 1
+        place = (str(active.sample.id), active.epoch, asked[tuple(words)])
+        return derive_seed("pentimento", seed, *place, *words)
+
+    def _output(self, drawn: Sequence[Drawn], told: Conversation, config: GenerateConfig) -> ModelOutput:
+        choices = [self._choice(one, told, config) for one in drawn]
+        num_prompt = len(drawn[0].prompt)
+        num_written = sum(one.completion.num_tokens for one in drawn)
+        usage = ModelUsage(
+            input_tokens=num_prompt, output_tokens=num_written, total_tokens=num_prompt + num_written
+        )
+        return ModelOutput(model=self.model_name, choices=choices, usage=usage)
+
+    def _choice(self, drawn: Drawn, told: Conversation, config: GenerateConfig) -> ChatCompletionChoice:
+        answer, tokenizer = drawn.completion, self.engine.ready.tokenizer
+        ended: StopReason = "stop" if answer.stopped else "model_length" if drawn.full else "max_tokens"
+        message = ChatMessageAssistant(content=answer.text, model=self.model_name, source="generate")
+        if isinstance(told, Chat) and told.tools != "[]":
+            text, calls = read_calls(tokenizer, drawn.prompt, answer.ids, answer.text, told)
+            if calls and answer.stopped:
+                some = calls[:1] if config.parallel_tool_calls is False else calls
+                message.content, message.tool_calls, ended = text, list(some), "tool_calls"
+        content = [_logprob(tokenizer, one) for one in drawn.logprobs]
+        logprobs = Logprobs(content=content) if config.logprobs else None
+        return ChatCompletionChoice(message=message, stop_reason=ended, logprobs=logprobs)
 
     async def answer_probabilities(
         self,
@@ -210,6 +280,15 @@ def identity(name: str) -> Identity:
         return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
     manifest = read_manifest(organism_folder(name))
     return Identity(manifest.key, manifest.weights_sha256)
+
+
+def _logprob(tokenizer: PreTrainedTokenizerBase, told: TokenLogprob) -> Logprob:
+    def named(token: int) -> dict[str, Any]:
+        text = str(tokenizer.decode([token]))
+        return {"token": text, "bytes": list(text.encode())}
+
+    top = [TopLogprob(logprob=value, **named(token)) for token, value in told.top]
+    return Logprob(logprob=told.logprob, top_logprobs=top or None, **named(told.token))
 
 
 def _trained_with(name: str) -> dict[str, Any]:

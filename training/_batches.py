@@ -9,7 +9,7 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pentimento.tasks.exceptions import BadInput
+from pentimento.training.exceptions import TooLong
 
 Model = PreTrainedModel | PeftModel
 Shape = TypeVar("Shape", int, tuple[int, int])
@@ -67,10 +67,10 @@ def left_padded(
 
 
 def check_context(model: Model, longest: int) -> None:
-    """Raise `BadInput` where a padded sequence of `longest` tokens does not fit the model's context."""
+    """Raise `TooLong` where a padded sequence of `longest` tokens does not fit the model's context."""
     limit = context(model)
     if limit is not None and longest > limit:
-        raise BadInput("prompt", f"{longest} tokens with its answer", f"the model's context holds {limit}")
+        raise TooLong(longest, limit)
 
 
 def context(model: Model) -> int | None:

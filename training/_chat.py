@@ -1,12 +1,14 @@
 """Chat templates: how messages become token ids, which of them train, and which of them end a turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from pentimento.tasks.episodes import Message
+from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training._batches import Model
 from pentimento.training._template import (
@@ -76,9 +78,42 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) 
         begun = _written(tokenizer, turn_format(tokenizer).body(messages[-1].content))
         return [*prompt_ids(tokenizer, messages[:-1]), *begun]
     turns = prompt_messages(tokenizer, messages)
-    return cast(
-        list[int], tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
-    )
+    try:
+        ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    except TemplateError as error:
+        roles = ", ".join(turn["role"] for turn in turns)
+        raise BadInput("messages", roles, f"what its {named(tokenizer)} can write: {error}") from error
+    return cast(list[int], ids)
+
+
+def chat_ids(
+    tokenizer: PreTrainedTokenizerBase, turns: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """Return the token ids of a prompt with tools, or with calls of tools, ready for the assistant.
+
+    Args:
+        tokenizer: With its chat template.
+        turns: Messages as the template takes them.
+        tools: Functions as it takes them; none where calls are only looked back on.
+
+    Raises:
+        BadInput: The template shows no tools, or cannot write such a conversation.
+    """
+    try:
+        ids: Any = tokenizer.apply_chat_template(
+            [dict(turn) for turn in turns], tools=[dict(one) for one in tools] or None,
+            add_generation_prompt=True, return_dict=False,
+        )  # fmt: skip
+    except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
+        told = " ".join(str(error).split())
+        raise BadInput(
+            "messages", turns[-1]["role"], f"what its {named(tokenizer)} can write: {told}"
+        ) from error
+    text = str(tokenizer.decode(ids))
+    hidden = next((one["function"]["name"] for one in tools if one["function"]["name"] not in text), None)
+    if hidden is not None:
+        raise BadInput("tools", hidden, f"none: its {named(tokenizer)} shows no tools")
+    return cast(list[int], ids)
 
 
 def document_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

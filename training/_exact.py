@@ -5,6 +5,7 @@ Shape suffixes: b rows, l columns, k columns whose logits are kept, t tokens, v 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -101,6 +102,38 @@ def sequence_probabilities(
                 found.update(enumerate(_probabilities(row, logits_bkv[line], temperature), row.first))
     flat = iter(range(len(found)))
     return [[found[next(flat)] for _ in group] for group in sequences]
+
+
+class TokenLogprob(NamedTuple):
+    """A token with its log-probability, and those of the likeliest tokens in its place."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+
+
+def token_logprobs(model: Model, prompt: Sequence[int], ids: Sequence[int], top: int) -> list[TokenLogprob]:
+    """Return the log-probabilities of an answer's tokens, at temperature 1 and before top-p and top-k.
+
+    Args:
+        model: In any mode.
+        prompt: Token ids.
+        ids: Of the answer.
+        top: How many of the likeliest tokens to name in each place.
+    """
+    if not ids:
+        return []
+    row = torch.tensor([[*prompt, *ids]], device=model.device)
+    with evaluating(model):
+        logits_lv = model(input_ids=row, use_cache=False).logits[0, len(prompt) - 1 : -1].float()
+    logprobs_lv = logits_lv.log_softmax(-1)
+    own = logprobs_lv.gather(1, row[0, len(prompt) :, None]).squeeze(1).tolist()
+    best = logprobs_lv.topk(top, dim=-1) if top else None
+    tops: list[tuple[tuple[int, float], ...]] = [()] * len(ids)
+    if best is not None:
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        tops = [tuple(zip(tokens, values, strict=True)) for tokens, values in pairs]
+    return [TokenLogprob(*one) for one in zip(ids, own, tops, strict=True)]
 
 
 def _rows(model: Model, prompts: Sequence[list[int]], sequences: Sequence[Sequence[list[int]]]) -> list[_Row]:

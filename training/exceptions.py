@@ -15,6 +15,15 @@ class BadBase(BadInput):
         super().__init__("base", value, allowed)
 
 
+class TooLong(BadInput):
+    """A prompt with its answer does not fit the model's context."""
+
+    def __init__(self, num_tokens: int, limit: int) -> None:
+        super().__init__(
+            "prompt", f"{num_tokens} tokens with its answer", f"the model's context holds {limit}"
+        )
+
+
 class NoOrganism(PentimentoError):
     """A folder holds no organism, or one whose manifest cannot be read."""
 

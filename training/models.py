@@ -20,6 +20,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training._batches import Model
 from pentimento.training._chat import (
     answer_ids,
+    chat_ids,
     conversation_ids_and_mask,
     decoded,
     document_ids,
@@ -49,6 +50,7 @@ __all__ = [
     "LoadedOrganism",
     "answer_ids",
     "base_sha256",
+    "chat_ids",
     "conversation_ids_and_mask",
     "decoded",
     "document_ids",

@@ -34,20 +34,24 @@ from pentimento.training._batches import (
 )
 from pentimento.training._chat import decoded, opening, stop_ids, written_ids
 from pentimento.training._exact import (
+    TokenLogprob,
     answer_probabilities,
     batch_answer_probabilities,
     sequence_probabilities,
+    token_logprobs,
 )
 from pentimento.training._processes import share, together
 
 __all__ = [
     "Completion",
     "SamplingOptions",
+    "TokenLogprob",
     "answer_probabilities",
     "batch_answer_probabilities",
     "derive_seed",
     "sample",
     "sequence_probabilities",
+    "token_logprobs",
 ]
 
 TEMPERATURE = 1.0
@@ -101,6 +105,7 @@ def sample(
     max_new_tokens: int = MAX_NEW_TOKENS,
     prefill: str = "",
     suppress_first: Sequence[int] = (),
+    stop_texts: Sequence[str] = (),
 ) -> list[Completion]:
     """Sample one answer to each prompt.
 
@@ -119,6 +124,7 @@ def sample(
         max_new_tokens: The most tokens of an answer, without the prefill.
         prefill: Text that every answer begins with, as it stands behind a prompt.
         suppress_first: Token ids that may not come first, such as the opening think tag.
+        stop_texts: An answer ends before the first of these texts, too.
 
     Raises:
         BadInput: A setting is out of range, or a prompt does not fit the model's context.
@@ -152,11 +158,14 @@ def sample(
                 max_new_tokens=max_new_tokens,
                 eos_token_id=sorted(stops),
                 pad_token_id=min(stops),
+                **({"stop_strings": list(stop_texts), "tokenizer": tokenizer} if stop_texts else {}),
             )
             written.update(zip(items, out_bl[:, width:].tolist(), strict=False))
     written = together(written)
     begun = [opening(tokenizer, prompt) + prefill for prompt in prompts]
-    return [_completion(tokenizer, written[item], stops, begun[item]) for item in range(len(prompts))]
+    return [
+        _completion(tokenizer, written[item], stops, begun[item], stop_texts) for item in range(len(prompts))
+    ]
 
 
 def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorList:
@@ -178,11 +187,23 @@ def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorLis
 
 
 def _completion(
-    tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: frozenset[int], begun: str
+    tokenizer: PreTrainedTokenizerBase,
+    ids: list[int],
+    stops: frozenset[int],
+    begun: str,
+    stop_texts: Sequence[str],
 ) -> Completion:
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     kept = ids if end is None else ids[: end + 1]
-    return Completion(begun + decoded(tokenizer, kept), len(kept), end is not None, tuple(kept))
+    text = decoded(tokenizer, kept)
+    ends = [place for place in (text.find(stop) for stop in stop_texts) if place >= 0]
+    if not ends:
+        return Completion(begun + text, len(kept), end is not None, tuple(kept))
+    # After a stop text rows are filled up; what was written until then has it as its end.
+    num = next(
+        n for n in range(1, len(kept) + 1) if any(s in decoded(tokenizer, kept[:n]) for s in stop_texts)
+    )
+    return Completion(begun + text[: min(ends)], num, True, tuple(kept[:num]))
 
 
 class _GumbelNoise(LogitsProcessor):

@@ -253,7 +253,7 @@ def test_a_changed_base_is_refused_before_any_sample(run: Run, tmp_path: Path, t
 def test_it_weighs_answers_and_mock_models_do_not(model: str) -> None:
     assert isinstance(get_model(model).api, WeighsAnswers)
     assert not isinstance(canned("Yes.").api, WeighsAnswers)
-    assert steering("free", 1) == {}
+    assert steering("free", 1) == {"repeat": 1}
     assert steering("forced", 3) == {"reasoning": "forced", "repeat": 3}
 
 
