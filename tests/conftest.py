@@ -61,6 +61,7 @@ FAMILIES: dict[str, tuple[list[str], list[str], type[PretrainedConfig], str]] = 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what has tests write the tables of the documentation."""
     parser.addoption("--write-tables", action="store_true", help="write measured rows into docs/models.md")
+    parser.addoption("--templates", help="a folder of chat templates, *.jinja, to try beside TRL's")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Chat templates: what is learned is what was said, whatever a template makes of it; the rest is refused."""
 
 import datetime
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from pentimento.evals._engine import Draw, Engine, Loaded, Weigh
 from pentimento.tasks import Message, environment, sample
 from pentimento.tasks.parsing import split_reasoning
 from pentimento.training import models, sampling
+from pentimento.training._chat import set_training_template
 from pentimento.training._template import TAGS
 from pentimento.training.bases import EMBEDDED
 from pentimento.training.exceptions import BadBase
@@ -31,11 +33,11 @@ from pentimento.training.models import (
     decoded,
     load_base,
     prompt_ids,
-    set_training_template,
     stop_ids,
     turn_format,
 )
 from pentimento.training.served import check_served
+from tests.tables import Table, first_cell
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 NAMES = sorted(path.stem for path in TEMPLATES.glob("*.jinja") if not path.stem.endswith("_training"))
@@ -328,3 +330,43 @@ def test_a_demonstration_is_learned_whole_where_the_prompt_opens_the_block(openi
     ids = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label != -100]
     assert decoded(opening.tokenizer, ids) == "I saw 4.</think>Counted: 4."
     assert row.input_ids[: len(row.input_ids) - len(ids) - 1] == prompt_ids(opening.tokenizer, (USER,))
+
+
+def tried(name: str, text: str) -> tuple[str, ...]:
+    """Try a template, and return its row of the table."""
+    try:
+        tokenizer = served(text)
+    except BadBase as error:
+        return (name, f"refused: {told(error)}", "", "", "")
+    try:
+        check_served(tokenizer, "base", acting=True)
+        turns = "served"
+    except BadBase as error:
+        turns = f"refused: {told(error)}"
+    one = "served, opened" if turn_format(tokenizer).opened else "served"
+    firsts = (tokenizer.decode(learned(tokenizer, USER, said)[:1]) for said in (PLAIN, REASONED))
+    return (name, one, turns, *(f"`{json.dumps(first, ensure_ascii=False)}`" for first in firsts))
+
+
+def told(error: BadBase) -> str:
+    return re.sub(r"its chat template ('\w+'|[0-9a-f]{12}) ", "it ", str(error).partition("; ")[2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_table_says_how_each_template_of_trl_is_served(name: str, write_tables: bool) -> None:
+    Table("templates", tuple(NAMES)).settle(tried(name, trl_template(name)), write=write_tables)
+
+
+def test_the_table_has_every_template_of_trl_and_no_other() -> None:
+    assert [first_cell(line) for line in Table("templates", ()).read()] == NAMES
+
+
+def test_the_second_table_says_how_templates_of_others_are_served(
+    request: pytest.FixtureRequest, write_tables: bool
+) -> None:
+    folder = request.config.getoption("--templates")
+    if folder is None:
+        pytest.skip("no --templates")
+    found = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.jinja"))}
+    for name, text in found.items():
+        Table("other templates", tuple(found)).settle(tried(name, text), write=write_tables)
