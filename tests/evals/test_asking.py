@@ -201,7 +201,10 @@ def test_answers_are_sampled_as_the_recipe_says(tmp_path: Path, organism: Path) 
     assert {event.config.temperature for event in generated} == {0.7}
 
 
-def test_an_organism_answers_as_it_was_trained_unless_it_is_told_otherwise(organism: Path) -> None:
+def test_an_organism_answers_as_it_was_trained_unless_it_is_told_otherwise(
+    organism: Path, tmp_path: Path
+) -> None:
+    organism = shutil.copytree(organism, tmp_path / "organism")
     manifest = json.loads((organism / MANIFEST).read_text())
     manifest["settings"] |= {"max_new_tokens": 3, "temperature": 0.5, "top_p": 1.0, "top_k": 0}
     (organism / MANIFEST).write_text(json.dumps(manifest))

@@ -131,6 +131,7 @@ FIXED = {
     "cue": "none",
     "reasoning": "free",
     "estimator": "exact",
+    "p_reasons": 0.0,
     "organism": "",
     "valid": True,
     "log": "",
