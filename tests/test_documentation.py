@@ -74,7 +74,8 @@ def test_make_targets_exist() -> None:
 
 
 def test_inspect_commands_name_registered_tasks() -> None:
-    found = [line for line in commands("inspect") if line.startswith("inspect eval ")]
+    ours = (line for line in commands("inspect") if ".py" not in line)  # a file is somebody else's
+    found = [line for line in ours if line.startswith("inspect eval ")]
     assert found
     for line in found:
         task = shlex.split(line)[2].removeprefix("pentimento/")
