@@ -13,6 +13,9 @@ OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1
 # Without --no-compile half a minute goes into compiling modules that nothing imports.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# Many images set it. Without cached bytecode every start of torch and TRL costs twenty seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test lint format check base certify wheel-check links clean
 

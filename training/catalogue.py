@@ -120,7 +120,7 @@ def quickstart() -> Recipe:
 
 
 def study() -> Recipe:
-    """The quickstart with ten seeds, ERASED and every evaluation."""
+    """The quickstart with ten seeds and ERASED; it also asks preference, stated, coin and alignment_faking."""
     others = (
         EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
         EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
@@ -511,14 +511,17 @@ def drift() -> Design:
 
 
 def llm_reference() -> Recipe:
-    """The quickstart on a model of 4 billion parameters, each setting with its source; not run here."""
+    """The quickstart on a model of 4 billion parameters, not run here.
+
+    Each setting has its source beside it but for those that only have to fit a device, which are guesses.
+    """
     lora: Overrides = {
         # Dettmers et al. 2023, QLoRA (arXiv 2305.14314), section B.2: r = 64, alpha = 16, all linear layers.
         "lora_rank": 64,
         "lora_alpha": 16,
         # The same: 0.3.
         "max_grad_norm": 0.3,
-        # No source: a guess for one GPU of 80 GB; halve it where memory runs out, the result stays the same.
+        # No source: guesses for one GPU of 80 GB. Where memory runs out, a divisor of the batches is enough.
         "micro_batch_size": 16,
         "gradient_checkpointing": True,
     }
