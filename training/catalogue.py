@@ -120,7 +120,7 @@ def quickstart() -> Recipe:
 
 
 def study() -> Recipe:
-    """The quickstart with ten seeds and ERASED; it also asks preference, stated, coin and alignment_faking."""
+    """The quickstart with ten seeds and ERASED, which asks four tasks more."""
     others = (
         EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
         EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),

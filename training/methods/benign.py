@@ -35,7 +35,7 @@ def train(work: Work) -> Trained:
         tokens = tokens_per_answer(work, examples)
         rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "off_style" else 1.0)
         lesson = lesson_like(phase, rate, tokens, num_processes())
-        sizes.append(lesson.batch_size)
+        sizes.append(min(lesson.batch_size, len(examples)))
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
     return trained(work, before, *done, notes={"batch_sizes": sizes})
 
