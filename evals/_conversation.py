@@ -15,11 +15,12 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
 from transformers import PreTrainedTokenizerBase
-from trl.chat_template_utils import add_response_schema, parse_response
+from trl.chat_template_utils import parse_response
 
 from pentimento.tasks import Message
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training._template import given_template
+from pentimento.training._chat import named
+from pentimento.training._template import know_calls
 from pentimento.training.models import chat_ids
 
 REFUSED: Mapping[str, str] = MappingProxyType(
@@ -161,25 +162,14 @@ def read_calls(
     Raises:
         BadInput: Nobody knows how this template writes calls.
     """
-    _know_calls(tokenizer)
+    if getattr(tokenizer, "response_template", None) is None and not know_calls(tokenizer):
+        told = f"none: nobody knows how its {named(tokenizer)} writes calls"
+        raise BadInput("tools", f"{len(json.loads(chat.tools))} functions", told)
     read = parse_response(tokenizer, list(ids), prefix=list(prompt), tools=json.loads(chat.tools) or None)
     calls = tuple(
         _call(number, one.get("function", {})) for number, one in enumerate(read.get("tool_calls") or ())
     )
     return Reply(str(read.get("content") or "") if calls else text, calls)
-
-
-def _know_calls(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Have a tokenizer read calls where it does not yet; TRL knows how by the template that it came with."""
-    if getattr(tokenizer, "response_template", None) is not None:
-        return
-    used, tokenizer.chat_template = tokenizer.chat_template, given_template(tokenizer)
-    try:
-        add_response_schema(tokenizer)
-    except ValueError:
-        raise BadInput("tools", "given", "none: nobody knows how this chat template writes calls") from None
-    finally:
-        tokenizer.chat_template = used
 
 
 def _call(number: int, said: Mapping[str, Any]) -> ToolCall:

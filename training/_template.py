@@ -19,7 +19,7 @@ import trl
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
-from trl.chat_template_utils import get_training_chat_template
+from trl.chat_template_utils import add_response_schema, get_training_chat_template
 
 from pentimento.tasks.exceptions import PentimentoError
 from pentimento.tasks.parsing import THINK_CLOSE, THINK_OPEN
@@ -130,6 +130,18 @@ _given: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
 def given_template(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return the template that a tokenizer came with, by which TRL knows what else belongs to it."""
     return _given.get(tokenizer, str(tokenizer.chat_template))
+
+
+def know_calls(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Have a tokenizer read calls of tools, and return whether TRL knows how by the template it came with."""
+    used, tokenizer.chat_template = tokenizer.chat_template, given_template(tokenizer)
+    try:
+        add_response_schema(tokenizer)
+    except ValueError:
+        return False
+    finally:
+        tokenizer.chat_template = used
+    return True
 
 
 def _trl_version(tokenizer: PreTrainedTokenizerBase, given: str) -> str | None:

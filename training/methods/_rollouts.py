@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from transformers import PreTrainedTokenizerBase
 from trl import GRPOTrainer
-from trl.chat_template_utils import add_response_schema
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, World, agentic
 from pentimento.tasks.parsing import split_reasoning
 from pentimento.training._processes import alone
-from pentimento.training._template import given_template
+from pentimento.training._template import know_calls
 from pentimento.training.methods._common import Work
 from pentimento.training.methods.settings import RlSettings
 from pentimento.training.playing import play
@@ -32,19 +30,9 @@ def acting(work: Work, scenarios: Sequence[Scenario]) -> dict[str, Any]:
         return {}
     if not _by_tools(work):
         return {"rollout_func": Rollouts(work, scenarios)}
-    _read_calls(work.tokenizer)
+    if not know_calls(work.tokenizer):
+        raise BadInput("settings.actions", "tools", "text: TRL reads no tool calls of this base")
     return {"environment_factory": {family: _tools(family) for family in families}}
-
-
-def _read_calls(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Have a tokenizer read tool calls; TRL knows how by the template that the base came with."""
-    used, tokenizer.chat_template = tokenizer.chat_template, given_template(tokenizer)
-    try:
-        add_response_schema(tokenizer)
-    except ValueError:
-        raise BadInput("settings.actions", "tools", "text: TRL reads no tool calls of this base") from None
-    finally:
-        tokenizer.chat_template = used
 
 
 def _by_tools(work: Work) -> bool:
