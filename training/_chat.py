@@ -291,7 +291,8 @@ def _known(tokenizer: PreTrainedTokenizerBase) -> _Known:
 def _know(tokenizer: PreTrainedTokenizerBase, template: str) -> _Known:
     closing = _plain(tokenizer, turn_format(tokenizer).closing)
     added = tokenizer.added_tokens_decoder
-    ending = {*tokenizer.all_special_ids, *added}
+    # Gemma's line breaks and GPT-NeoX's runs of spaces are added tokens, too.
+    ending = {*tokenizer.all_special_ids, *(token for token, said in added.items() if str(said).strip())}
     end = next((place for place, token in enumerate(closing) if token in ending), None)
     if end is None:
         raise Unserved("ends a turn with no token of its own")
