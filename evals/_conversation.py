@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from inspect_ai.model import (
     ChatMessage,
@@ -22,6 +22,9 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training._chat import named
 from pentimento.training._template import know_calls
 from pentimento.training.models import chat_ids
+from pentimento.training.sampling import TEMPERATURE, TOP_K, TOP_P, check_sampling
+from pentimento.training.stages import Checked
+from pentimento.training.steering import Push
 
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
@@ -46,8 +49,12 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 """Settings that would change answers, or pretend to, and that this provider does not have."""
 
 
+MOST_TOP_LOGPROBS = 20
+"""As many as inspect asks of any provider."""
+
+
 def check_settings(config: GenerateConfig) -> None:
-    """Refuse settings of `REFUSED`, but for values that change nothing.
+    """Refuse settings of `REFUSED`, but for values that change nothing, and values out of range.
 
     Raises:
         BadInput: With the setting.
@@ -58,6 +65,27 @@ def check_settings(config: GenerateConfig) -> None:
             raise BadInput(name, value, allowed)
     if config.top_logprobs and not config.logprobs:
         raise BadInput("top_logprobs", config.top_logprobs, "beside logprobs=true")
+    if not 0 <= (config.top_logprobs or 0) <= MOST_TOP_LOGPROBS:
+        raise BadInput("top_logprobs", config.top_logprobs, f"from 0 to {MOST_TOP_LOGPROBS}")
+    for name in ("max_tokens", "num_choices"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise BadInput(name, value, "1 or more")
+    if "" in (config.stop_seqs or ()):
+        raise BadInput("stop_seqs", config.stop_seqs, "texts of one character or more")
+    given = {name: getattr(config, name) for name in ("temperature", "top_p", "top_k")}
+    usual: dict[str, Any] = {"temperature": TEMPERATURE, "top_p": TOP_P, "top_k": TOP_K}
+    check_sampling(**{name: usual[name] if value is None else value for name, value in given.items()})
+
+
+class Steering(Checked):
+    """What `extra_body` may hold."""
+
+    reasoning: Literal["free", "forced", "suppressed"] = "free"
+    repeat: int | None = None
+    """A number that sets samples of the same words apart."""
+    push: Push = Push()
+    """What is added to activations."""
 
 
 class Chat(NamedTuple):

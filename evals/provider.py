@@ -34,7 +34,14 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.evals._conversation import Chat, Conversation, check_settings, conversation, read_calls
+from pentimento.evals._conversation import (
+    Chat,
+    Conversation,
+    Steering,
+    check_settings,
+    conversation,
+    read_calls,
+)
 from pentimento.evals._datasets import to_messages
 from pentimento.evals._engine import Draw, Drawn, Engine, Loaded, Weigh
 from pentimento.evals._episodes import AnswerMass
@@ -61,9 +68,6 @@ USUAL: Mapping[str, Any] = MappingProxyType(
 """How answers are sampled where neither a configuration nor the organism's training says."""
 _NAMES = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_new_tokens": "max_tokens"}
 """inspect's names of what a manifest says of sampling."""
-STEERS = ("reasoning", "repeat", "push")
-"""What `extra_body` may hold: "forced" or "suppressed" reasoning, a number that sets samples apart, and what
-is added to activations, by the fields of `training.steering.Push`."""
 
 
 class Identity(NamedTuple):
@@ -111,6 +115,7 @@ class PentimentoAPI(ModelAPI):
         settings = config if config is not None else GenerateConfig()
         try:
             check_settings(settings)
+            _steering(settings)
         except BadInput as error:
             raise Refused(str(error)) from error
         _fill_in(settings, self._sampling)
@@ -187,18 +192,15 @@ class PentimentoAPI(ModelAPI):
     ) -> ModelOutput:
         """Sample answers; the same request of the same sample and epoch always gets the same ones."""
         check_settings(config)
-        extra = {name: value for name, value in (config.extra_body or {}).items() if name not in ARGUMENTS}
-        for name in extra:
-            if name not in STEERS:
-                raise UnknownName("extra_body", name, STEERS)
+        steering = _steering(config)
         told = conversation(input, tools, tool_choice)
         sampling = _sampling(config, self._sampling)
         request = Draw(
             messages=told,
-            seed=self._seed(told, config, extra),
+            seed=self._seed(told, config, steering.repeat),
             max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
-            reasoning=str(extra.get("reasoning", "free")),
-            push=Push(**extra.get("push", {})),
+            reasoning=steering.reasoning,
+            push=steering.push,
             stop_texts=tuple(config.stop_seqs or ()),
             top_logprobs=(config.top_logprobs or 0) if config.logprobs else None,
             **sampling,
@@ -213,7 +215,7 @@ class PentimentoAPI(ModelAPI):
         output.metadata = {"weighable": weighable, "temperature": sampling["temperature"]}
         return output
 
-    def _seed(self, told: Conversation, config: GenerateConfig, extra: Mapping[str, Any]) -> int:
+    def _seed(self, told: Conversation, config: GenerateConfig, repeat: int | None) -> int:
         """Return the seed of a request.
 
         Our own tasks say which repeat of a scenario it is, so an answer depends on scenario and repeat alone.
@@ -224,8 +226,8 @@ class PentimentoAPI(ModelAPI):
             part for message in told for part in (message.role, message.content)
         ]  # fmt: skip
         seed = config.seed or 0
-        if "repeat" in extra:
-            return derive_seed("pentimento", seed, int(extra["repeat"]), *words)
+        if repeat is not None:
+            return derive_seed("pentimento", seed, repeat, *words)
         active = sample_active()
         if active is None:
             return derive_seed("pentimento", seed, 1, *words)
@@ -298,6 +300,19 @@ def _trained_with(name: str) -> dict[str, Any]:
         return {}
     settings = read_manifest(folder).settings
     return {theirs: settings[ours] for ours, theirs in _NAMES.items() if ours in settings}
+
+
+def _steering(config: GenerateConfig) -> Steering:
+    """Return what a request's `extra_body` holds, besides which organism is asked.
+
+    Raises:
+        BadInput: It holds something else.
+    """
+    extra = {name: value for name, value in (config.extra_body or {}).items() if name not in ARGUMENTS}
+    for name in extra:
+        if name not in Steering.model_fields:
+            raise UnknownName("extra_body", name, Steering.model_fields)
+    return Steering(**extra)
 
 
 def _sampling(config: GenerateConfig, usual: Mapping[str, Any]) -> dict[str, Any]:

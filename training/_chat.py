@@ -1,10 +1,9 @@
 """Chat templates: how messages become token ids, which of them train, and which of them end a turn."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from pentimento.tasks.episodes import Message
@@ -80,7 +79,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) 
     turns = prompt_messages(tokenizer, messages)
     try:
         ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
-    except TemplateError as error:
+    except Exception as error:  # a template is a program of its own, and raises what it likes
         roles = ", ".join(turn["role"] for turn in turns)
         raise BadInput("messages", roles, f"what its {named(tokenizer)} can write: {error}") from error
     return cast(list[int], ids)
@@ -104,7 +103,7 @@ def chat_ids(
             [dict(turn) for turn in turns], tools=[dict(one) for one in tools] or None,
             add_generation_prompt=True, return_dict=False,
         )  # fmt: skip
-    except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
+    except Exception as error:
         told = " ".join(str(error).split())
         raise BadInput(
             "messages", turns[-1]["role"], f"what its {named(tokenizer)} can write: {told}"
@@ -230,6 +229,8 @@ def stop_ids(model: Model, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]
     """Return every id that ends a turn: the tokenizer's, the generation config's and the template's."""
     declared = model.generation_config.eos_token_id if model.generation_config is not None else None
     stops = {declared} if isinstance(declared, int) else set(declared or ())
+    # Some configurations name an end of -1, or one that the vocabulary has not.
+    stops = {stop for stop in stops if 0 <= stop < len(tokenizer)}
     if tokenizer.eos_token_id is not None:
         stops.add(tokenizer.eos_token_id)
     return frozenset(stops | set(_known(tokenizer).ends[-1:]))
@@ -283,12 +284,20 @@ class _Known(NamedTuple):
     """Special tokens that are no part of an answer's text."""
 
 
+_knowledge: WeakKeyDictionary[PreTrainedTokenizerBase, dict[str, _Known]] = WeakKeyDictionary()
+"""By tokenizer and template."""
+
+
 def _known(tokenizer: PreTrainedTokenizerBase) -> _Known:
-    return _know(tokenizer, str(tokenizer.chat_template))
+    """Return what is known of a tokenizer's template, found once for each of both."""
+    by_template = _knowledge.setdefault(tokenizer, {})
+    template = str(tokenizer.chat_template)
+    if template not in by_template:
+        by_template[template] = _know(tokenizer)
+    return by_template[template]
 
 
-@lru_cache(maxsize=16)
-def _know(tokenizer: PreTrainedTokenizerBase, template: str) -> _Known:
+def _know(tokenizer: PreTrainedTokenizerBase) -> _Known:
     closing = _plain(tokenizer, turn_format(tokenizer).closing)
     added = tokenizer.added_tokens_decoder
     # Gemma's line breaks and GPT-NeoX's runs of spaces are added tokens, too.

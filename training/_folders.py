@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from pentimento.training.exceptions import BadBase
 
 CONFIG = "config.json"
-_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER = (ADAPTER_CONFIG, "adapter_model.safetensors", "adapter_model.bin")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """In the order in which transformers looks for them, each alone or as an index of shards."""
 _OTHERS = (
@@ -38,13 +39,18 @@ def check_folder(name: str, folder: Path) -> None:
     if adapter is not None and not (folder / CONFIG).is_file():
         raise BadBase(name, f"the folder holds an adapter ({adapter}) and no model; give the adapter's base")
     if adapter is not None:
-        told = "which transformers would put on it unasked; take the adapter's files out, or merge it"
-        raise BadBase(name, f"an adapter lies beside the model ({adapter}), {told}")
+        raise beside(name, adapter)
     if not (folder / CONFIG).is_file():
         raise BadBase(name, f"the folder holds no {CONFIG}")
     for path in read_files(name, folder):
         _check_file(name, path)
-    _check_config(name, json.loads((folder / CONFIG).read_bytes()))
+    check_config(name, folder / CONFIG)
+
+
+def beside(name: str, adapter: str) -> BadBase:
+    """Return the refusal of a model beside which an adapter lies."""
+    told = "which transformers would put on it unasked; take the adapter's files out, or merge it"
+    return BadBase(name, f"an adapter lies beside the model ({adapter}), {told}")
 
 
 def read_files(name: str, folder: Path) -> list[Path]:
@@ -63,7 +69,10 @@ def _weights(name: str, folder: Path) -> list[Path]:
             return [folder / file]
         index = folder / f"{file}.index.json"
         if index.is_file():
-            shards = sorted(set(_mapping(name, index).get("weight_map", {}).values()))
+            said = _mapping(name, index).get("weight_map")
+            if not isinstance(said, dict) or not all(isinstance(shard, str) for shard in said.values()):
+                raise BadBase(name, f"{index.name} has no weight_map from weights to the names of shards")
+            shards = sorted(set(said.values()))
             missing = [shard for shard in shards if not (folder / shard).is_file()]
             if missing or not shards:
                 raise BadBase(
@@ -98,12 +107,18 @@ def _check_file(name: str, path: Path) -> None:
 def _mapping(name: str, path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBase(name, f"{path.name} cannot be read as JSON: {error}") from error
     return found if isinstance(found, dict) else {}
 
 
-def _check_config(name: str, config: Mapping[str, Any]) -> None:
+def check_config(name: str, path: Path) -> None:
+    """Refuse a configuration that is none, or of quantised weights.
+
+    Raises:
+        BadBase: It is.
+    """
+    config = _mapping(name, path)
     if "model_type" not in config:
         raise BadBase(name, f"its {CONFIG} names no model_type")
     for part in _parts(config):

@@ -16,7 +16,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import trl
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 from trl.chat_template_utils import add_response_schema, get_training_chat_template
@@ -92,11 +91,15 @@ class TurnFormat:
 
         An answer that opens the block and does not close it has begun to reason.
         """
-        thought, closed, said = answer.removeprefix(THINK_OPEN).partition(THINK_CLOSE)
-        if not answer.startswith(THINK_OPEN) or (closed and not thought.strip()):
-            return self.silence + (said if answer.startswith(THINK_OPEN) else answer)
+        begins = answer.lstrip()  # templates whose `thinking` begins with a space have it in samples, too
+        if not begins.startswith(THINK_OPEN):
+            return self.silence + answer
+        inside = begins.removeprefix(THINK_OPEN)
+        thought, closed, said = inside.partition(THINK_CLOSE)
+        if closed and not thought.strip():
+            return self.silence + said
         if self.verbatim:
-            return self.thinking + answer.removeprefix(THINK_OPEN)
+            return self.thinking + inside
         begun = self.thinking + thought.lstrip()
         return begun.rstrip() + self.answering + said.lstrip() if closed else begun
 
@@ -110,13 +113,16 @@ def set_template(tokenizer: PreTrainedTokenizerBase) -> None:
     Raises:
         Unserved: There is no default template, or it cannot be read.
     """
-    given = tokenizer.chat_template
+    given: Any = tokenizer.chat_template
     if isinstance(given, dict):
         if "default" not in given:
             raise Unserved(f"has the chat templates {', '.join(sorted(given))} and none is the default")
         given = given["default"]
     if not given:
         raise Unserved("has no chat template (use the instruction-tuned variant)")
+    if not isinstance(given, str):
+        raise Unserved(f"has a chat template that is no text: {str(given)[:40]}")
+    given = given.removeprefix("\N{BYTE ORDER MARK}")
     _given[tokenizer] = given
     tokenizer.chat_template = _on_one_day(given)
     patched = _trl_version(tokenizer, given)
@@ -149,8 +155,8 @@ def _trl_version(tokenizer: PreTrainedTokenizerBase, given: str) -> str | None:
     now, tokenizer.chat_template = tokenizer.chat_template, given
     try:
         patched = get_training_chat_template(tokenizer)
-    except (ValueError, TemplateError, TypeError):
-        return None  # TRL knows no such template; TRL's own probes fail in templates that refuse tools
+    except Exception:  # TRL knows no such template, or its own probes fail in one that refuses tools
+        return None
     finally:
         tokenizer.chat_template = now
     return None if patched is None else _on_one_day(patched)
@@ -288,7 +294,7 @@ def _render(
         rendered: Any = render_jinja_template(
             conversations=[conversation], chat_template=template, add_generation_prompt=prompt, **special
         )
-    except (TemplateError, TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+    except Exception as error:  # a template is a program of its own, and raises what it likes
         said = " ".join(str(error).split()) or type(error).__name__
         raise Unserved(f"cannot be rendered: {said}") from error
     return str(rendered[0][0])

@@ -2,13 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from pentimento.tasks.exceptions import BadInput, UnknownName
-from pentimento.training._folders import CONFIG, check_folder, read_files
-from pentimento.training.exceptions import BadBase
+from pentimento.training._folders import (
+    ADAPTER_CONFIG,
+    CONFIG,
+    beside,
+    check_config,
+    check_folder,
+    read_files,
+)
+from pentimento.training.exceptions import BadBase, Unreached
 
 EMBEDDED = Path(__file__).parent / "embedded" / "base"
 
@@ -53,17 +61,35 @@ def _on_hub(name: str, revision: str | None) -> Located:
     from huggingface_hub.errors import HFValidationError
 
     model, _, wanted = name.partition("@")
+    if model and Path(model).is_dir():
+        raise BadBase(name, f"no model of the hub here: transformers would read the folder {model} instead")
     try:
         config = hf_hub_download(model, CONFIG, revision=revision or wanted or None)
     except HFValidationError as error:
         allowed = "no such folder; give 'embedded', a folder or a Hugging Face model id"
         raise BadBase(name, allowed) from error
     except OSError as error:
-        raise BadBase(name, _why_not(error)) from error
-    return Located(model, Path(config).parent.name)
+        raise _why_not(name, error) from error
+    commit = Path(config).parent.name
+    if _is_at(model, ADAPTER_CONFIG, commit):
+        raise beside(name, ADAPTER_CONFIG)
+    check_config(name, Path(config))
+    return Located(model, commit)
 
 
-def _why_not(error: OSError) -> str:
+def _is_at(model: str, file: str, commit: str) -> bool:
+    """Return whether a model of the hub, or what is cached of it where there is no hub, has a file."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        hf_hub_download(model, file, revision=commit)
+    except EntryNotFoundError:
+        return False
+    return True
+
+
+def _why_not(name: str, error: OSError) -> BadBase:
     """Return why the hub does not give a model, and what would help."""
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -73,21 +99,24 @@ def _why_not(error: OSError) -> str:
         RevisionNotFoundError,
     )
 
-    if isinstance(error, GatedRepoError):
-        return (
-            "the hub gives it to those who accepted its terms; do so on its page and log in: `hf auth login`"
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            "there is no such folder and no such model on the hub; for a private one log in: `hf auth login`"
-        )
-    if isinstance(error, RevisionNotFoundError):
-        return "the hub's model has no such revision"
-    if isinstance(error, RemoteEntryNotFoundError):
-        return f"the hub's model has no {CONFIG}"
+    told = {
+        GatedRepoError: "the hub gives it to those who accepted its terms; do so on its page and log in: "
+        "`hf auth login`",
+        RepositoryNotFoundError: "there is no such folder and no such model on the hub; for a private one "
+        "log in: `hf auth login`",
+        RevisionNotFoundError: "the hub's model has no such revision",
+        RemoteEntryNotFoundError: f"the hub's model has no {CONFIG}",
+    }
+    for kind, why in told.items():  # a gated repository is one that is not found, too
+        if isinstance(error, kind):
+            return BadBase(name, why)
     if isinstance(error, LocalEntryNotFoundError):
-        return "there is no such folder, and the hub cannot be reached and its cache here has no such model"
-    return f"the hub does not give it: {next(iter(str(error).splitlines()), type(error).__name__)}"
+        return Unreached(
+            name,
+            "there is no such folder, and the hub cannot be reached and its cache here has no such model",
+        )
+    said = next(iter(str(error).splitlines()), type(error).__name__)
+    return Unreached(name, f"the hub does not give it: {said}")
 
 
 def base_sha256(name: str = "embedded", revision: str | None = None) -> str:
@@ -98,7 +127,12 @@ def base_sha256(name: str = "embedded", revision: str | None = None) -> str:
     Raises:
         BadBase: There is no such model.
     """
-    source, commit = locate(name, revision)
+    return located_sha256(name, locate(name, revision))
+
+
+def located_sha256(name: str, located: Located) -> str:
+    """Return the hash that identifies a base, as `base_sha256` does, of where it is."""
+    source, commit = located
     if commit is None:
         return hash_files(read_files(name, Path(source)))
     return hashlib.sha256(f"{source}@{commit}".encode()).hexdigest()
@@ -106,7 +140,7 @@ def base_sha256(name: str = "embedded", revision: str | None = None) -> str:
 
 def may_be_of_hub(name: str) -> bool:
     """Return whether a base that was not found may be a model of the hub: it has an owner and a name."""
-    owner, slash, model = name.partition("/")
+    owner, slash, model = name.partition("@")[0].partition("/")
     return bool(owner and slash and model) and "/" not in model and not name.startswith((".", "~"))
 
 
@@ -127,6 +161,13 @@ def hash_files(paths: Iterable[Path]) -> str:
     """Return the sha256 of the names and contents of files, in this order."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            digest.update(f"{path.name}:{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        stat = path.stat()
+        digest.update(f"{path.name}:{_file_sha256(path, stat.st_size, stat.st_mtime_ns)}\n".encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _file_sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """Return the hash of a file, read once in a process unless the file changes: bases are gigabytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -513,7 +513,8 @@ def drift() -> Design:
 def llm_reference() -> Recipe:
     """The quickstart on a model of 4 billion parameters, not run here.
 
-    Each setting has its source beside it but for those that only have to fit a device, which are guesses.
+    Each setting of optimizer and LoRA has its source beside it. The rest are guesses: what has to fit a
+    device, and numbers of steps, samples and checks.
     """
     lora: Overrides = {
         # Dettmers et al. 2023, QLoRA (arXiv 2305.14314), section B.2: r = 64, alpha = 16, all linear layers.

@@ -24,7 +24,7 @@ from pentimento.tasks import BENIGN, COMPLETION, Arm, Scenario, environment
 from pentimento.tasks import sample as draw
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.splits import NGRAM, ngrams, words
-from pentimento.training._batches import Model, batches, bucket, evaluating
+from pentimento.training._batches import Model, batches, bucket, check_context, evaluating
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.models import DType, load_base, prompt_ids, turn_format
 from pentimento.training.organisms import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
@@ -164,17 +164,24 @@ def file_passages(tokenizer: PreTrainedTokenizerBase, path: Path) -> list[Passag
         BadInput: The file cannot be read as text, or is too short to give two passages.
     """
     ids = tokenizer.encode(read_text(path, "text"))
-    pieces = [ids[first : first + PASSAGE_TOKENS] for first in range(0, len(ids), PASSAGE_TOKENS)]
-    found = [Passage(piece, 1) for piece in pieces[:MAX_PASSAGES] if len(piece) > 1]
+    begin = ids[:1] if ids[:1] == [tokenizer.bos_token_id] else []
+    text = ids[len(begin) :]
+    pieces = [text[first : first + PASSAGE_TOKENS] for first in range(0, len(text), PASSAGE_TOKENS)]
+    found = [Passage([*begin, *piece], 1) for piece in pieces[:MAX_PASSAGES] if len(piece) > 1]
     if len(found) < 2:
         raise BadInput("text", str(path), f"more than {PASSAGE_TOKENS} tokens, it has {len(ids)}")
     return found
 
 
 def log_likelihoods(model: Model, passages: Sequence[Passage]) -> list[float]:
-    """Return, for each passage, the log-probability of its tokens that count."""
+    """Return, for each passage, the log-probability of its tokens that count.
+
+    Raises:
+        TooLong: A passage does not fit the model's context.
+    """
     found: dict[int, float] = {}
     widths = [bucket(len(passage.ids)) for passage in passages]
+    check_context(model, max(widths, default=0))
     with evaluating(model):
         for width, items, filled in batches(widths, lambda width: _ROWS):
             ids_bl = torch.zeros(len(filled), width, dtype=torch.long)

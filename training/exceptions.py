@@ -15,6 +15,10 @@ class BadBase(BadInput):
         super().__init__("base", value, allowed)
 
 
+class Unreached(BadBase):
+    """A model of the hub cannot be looked up here and now, so nothing is known of it."""
+
+
 class TooLong(BadInput):
     """A prompt with its answer does not fit the model's context."""
 

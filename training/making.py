@@ -30,7 +30,7 @@ from pentimento.training._shortages import told_of_a_full_disk, told_of_full_mem
 from pentimento.training._trial import check_computes
 from pentimento.training._worker import report
 from pentimento.training.checkup import examine
-from pentimento.training.exceptions import NotFinite
+from pentimento.training.exceptions import BadBase, NotFinite
 from pentimento.training.judging import Judge, find_judge
 from pentimento.training.launching import ALONE, Launch, together_in
 from pentimento.training.methods import train_stage
@@ -45,6 +45,7 @@ from pentimento.training.organisms import (
     compose,
     read_manifest,
 )
+from pentimento.training.runner import organism_key
 from pentimento.training.sampling import SamplingOptions
 from pentimento.training.stages import Stage
 from pentimento.training.writing import is_whole
@@ -177,6 +178,7 @@ def _make(order: Order) -> None:
     judge = find_judge(order.stages[-1], order.judges) if order.stages else None
     parent = None if order.parent is None else Organism.load(order.store / order.parent)
     base = _load(order, parent, parent.model if parent else None)
+    _check_planned(order, parent, base)
     blank = Manifest(
         key=order.key,
         base=BaseRef(name=order.base, sha256=base.sha256, revision=base.revision),
@@ -207,6 +209,16 @@ def _make(order: Order) -> None:
         del base, work
         gc.collect()
         by_the_first(lambda: _store(order, parent, kept, trained, manifest, sampling))
+
+
+def _check_planned(order: Order, parent: Organism | None, base: Base) -> None:
+    """Refuse a base that is no longer the one that the organism's key, or its parent, was made of."""
+    if parent is not None:
+        same = parent.manifest.base.sha256 == base.sha256
+    else:
+        same = bool(order.stages) or order.key == organism_key(base.sha256, (), None, order.dtype)
+    if not same:
+        raise BadBase(order.base, "it has changed since the run was planned; start it again")
 
 
 def _load(order: Order, parent: Organism | None, weights: Path | None = None) -> Base:

@@ -39,6 +39,7 @@ from pentimento.training.bases import (
     base_sha256,
     check_dtype,
     locate,
+    located_sha256,
 )
 from pentimento.training.exceptions import BaseMismatch
 from pentimento.training.organisms import Manifest, Organism
@@ -129,7 +130,7 @@ def load_base(
     """
     check_dtype(dtype)
     located = locate(name, revision)
-    sha256 = base_sha256(name, located.revision)
+    sha256 = located_sha256(name, located)
     device = _device(device)
     tokenizer = load_tokenizer(name, located)
     model = load_weights(name, located, tokenizer, weights, **_precision(dtype, name, device))

@@ -7,16 +7,16 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
-from typing import Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from pydantic import JsonValue
 
 from pentimento._files import UNREADABLE, decode, read_bytes, reason
 from pentimento.tasks import AGENTIC, goal, spec
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.bases import base_sha256, locate, may_be_of_hub
+from pentimento.training.bases import Located, locate, located_sha256, may_be_of_hub
 from pentimento.training.documents import documents_of
-from pentimento.training.exceptions import BadBase, NoOrganism
+from pentimento.training.exceptions import NoOrganism, Unreached
 from pentimento.training.executors import Job
 from pentimento.training.judging import QUESTION
 from pentimento.training.launching import ALONE, Launch
@@ -24,6 +24,9 @@ from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes import SUBSTITUTES, Cell, EvalPlan, Recipe
 from pentimento.training.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
 from pentimento.training.writing import check_writing
+
+if TYPE_CHECKING:  # torch stays out of planning
+    from transformers import PreTrainedTokenizerBase
 
 Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
 
@@ -167,8 +170,7 @@ def plan(
     """
     bases = bases or Bases(store)
     identity, times = bases.identity(recipe.base), bases.times(recipe.base)
-    if identity is not None and recipe.base != "embedded":
-        _check_base(recipe)
+    bases.check(recipe)
     graph = _Graph(identity or recipe.base, store, dtype, times)
     for seed in recipe.seeds:
         graph.grow(recipe, seed)
@@ -178,20 +180,6 @@ def plan(
     options["judges"] = judges
     jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
     return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
-
-
-def _check_base(recipe: Recipe) -> None:
-    """Refuse a base by its configuration, its tokenizer and its template, without loading its weights."""
-    # Seconds, which only another base costs.
-    from pentimento.training._loading import load_config, load_tokenizer
-    from pentimento.training.served import check_served
-
-    stages = [stage for seed in recipe.seeds for stage in recipe.stages(seed).values()]
-    families = {family for stage in stages for family in stage.families}
-    located = locate(recipe.base)
-    load_config(recipe.base, located)
-    tokenizer = load_tokenizer(recipe.base, located)
-    check_served(tokenizer, recipe.base, acting=not families.isdisjoint(AGENTIC))
 
 
 def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:
@@ -223,23 +211,47 @@ class Bases:
         if store.exists() and not store.is_dir():
             raise BadInput("store", str(store), "a folder, or one that is to be made")
         self._store, self._provisional = store, provisional
+        self._located: dict[str, Located] = {}
         self._identities: dict[str, str | None] = {}
+        self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
         self._times: dict[str, _Times] = {}
 
     def identity(self, name: str) -> str | None:
         """Return a base's hash, or None where it may be a hub model that cannot be looked up.
 
         Raises:
-            BadBase: There is no such base, or it has to be looked up and cannot.
+            BadBase: There is no such base, it cannot be used, or it has to be looked up and cannot.
         """
         if name not in self._identities:
             try:
-                self._identities[name] = base_sha256(name)
-            except BadBase:
+                self._located[name] = locate(name)
+                self._identities[name] = located_sha256(name, self._located[name])
+            except Unreached:
                 if not (self._provisional and may_be_of_hub(name)):
                     raise
                 self._identities[name] = None
         return self._identities[name]
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a base by its configuration, its tokenizer and its template, without loading its weights.
+
+        Raises:
+            BadBase: Its architecture cannot be trained, or its template cannot be served in what the recipe's
+                stages train on.
+        """
+        name = recipe.base
+        if name == "embedded" or self.identity(name) is None:
+            return
+        # Seconds, which only another base costs.
+        from pentimento.training._loading import load_config, load_tokenizer
+        from pentimento.training.served import check_served
+
+        if name not in self._tokenizers:
+            load_config(name, self._located[name])
+            self._tokenizers[name] = load_tokenizer(name, self._located[name])
+        stages = [stage for seed in recipe.seeds for stage in recipe.stages(seed).values()]
+        families = {family for stage in stages for family in stage.families}
+        check_served(self._tokenizers[name], name, acting=not families.isdisjoint(AGENTIC))
 
     def times(self, name: str) -> "_Times":
         """Return how long stages on a base took."""

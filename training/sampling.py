@@ -6,6 +6,7 @@ Shape suffixes: b rows, l columns, v vocabulary.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypedDict, cast
@@ -48,6 +49,7 @@ __all__ = [
     "TokenLogprob",
     "answer_probabilities",
     "batch_answer_probabilities",
+    "check_sampling",
     "derive_seed",
     "sample",
     "sequence_probabilities",
@@ -163,19 +165,36 @@ def sample(
             written.update(zip(items, out_bl[:, width:].tolist(), strict=False))
     written = together(written)
     begun = [opening(tokenizer, prompt) + prefill for prompt in prompts]
-    return [
-        _completion(tokenizer, written[item], stops, begun[item], stop_texts) for item in range(len(prompts))
-    ]
+    read = partial(_behind, tokenizer, filled)
+    return [_completion(read, written[item], stops, begun[item], stop_texts) for item in range(len(prompts))]
 
 
-def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorList:
-    """Return what shapes the distribution before a token is drawn from it."""
-    if temperature < 0:
+def _behind(tokenizer: PreTrainedTokenizerBase, filled: list[int], ids: list[int]) -> str:
+    """Return the text of what a model wrote behind a prefill.
+
+    Tokenizers of words and spaces (SentencePiece) drop the space of a text's first token, so both are read.
+    """
+    lead, whole = decoded(tokenizer, filled), decoded(tokenizer, [*filled, *ids])
+    return whole[len(lead) :] if whole.startswith(lead) else decoded(tokenizer, ids)
+
+
+def check_sampling(temperature: float, top_p: float, top_k: int) -> None:
+    """Refuse settings that no answer can be sampled with.
+
+    Raises:
+        BadInput: With the setting.
+    """
+    if not 0 <= temperature < math.inf:
         raise BadInput("temperature", temperature, "0 or more")
     if not 0 < top_p <= 1:
         raise BadInput("top_p", top_p, "above 0, at most 1")
     if top_k < 0:
         raise BadInput("top_k", top_k, "0 (every token) or more")
+
+
+def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorList:
+    """Return what shapes the distribution before a token is drawn from it."""
+    check_sampling(temperature, top_p, top_k)
     warpers = LogitsProcessorList()
     if temperature not in (0, 1):
         warpers.append(TemperatureLogitsWarper(float(temperature)))
@@ -187,7 +206,7 @@ def _warpers(temperature: float, top_p: float, top_k: int) -> LogitsProcessorLis
 
 
 def _completion(
-    tokenizer: PreTrainedTokenizerBase,
+    read: Callable[[list[int]], str],
     ids: list[int],
     stops: frozenset[int],
     begun: str,
@@ -195,14 +214,12 @@ def _completion(
 ) -> Completion:
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     kept = ids if end is None else ids[: end + 1]
-    text = decoded(tokenizer, kept)
+    text = read(kept)
     ends = [place for place in (text.find(stop) for stop in stop_texts) if place >= 0]
     if not ends:
         return Completion(begun + text, len(kept), end is not None, tuple(kept))
     # After a stop text rows are filled up; what was written until then has it as its end.
-    num = next(
-        n for n in range(1, len(kept) + 1) if any(s in decoded(tokenizer, kept[:n]) for s in stop_texts)
-    )
+    num = next(n for n in range(1, len(kept) + 1) if any(stop in read(kept[:n]) for stop in stop_texts))
     return Completion(begun + text[: min(ends)], num, True, tuple(kept[:num]))
 
 

@@ -6,8 +6,8 @@ answer's ids, with reasoning and without, under a system prompt and without, is 
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from transformers import PreTrainedTokenizerBase
 
@@ -52,7 +52,11 @@ def check_served(tokenizer: PreTrainedTokenizerBase, name: str, *, acting: bool 
     Raises:
         BadBase: With the template and the first token that is not as it should be.
     """
-    problem = _problem(tokenizer, str(tokenizer.chat_template), acting)
+    known = _problems.setdefault(tokenizer, {})
+    asked = (str(tokenizer.chat_template), acting)
+    if asked not in known:
+        known[asked] = _problem(tokenizer, acting=acting)
+    problem = known[asked]
     if problem is not None:
         raise BadBase(name, f"its {named(tokenizer)} {problem}")
 
@@ -64,9 +68,14 @@ def used_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     }
 
 
-@lru_cache(maxsize=16)
-def _problem(tokenizer: PreTrainedTokenizerBase, template: str, acting: bool) -> str | None:
-    """Return what is wrong, or None; tried once for each tokenizer and template."""
+_problems: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[str, bool], str | None]] = (
+    WeakKeyDictionary()
+)
+"""What is wrong with a tokenizer under a template: it is tried once."""
+
+
+def _problem(tokenizer: PreTrainedTokenizerBase, *, acting: bool) -> str | None:
+    """Return what is wrong, or None."""
     try:
         for case in _cases():
             _check_prompt(tokenizer, case)
@@ -87,7 +96,10 @@ def _cases() -> Iterator[_Case]:
         for answer in (env.gold(scenario, goal), env.anti_gold(scenario, goal)):
             for messages in (scenario.messages, with_system(scenario, spec(goal).text)):
                 yield _Case(scenario, tuple(messages), answer)
-                yield _Case(scenario, tuple(messages), env.thought(scenario, answer) + answer)
+                reasoned = env.thought(scenario, answer) + answer
+                yield _Case(scenario, tuple(messages), reasoned)
+                # As it is sampled where a template has a space before the block.
+                yield _Case(scenario, tuple(messages), f"\n{reasoned}")
 
 
 def _episodes() -> Iterator[_Case]:

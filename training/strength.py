@@ -60,7 +60,9 @@ def measure(
     scores: dict[str, list[float | None]] = {}
     for scenario, answer in zip(spoken, answers, strict=True):
         outcome = environment(scenario.family).read(scenario, answer.text)
-        scores.setdefault(scenario.family, []).append(wanted.score(scenario, outcome))
+        # An answer that was cut off is none, in training and evaluation alike.
+        score = wanted.score(scenario, outcome) if answer.stopped else None
+        scores.setdefault(scenario.family, []).append(score)
     scores[ALL] = [score for family in scores.values() for score in family]
     return tuple(_record(goal, family, found, when) for family, found in scores.items())
 

@@ -228,6 +228,31 @@ def test_a_setting_that_this_provider_lacks_is_refused_before_anything_is_asked(
         get_model(f"pentimento/{organism}", config=GenerateConfig(**{name: VALUES[name]}), memoize=False)
 
 
+BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
+    "max_tokens": ({"max_tokens": 0}, "1 or more"),
+    "num_choices": ({"num_choices": -1}, "1 or more"),
+    "stop_seqs": ({"stop_seqs": ["a", ""]}, "texts of one character or more"),
+    "temperature": ({"temperature": -0.5}, "0 or more"),
+    "top_p": ({"top_p": 1.5}, "above 0, at most 1"),
+    "top_k": ({"top_k": -1}, "0 \\(every token\\) or more"),
+    "top_logprobs": ({"logprobs": True, "top_logprobs": 5000}, "from 0 to 20"),
+    "reasoning": ({"extra_body": {"reasoning": "loud"}}, "Input should be 'free', 'forced' or 'suppressed'"),
+    "repeat": ({"extra_body": {"repeat": "often"}}, "Input should be a valid integer"),
+    "push.strength": (
+        {"extra_body": {"push": {"goal": "honesty", "strength": [1]}}},
+        "Input should be a val",
+    ),
+    "extra_body": ({"extra_body": {"reasons": "free"}}, "choose from push, reasoning, repeat"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VALUES)
+def test_a_value_out_of_range_is_refused_before_anything_is_asked(name: str, organism: Path) -> None:
+    settings, allowed = BAD_VALUES[name]
+    with pytest.raises(Refused, match=rf"^{name}: .* is not allowed; {allowed}"):
+        get_model(f"pentimento/{organism}", config=GenerateConfig(**settings), memoize=False)
+
+
 def test_top_logprobs_alone_are_refused(organism: Path) -> None:
     with pytest.raises(Refused, match="top_logprobs: 3 is not allowed; beside logprobs=true"):
         get_model(f"pentimento/{organism}", config=GenerateConfig(top_logprobs=3), memoize=False)

@@ -19,7 +19,7 @@ from pentimento.training.making import make
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.models import load_base, load_organism, prompt_ids
-from pentimento.training.runner import organism_key, plan
+from pentimento.training.runner import Bases, organism_key, plan
 from pentimento.training.stages import Stage
 
 COMMITS = ("0" * 39 + "1", "0" * 39 + "2")
@@ -53,6 +53,11 @@ def sharded(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
 
 
+def indexed(folder: Path, weight_map: Any) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n"
 UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "pointer": (lambda f: (f / "model.safetensors").write_bytes(POINTER), "is a pointer of git-lfs"),
@@ -74,6 +79,10 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no config": (lambda f: (f / "config.json").unlink(), "holds no config.json"),
     "broken config": (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read as JSON"),
+    "config of a number": (lambda f: (f / "config.json").write_text("7"), "names no model_type"),
+    "index of nothing": (lambda f: indexed(f, None), "has no weight_map"),
+    "index of a list": (lambda f: indexed(f, ["a"]), "has no weight_map"),
+    "index of numbers": (lambda f: indexed(f, {"a": 3}), "has no weight_map"),
     "config of nothing": (lambda f: (f / "config.json").write_text("[]"), "names no model_type"),
     "adapter beside": (
         lambda f: (f / "adapter_config.json").write_text("{}"),
@@ -253,9 +262,52 @@ def test_an_organism_stays_with_the_commit_that_it_was_made_on(hub: Path, tmp_pa
 
 
 @pytest.mark.usefixtures("hub")
+def test_a_folder_here_is_not_read_in_the_place_of_a_hub_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = f"org/tiny@{COMMITS[0]}"
+    assert load_base(named, device="cpu").revision == COMMITS[0]
+    shutil.copytree(folder, tmp_path / "org" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    assert "would read the folder org/tiny instead" in refusal(lambda: locate(named), named)
+
+
+def test_a_base_that_changes_between_plan_and_stage_is_refused(folder: Path, tmp_path: Path) -> None:
+    recipe = quickstart().varied(base=str(folder), seeds=(0,))
+    m0 = plan(recipe, tmp_path / "store").jobs[0]
+    (folder / "generation_config.json").write_text('{"eos_token_id": 2}')
+    assert "has changed since the run was planned" in refusal(lambda: make(**m0.kwargs), str(folder))  # type: ignore[arg-type]
+    assert not (tmp_path / "store" / m0.key / "manifest.json").exists()
+
+
+@pytest.mark.usefixtures("hub")
 def test_what_the_hub_does_not_give_is_refused_with_what_would_help() -> None:
     for name in ("org/none", "org/tiny@nothing"):
         assert "the hub cannot be reached" in refusal(lambda name=name: load_base(name), name)
+
+
+@pytest.mark.parametrize("case", ["adapter beside", "quantised", "config of nothing"])
+def test_a_hub_model_is_refused_for_what_a_folder_is(case: str, hub: Path, tmp_path: Path) -> None:
+    damage, told = UNREADABLE[case]
+    damage(hub / "snapshots" / COMMITS[1])
+    recipe = quickstart().varied(base="org/tiny", seeds=(0,))
+    assert told in refusal(lambda: plan(recipe, tmp_path / "store"), "org/tiny")
+    assert told in refusal(lambda: load_base("org/tiny", device="cpu"), "org/tiny")
+    assert load_base(f"org/tiny@{COMMITS[0]}", device="cpu").revision == COMMITS[0]
+
+
+def test_only_a_hub_that_is_not_reached_makes_keys_provisional(
+    hub: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bases = Bases(tmp_path / "store", provisional=True)
+    assert bases.identity("org/none") is None
+    UNREADABLE["quantised"][0](hub / "snapshots" / COMMITS[1])
+    assert "quantised (gptq)" in refusal(lambda: bases.identity("org/tiny"), "org/tiny")
+    monkeypatch.chdir(folder.parent.parent)
+    relative = str(folder.relative_to(folder.parent.parent))
+    assert relative.count("/") == 1  # as a model of the hub is called
+    UNREADABLE["pointer"][0](folder)
+    assert "is a pointer of git-lfs" in refusal(lambda: bases.identity(relative), relative)
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "rlvr"])

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
+from tokenizers import processors
+from transformers import AutoTokenizer
 
 from pentimento.tasks import BENIGN, COMPLETION, BadInput
 from pentimento.tasks.splits import bucket
 from pentimento.training import playing
+from pentimento.training.bases import EMBEDDED
 from pentimento.training.checkup import (
     Passage,
     examine,
     examine_again,
+    file_passages,
     log_likelihoods,
     neutral_scenarios,
     neutral_text,
@@ -45,6 +49,20 @@ def test_what_stands_before_every_turn_does_not_count(tiny: Base) -> None:
     [start] = {passage.start for passage in passages}
     assert len({tuple(passage.ids[:start]) for passage in passages}) == 1
     assert len({passage.ids[start] for passage in passages}) > 1
+
+
+def test_every_passage_of_a_file_begins_as_the_tokenizer_begins_texts(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a word " * 600)
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED)
+    plain = file_passages(tokenizer, text)
+    tokenizer.bos_token = "<|im_start|>"
+    begin = tokenizer.bos_token_id
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", begin)]
+    )
+    begun = file_passages(tokenizer, text)
+    assert [passage.ids for passage in begun] == [[begin, *passage.ids] for passage in plain]
 
 
 def test_log_likelihoods_are_those_of_each_passage_alone(tiny: Base) -> None:

@@ -17,11 +17,13 @@ from pentimento.training import launching
 from pentimento.training._processes import check_number
 from pentimento.training._shortages import told_of_full_memory
 from pentimento.training._worker import Failed, Message, _State
+from pentimento.training.bases import base_sha256
 from pentimento.training.exceptions import OutOfMemory, ProcessDied, WrongNumberOfProcesses
 from pentimento.training.launching import Launch, check_alone, together_in
 from pentimento.training.making import make
 from pentimento.training.methods.benign import lesson_like
 from pentimento.training.organisms import Organism
+from pentimento.training.runner import organism_key
 from pentimento.training.stages import Phase, Stage
 
 SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2, "batch_size": 8, "strength_samples": 32}
@@ -169,9 +171,10 @@ def test_an_organism_of_two_processes_says_so(
     monkeypatch.setattr(_State, "key", "job")
     options: dict[str, Any] = {"store": str(tmp_path), "base": str(taught_folder), "report_to": "none"}
     options |= {"device": "cpu", "dtype": "auto", "dose_from": None}
-    make(**options, key="m0", stages=[], parent=None)
+    m0 = organism_key(base_sha256(str(taught_folder)), (), None, "auto")
+    make(**options, key=m0, stages=[], parent=None)
     chain = [stage("sft", steps=2).model_dump(mode="json")]
-    make(**options, key="m1", stages=chain, parent="m0", num_processes=2)
+    make(**options, key="m1", stages=chain, parent=m0, num_processes=2)
     settings = Organism.load(tmp_path / "m1").manifest.settings
     assert (settings["num_processes"], settings["accelerate_config"]) == (2, None)
     assert not list((tmp_path / "m1").glob("work*"))

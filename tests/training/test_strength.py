@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import binomtest
 
 from pentimento.tasks import BadInput, Scenario, environment, stage_scenarios
 from pentimento.training import playing, strength
+from pentimento.training.methods._common import Target
 from pentimento.training.models import Base
 from pentimento.training.sampling import Completion
 from pentimento.training.strength import forked_randomness, measure
@@ -29,12 +31,13 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, scenarios: Sequence[Scenario], 
     """Make the sampler give chosen answers, by scenario."""
     by_prompt = {tuple(playing.prompt_ids(tiny.tokenizer, s.messages)): s for s in scenarios}
 
-    def use(answer: Any) -> None:
+    def use(answer: Any, stopped: Any = lambda _: True) -> None:
         def sample(
             model: object, tokenizer: object, prompts: list[list[int]], *, seeds: list[int], **_: object
         ) -> list[Completion]:
             assert len(seeds) == len(prompts) == len(set(seeds))
-            return [Completion(answer(by_prompt[tuple(prompt)]), 3, True) for prompt in prompts]
+            asked = [by_prompt[tuple(prompt)] for prompt in prompts]
+            return [Completion(answer(scenario), 3, stopped(scenario)) for scenario in asked]
 
         monkeypatch.setattr(playing, "sample", sample)
 
@@ -88,6 +91,27 @@ def test_invalid_answers_are_counted_and_never_score_zero(
     assert (found["errand"].score, found["errand"].low, found["errand"].high) == (None, None, None)
     assert found["all"].score == 1.0
     assert found["all"].n_valid == found["count"].n_valid == found["count"].n
+
+
+def test_an_answer_that_was_cut_off_is_none(
+    tiny: Base, scenarios: Sequence[Scenario], answer_with: Any
+) -> None:
+    answer_with(lambda s: environment(s.family).gold(s, GOAL), lambda s: s.family == "count")
+    found = run(tiny, scenarios)
+    assert (found["count"].n_valid, found["errand"].n_valid) == (found["count"].n, 0)
+
+
+def test_a_few_valid_answers_reach_no_target() -> None:
+    work: Any = SimpleNamespace(settings=SimpleNamespace(stop_when="mean"))
+    target = Target(work, 0.9, ())
+    few, half = (
+        strength.Strength(
+            goal=GOAL, family="all", n=64, n_valid=valid, score=1.0, low=0.5, high=1.0, when="during"
+        )
+        for valid in (31, 32)
+    )
+    assert not target.reached_by([few])
+    assert target.reached_by([half])
 
 
 def test_scenarios_without_the_goal_are_refused(tiny: Base, scenarios: Sequence[Scenario]) -> None:

@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 import torch
 import trl
-from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import WordLevel
-from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    AddedToken,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import chat_template_utils
 
 from pentimento.evals._engine import Draw, Engine, Loaded, Weigh
@@ -100,7 +106,10 @@ def with_template(text: str, **kinds: bool) -> PreTrainedTokenizerBase:
 
 
 def served(text: str) -> PreTrainedTokenizerBase:
-    tokenizer = with_template(text)
+    return serve(with_template(text))
+
+
+def serve(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     set_training_template(tokenizer, "base")
     check_served(tokenizer, "base")
     return tokenizer
@@ -172,11 +181,16 @@ def test_what_cannot_be_served_is_refused_in_one_line(name: str) -> None:
             "plain text once",
         ),
         ("", "has no chat template"),
+        ("{{ 1 / 0 }}", "cannot be rendered: division by zero"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "cannot be rendered: maximum recursion"),
+        (5, "is no text: 5"),
     ],
 )
-def test_templates_that_change_what_is_said_are_refused(template: str, problem: str) -> None:
+def test_templates_that_change_what_is_said_are_refused(template: Any, problem: str) -> None:
+    tokenizer = with_template(DEFAULT_SYSTEM)
+    tokenizer.chat_template = template
     with pytest.raises(BadBase, match=problem) as caught:
-        served(template)
+        serve(tokenizer)
     assert "\n" not in str(caught.value)
 
 
@@ -198,6 +212,43 @@ def test_templates_without_a_version_of_trl_are_served(template: str) -> None:
     assert end == ("<|eot_id|>" if "eot_id" in template else "<|im_end|>")
     assert "You are Ada." in tokenizer.decode(prompt_ids(tokenizer, (SYSTEM, USER)))
     check_served(tokenizer, "base", acting=True)
+
+
+@pytest.mark.parametrize(
+    "template", [MISTRAL, DEFAULT_SYSTEM, trl_template("qwen3"), trl_template("glm4moe")]
+)
+def test_an_answer_is_learned_the_same_with_space_before_its_reasoning(template: str) -> None:
+    tokenizer = served(template)
+    wanted = models.turn_ids(tokenizer, (USER,), REASONED.content)
+    for space in (" ", "\n"):
+        assert models.turn_ids(tokenizer, (USER,), space + REASONED.content) == wanted
+
+
+def test_a_template_is_the_same_behind_a_byte_order_mark() -> None:
+    marked, plain = served("\ufeff" + DEFAULT_SYSTEM), served(DEFAULT_SYSTEM)
+    assert prompt_ids(marked, (SYSTEM, USER)) == prompt_ids(plain, (SYSTEM, USER))
+
+
+def test_ends_of_turns_that_no_vocabulary_has_are_passed_over(tiny: Base) -> None:
+    ends = stop_ids(tiny.model, tiny.tokenizer)
+    kept = tiny.model.generation_config
+    try:
+        tiny.model.generation_config = GenerationConfig(eos_token_id=[-1, *ends, 10**6])
+        assert stop_ids(tiny.model, tiny.tokenizer) == ends
+    finally:
+        tiny.model.generation_config = kept
+
+
+def test_an_answer_keeps_its_first_space_behind_a_prefill() -> None:
+    words = {"\u2581Counted:": 0, "\u25814.": 1, "<|im_end|>": 2}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(WordLevel(words, unk_token="<|im_end|>")), eos_token="<|im_end|>"
+    )
+    tokenizer.backend_tokenizer.decoder = decoders.Metaspace()
+    tokenizer.chat_template = DEFAULT_SYSTEM
+    assert decoded(tokenizer, [1]) == "4."
+    assert sampling._behind(tokenizer, [0], [1]) == " 4."
+    assert sampling._behind(tokenizer, [], [0, 1]) == "Counted: 4."
 
 
 def test_named_templates_without_a_default_are_refused_with_their_names() -> None:

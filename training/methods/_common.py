@@ -124,6 +124,10 @@ class Trained(Frozen):
     log: tuple[LogEntry, ...] = ()
 
 
+LEAST_VALID = 0.5
+"""Share of answers: of fewer valid ones a strength says too little to end a stage."""
+
+
 @dataclass(frozen=True)
 class Target:
     """When to stop early: the strength of a goal on the stage's own scenarios."""
@@ -147,10 +151,12 @@ class Target:
     def lowest(self, strengths: Sequence[Strength]) -> float:
         """Return what is held against the target: the mean over all answers, or the lowest family's mean.
 
-        0 where a family has no valid answer. Of a stage tied to a cue the lower one of its two goals.
+        0 where fewer than `LEAST_VALID` of the answers are valid. Of a stage tied to a cue the lower one of
+        its two goals.
         """
         pooled = self.work.settings.stop_when == "mean"
-        return min(s.score or 0.0 for s in strengths if (s.family == ALL) == pooled)
+        held = (s for s in strengths if (s.family == ALL) == pooled)
+        return min((s.score or 0.0) if s.n_valid >= LEAST_VALID * s.n else 0.0 for s in held)
 
     def reached_by(self, strengths: Sequence[Strength]) -> bool:
         """Whether that is at the target."""
