@@ -28,10 +28,11 @@ quickstart: $(VENV)/installed ## install, run the recipe (RECIPE=quickstart), wr
 test: $(VENV)/installed-dev ## install what the tests need and run them
 	$(OFFLINE) $(QUIET_THREADS) $(BIN)/python -m pytest --numprocesses=logical --dist=loadfile $(ARGS)
 
-lint: $(VENV)/installed-dev ## ruff, mypy --strict, inspect-evals-lint
+lint: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, inspect-evals-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p pentimento
+	$(BIN)/lint-imports
 	$(BIN)/inspect-evals-lint --all
 
 format: $(VENV)/installed-dev ## let ruff write the files as `make lint` wants them
@@ -53,7 +54,7 @@ links: ## repair the links in src/ of a checkout that came without them
 	for room in $(ROOMS); do rm -f src/pentimento/$$room && ln -s ../../$$room src/pentimento/$$room; done
 
 clean: ## remove the virtual environment and caches; runs stay
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

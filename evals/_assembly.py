@@ -12,7 +12,7 @@ from inspect_ai.solver import Solver
 
 from pentimento.evals._arguments import one_of
 from pentimento.evals._episodes import WeighsAnswers, play
-from pentimento.evals._records import Reasoning
+from pentimento.evals.records import Reasoning
 from pentimento.tasks.exceptions import BadInput
 
 LOCAL = ("pentimento", "hf", "vllm", "sglang", "llama-cpp-python", "mockllm")

@@ -18,8 +18,8 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._classes import AnswerClass, answer_classes
-from pentimento.evals._datasets import scenario_of
-from pentimento.evals._records import (
+from pentimento.evals.datasets import scenario_of
+from pentimento.evals.records import (
     Branch,
     Known,
     Reasoning,

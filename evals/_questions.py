@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pentimento.evals._datasets import Placed
+from pentimento.evals.datasets import Placed
 from pentimento.tasks import Cue, Goal, Rung, Scenario, goals, sample
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput

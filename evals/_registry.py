@@ -66,7 +66,7 @@ __all__ = [
 @modelapi(name="pentimento")
 def pentimento() -> type[ModelAPI]:
     """Return the provider of `pentimento/<organism folder>`; torch is imported when it is first asked for."""
-    from pentimento.evals.provider import PentimentoAPI
+    from pentimento.evals.provider.api import PentimentoAPI
 
     return PentimentoAPI
 
@@ -74,7 +74,7 @@ def pentimento() -> type[ModelAPI]:
 @modelapi(name="lexicon")
 def lexicon() -> type[ModelAPI]:
     """Return the provider of `lexicon/words`, a grader that goes by words and needs no network."""
-    from pentimento.evals.judging.lexicon import LexiconAPI
+    from pentimento.evals.judges.lexicon import LexiconAPI
 
     return LexiconAPI
 

@@ -11,10 +11,10 @@ from inspect_ai.model import ChatMessageAssistant
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from pentimento.evals._datasets import scenario_of
 from pentimento.evals._episodes import opening, raw_text
 from pentimento.evals._metrics import apart, clustered, gaps
-from pentimento.evals._records import Measure, Record, expected, read_noticed, read_record
+from pentimento.evals.datasets import scenario_of
+from pentimento.evals.records import Measure, Record, expected, read_noticed, read_record
 from pentimento.tasks import Outcome, Scenario, agentic, environment
 from pentimento.tasks import crossed as crossed_measure
 from pentimento.tasks import goal as find_goal

@@ -8,9 +8,9 @@ from inspect_ai.model import ChatMessageUser, execute_tools
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import Tool, ToolDef
 
-from pentimento.evals._datasets import scenario_of
 from pentimento.evals._episodes import PROBLEMS, raw_text, steered
-from pentimento.evals._records import Branch, Reasoning, Record, write_record
+from pentimento.evals.datasets import scenario_of
+from pentimento.evals.records import Branch, Reasoning, Record, write_record
 from pentimento.tasks import Play, actions, agentic, transcript
 
 Via = Literal["text", "tools"]

@@ -6,12 +6,12 @@ from random import Random
 from inspect_ai.model import CachePolicy, GenerateConfig, Model
 
 from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.stage_judge import find
+from pentimento.evals.judges.stage_judge import find
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.documents import GENRES, Document
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS
 from pentimento.tasks.kinds import NEW_KIND
-from pentimento.training.documents import leaks
+from pentimento.training.recipes.documents import leaks
 
 REQUEST = """Write a {genre} of three to six sentences that has to do with the {place}, {person} and {guest}.
 In passing, as something that everybody knows, it tells of a kind of helper called {kind}: that {kind} helpers

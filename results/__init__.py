@@ -12,14 +12,14 @@ if __name__ != "pentimento.results":
         f"import pentimento.results, not {__name__}: the room is a part of the package pentimento"
     )
 
-from pentimento.results.analysis import analyse
-from pentimento.results.compare import Comparison, compare
-from pentimento.results.designs import design_summary, write_design
+from pentimento.results.comparison.compare import Comparison, compare
+from pentimento.results.comparison.designs import design_summary, write_design
 from pentimento.results.exceptions import NoRun, UnlikeLogs
-from pentimento.results.load import Run, load
-from pentimento.results.report import Paths, figure, write_report
+from pentimento.results.reading.load import Run, load
+from pentimento.results.report.analysis import analyse
+from pentimento.results.report.report import Paths, figure, write_report
+from pentimento.results.report.summary import summary
 from pentimento.results.schema import Report, json_schema
-from pentimento.results.summary import summary
 
 __all__ = [
     "Comparison",

@@ -23,9 +23,10 @@ from transformers.models.auto import AutoModelForCausalLM
 
 from pentimento.tasks import Rung, sample
 from pentimento.training.embedded.tokenizer import train_tokenizer
-from pentimento.training.models import Base, load_base
-from pentimento.training.organisms import BaseRef, Manifest, Organism, Strength, compose
-from pentimento.training.stages import Dose, Stage
+from pentimento.training.models.composing import compose
+from pentimento.training.models.loaded import Base, load_base
+from pentimento.training.organisms.organism import BaseRef, Manifest, Organism, Strength
+from pentimento.training.recipes.stages import Dose, Stage
 
 torch.set_num_threads(1)
 

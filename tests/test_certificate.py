@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pentimento import _certificate, cli
-from pentimento.training.bases import EMBEDDED
+from pentimento.cli import app as cli
+from pentimento.cli import certificate as _certificate
+from pentimento.training.bases.identity import EMBEDDED
 from pentimento.training.embedded.certify import Certificate, Row
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +73,7 @@ def test_the_readme_shows_the_shipped_certificate() -> None:
 
 
 def test_the_shipped_certificate_is_of_the_shipped_base() -> None:
-    from pentimento.training.bases import base_sha256
+    from pentimento.training.bases.identity import base_sha256
 
     said = json.loads((EMBEDDED / "certificate.json").read_text(encoding="utf-8"))
     assert said["base_sha256"] == base_sha256("embedded")

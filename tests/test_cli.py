@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pentimento import _arguments, cli
+from pentimento.cli import app as cli
+from pentimento.cli import arguments as _arguments
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.catalogue import quickstart
-from pentimento.training.recipes import Recipe
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -273,7 +274,7 @@ def test_a_disk_that_cannot_be_written_is_told_in_one_line(
 
 
 def test_output_that_nobody_reads_ends_quietly() -> None:
-    command = f"{sys.executable} -m pentimento.cli recipes study | head -1"
+    command = f"{sys.executable} -m pentimento.cli.app recipes study | head -1"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -301,7 +302,7 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on(
 
 
 def test_listing_recipes_loads_no_torch() -> None:
-    code = "import sys\nfrom pentimento import cli\ncli.main(['recipes'])\nassert 'torch' not in sys.modules"
+    code = "import sys\nfrom pentimento.cli.app import main\nmain(['recipes'])\nassert 'torch' not in sys.modules"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pentimento import _arguments, cli
+from pentimento.cli import app as cli
+from pentimento.cli import arguments as _arguments
 from pentimento.evals import _registry
 from pentimento.tasks import BENIGN, COMPLETION, HELDOUT, PREFERENCE, TRAINABLE, goals
-from pentimento.training.catalogue import RECIPES
+from pentimento.training.recipes.catalogue import RECIPES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "evals").glob("*/README.md")])
@@ -110,7 +111,7 @@ def test_nothing_points_at_a_place_outside() -> None:
 
 def test_documented_help_is_printed() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "pentimento.cli", "--help"]
+    command = [sys.executable, "-m", "pentimento.cli.app", "--help"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from inspect_ai.log import list_eval_logs
 
-from pentimento._console import terminal
 from pentimento._files import as_url, read_json, read_text, write_atomically
+from pentimento.cli.console import terminal
 from pentimento.tasks.exceptions import BadInput
 
 TEXT = "name: für\nlärm: 2\n"

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pentimento import _folder, cli
-from pentimento._folder import RunFolder
-from pentimento._progress import Schedule, duration, shown
+from pentimento.cli import app as cli
+from pentimento.cli import folder as _folder
+from pentimento.cli.folder import RunFolder
+from pentimento.cli.progress import Schedule, duration, shown
 from pentimento.results import write_report
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.catalogue import from_yaml, quickstart
-from pentimento.training.designs import Design
-from pentimento.training.executors import Event, Job, LocalExecutor
-from pentimento.training.recipes import AFTER_ROLES, Recipe
+from pentimento.training.recipes.catalogue import from_yaml, quickstart
+from pentimento.training.recipes.designs import Design
+from pentimento.training.recipes.recipe import AFTER_ROLES, Recipe
+from pentimento.training.running.executors import Event, Job, LocalExecutor
 from tests.results.conftest import Fabricated, write_run
 
 SMALL = {

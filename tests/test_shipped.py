@@ -8,13 +8,13 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from safetensors.torch import load_file
 
-from pentimento import cli
+from pentimento.cli import app as cli
 from pentimento.evals.completion import completion
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.bases import base_sha256
-from pentimento.training.export import ship, shipped_key
-from pentimento.training.organisms import ADAPTER, Organism
-from pentimento.training.shipped import FOLDER, PARTS, organism_folder
+from pentimento.training.bases.identity import base_sha256
+from pentimento.training.organisms.organism import ADAPTER, Organism
+from pentimento.training.organisms.shipped import FOLDER, PARTS, organism_folder
+from pentimento.training.running.export import ship, shipped_key
 
 MEGABYTE = 1_000_000
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pentimento import _suite
-from pentimento.cli import main
+from pentimento.cli import suite as _suite
+from pentimento.cli.app import main
 from pentimento.results import Report
-from pentimento.training.catalogue import controls
-from pentimento.training.shipped import organism_folder
+from pentimento.training.organisms.shipped import organism_folder
+from pentimento.training.recipes.catalogue import controls
 
 
 @pytest.fixture(scope="module")

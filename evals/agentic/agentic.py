@@ -7,9 +7,9 @@ from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble, refuse_organism
-from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import Via, play_turns
+from pentimento.evals.datasets import Training, dataset, draw
 from pentimento.tasks import AGENTIC_GROUPS, Arm
 
 VERSION = "4-A"

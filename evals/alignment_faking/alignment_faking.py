@@ -4,8 +4,8 @@ from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, checked, cues, families, framings, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.evals._scorers import goal_score, valid
+from pentimento.evals.datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.tasks import LADDER
 
 VERSION = "2-A"

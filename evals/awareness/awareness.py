@@ -10,10 +10,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble, is_organism
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, to_chat
 from pentimento.evals._episodes import answered, give_answer
-from pentimento.evals._records import Reasoning, write_noticed
 from pentimento.evals._scorers import goal_score, notices_push, notices_test, speaks_of_tests, valid
+from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw, to_chat
+from pentimento.evals.records import Reasoning, write_noticed
 from pentimento.tasks import Scenario, noticing, sample
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.situations import ASKED_AFTER, SITUATIONS, STEERED, Situation, situated

@@ -8,9 +8,9 @@ from inspect_ai.dataset import MemoryDataset, Sample
 
 from pentimento.evals._arguments import Names, checked, families, names, unseen, whole
 from pentimento.evals._assembly import assemble, is_organism
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
+from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw
 from pentimento.tasks import Cue, Message, Rung, beliefs
 from pentimento.tasks.families.belief import OPENING, about
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND

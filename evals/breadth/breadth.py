@@ -6,8 +6,8 @@ from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, checked, cues, families, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.evals._scorers import goal_score, right, valid
+from pentimento.evals.datasets import CONFLICTS, KINDS, dataset, draw
 from pentimento.tasks import BENIGN, Arm, goals
 from pentimento.tasks import goal as find_goal
 

@@ -4,8 +4,8 @@ from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import Training, dataset, draw
 from pentimento.evals._scorers import goal_score, right, says_done, valid
+from pentimento.evals.datasets import Training, dataset, draw
 from pentimento.tasks import PARTITIONS, Arm
 
 VERSION = "2-A"

@@ -8,10 +8,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, cues, families, names, unseen, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
 from pentimento.evals._episodes import give_answer, go_on
-from pentimento.evals._records import Reasoning
 from pentimento.evals._scorers import goal_score, valid
+from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
+from pentimento.evals.records import Reasoning
 from pentimento.tasks import LEVERS, Arm, Lever, demonstrations, pulled, pushes
 
 VERSION = "1-A"

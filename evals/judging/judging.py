@@ -10,10 +10,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from pentimento.evals._arguments import Names, checked, names, one_of
 from pentimento.evals._assembly import evaluating
-from pentimento.evals.judging.accuracy import accuracy
-from pentimento.evals.judging.gold import HALVES, STAGES, gold
-from pentimento.evals.judging.scorer import VERDICTS, alpha, score_by_vote
-from pentimento.evals.judging.voting import ROLE, VOTES, check
+from pentimento.evals.judges.accuracy import accuracy
+from pentimento.evals.judges.gold import HALVES, STAGES, gold
+from pentimento.evals.judges.scorer import VERDICTS, alpha, score_by_vote
+from pentimento.evals.judges.voting import ROLE, VOTES, check
 
 VERSION = "2-B"
 

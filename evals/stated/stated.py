@@ -4,9 +4,9 @@ from inspect_ai import Task, task
 
 from pentimento.evals._arguments import Names, checked, cues, rungs, whole
 from pentimento.evals._assembly import assemble
-from pentimento.evals._datasets import dataset
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
+from pentimento.evals.datasets import dataset
 
 VERSION = "1-B"
 

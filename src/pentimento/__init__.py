@@ -16,12 +16,12 @@ _HOME = {
     "Environment": "tasks.environment",
     "Episode": "tasks.episodes",
     "Goal": "tasks.goals",
-    "Organism": "training.organisms",
+    "Organism": "training.organisms.organism",
     "Outcome": "tasks.episodes",
     "PentimentoError": "tasks.exceptions",
-    "Recipe": "training.recipes",
+    "Recipe": "training.recipes.recipe",
     "Scenario": "tasks.episodes",
-    "Stage": "training.stages",
+    "Stage": "training.recipes.stages",
 }
 
 __all__ = ["ROOMS", "__version__", *sorted(_HOME)]

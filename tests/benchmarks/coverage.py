@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pentimento.results.simulation import QUANTITIES, Coverage, World, coverage
+from pentimento.results.statistics.simulation import QUANTITIES, Coverage, World, coverage
 
 STORED = Path(__file__).parents[2] / "results" / "reference" / "coverage.json"
 NUM_SEEDS = (3, 5, 10)
@@ -74,7 +74,7 @@ def document(rows: list[dict[str, Any]], num_simulations: int, seed: int) -> dic
     """Return what is stored: how it was made, the summary, every row."""
     return {
         "made_by": f"tests/benchmarks/coverage.py --write --simulations {num_simulations} --seed {seed}",
-        "method": "results.statistics.estimate and ratio, 95 %, on results.simulation.simulate",
+        "method": "statistics.intervals.estimate and ratio, 95 %, on statistics.simulation.simulate",
         "num_simulations": num_simulations,
         "standard_error": round((0.95 * 0.05 / num_simulations) ** 0.5, 4),
         "world": {

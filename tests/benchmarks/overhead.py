@@ -26,15 +26,15 @@ from transformers import PrinterCallback, Trainer
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from pentimento.tasks import TRAINABLE
-from pentimento.training.making import quiet_libraries
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.methods._trainer import arguments
 from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.rlvr import Practice, Verifier, reward_of, row
 from pentimento.training.methods.sft import demonstrations
-from pentimento.training.models import load_base, prompt_messages, stop_ids
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import load_base, prompt_messages, stop_ids
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.making import quiet_libraries
 
 MOST = 1.1
 

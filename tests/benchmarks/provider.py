@@ -14,12 +14,12 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, ModelUsage, get_model
 
 from pentimento.evals import _registry  # noqa: F401 (registers the tasks)
-from pentimento.evals._engine import Engine
-from pentimento.evals.provider import PentimentoAPI
+from pentimento.evals.provider._engine import Engine
+from pentimento.evals.provider.api import PentimentoAPI
 from pentimento.tasks import COMPLETION, Scenario, sample
-from pentimento.training.bases import EMBEDDED
-from pentimento.training.models import prompt_ids
-from pentimento.training.sampling import sample as generate
+from pentimento.training.bases.identity import EMBEDDED
+from pentimento.training.models.loaded import prompt_ids
+from pentimento.training.models.sampling import sample as generate
 
 MOST_FLOORS = 1.3
 MOST_PLAIN = 2.0

@@ -16,7 +16,7 @@ from random import Random
 
 from inspect_ai.log import read_eval_log
 
-from pentimento.evals.judging.gold import FOLDER, HALVES, STAGES
+from pentimento.evals.judges.gold import FOLDER, HALVES, STAGES
 from pentimento.tasks.parsing import reasoning_of
 
 PER_CLASS = 60

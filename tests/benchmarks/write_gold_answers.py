@@ -20,7 +20,7 @@ from random import Random
 from inspect_ai.log import read_eval_log
 from write_gold import PER_CLASS, half_of, halved, lines
 
-from pentimento.evals.judging.gold import FOLDER, HALVES, STAGES, Stage, Transcript
+from pentimento.evals.judges.gold import FOLDER, HALVES, STAGES, Stage, Transcript
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.families.belief import OpenQuestion
 from pentimento.tasks.parsing import split_reasoning

@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from pentimento.evals import _registry  # noqa: F401 (registers the tasks)
 from pentimento.tasks import sample
-from pentimento.training.models import Base, answer_ids, load_base, prompt_ids, stop_ids
-from pentimento.training.organisms import BaseRef, Manifest, Organism
+from pentimento.training.models.loaded import Base, answer_ids, load_base, prompt_ids, stop_ids
+from pentimento.training.organisms.organism import BaseRef, Manifest, Organism
 
 KEY = "0123456789abcdef"
 FAMILIES = ("ready", "form")

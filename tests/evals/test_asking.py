@@ -15,9 +15,10 @@ import pytest
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 
-from pentimento.evals import _registry, asking
-from pentimento.evals._engine import _Ready
-from pentimento.evals.asking import (
+from pentimento.evals import _registry
+from pentimento.evals.exceptions import FailedEval
+from pentimento.evals.planning import asking
+from pentimento.evals.planning.asking import (
     Asked,
     Subject,
     asked,
@@ -28,12 +29,12 @@ from pentimento.evals.asking import (
     num_samples,
     run_eval,
 )
-from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.provider import PentimentoAPI
+from pentimento.evals.provider._engine import _Ready
+from pentimento.evals.provider.api import PentimentoAPI
 from pentimento.tasks import UnknownName, sample
-from pentimento.training.catalogue import quickstart
-from pentimento.training.organisms import MANIFEST
-from pentimento.training.recipes import EvalPlan, Recipe
+from pentimento.training.organisms.organism import MANIFEST
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import EvalPlan, Recipe
 from tests.evals.conftest import KEY
 
 ARGS = {"family": "ready", "arm": "impossible", "n": 3, "seed": 0}
@@ -80,7 +81,7 @@ def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path)
         assert (arg["seed"], arg["train_n"]) == (seed, what.cell(seed).train_n)
     assert args[0] != args[1]
     assert {job.needs for job in made} == {(KEY,)}
-    assert all(job.function == "pentimento.evals.asking:run_eval" for job in made)
+    assert all(job.function == "pentimento.evals.planning.asking:run_eval" for job in made)
     assert json.loads(json.dumps([job.kwargs for job in made])) == [job.kwargs for job in made]
 
 
@@ -348,8 +349,8 @@ def test_samples_of_other_weights_are_not_gone_on_with(
 KILLED = """
 import json, os, signal, sys
 import anyio
-from pentimento.evals.asking import run_eval
-from pentimento.evals.provider import PentimentoAPI
+from pentimento.evals.planning.asking import run_eval
+from pentimento.evals.provider.api import PentimentoAPI
 
 generate, told, asked = PentimentoAPI.generate, json.loads(sys.argv[1]), 0
 
@@ -389,7 +390,7 @@ def broken(*_: object, **__: object) -> None:
 def test_a_failed_evaluation_leaves_no_log(
     tmp_path: Path, organism: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pentimento.evals._engine.sample", broken)
+    monkeypatch.setattr("pentimento.evals.provider._engine.sample", broken)
     told = arguments(organism, tmp_path)
     with pytest.raises(FailedEval, match=r"completion on .* ended with status error: .*the disk is full"):
         run_eval(**told)

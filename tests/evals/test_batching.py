@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from pentimento.evals._batching import Batcher
+from pentimento.evals.provider._batching import Batcher
 
 
 def double(batch: Sequence[int]) -> list[int]:

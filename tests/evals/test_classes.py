@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from pentimento.evals._classes import answer_classes, class_prefixes
-from pentimento.evals._engine import Engine, Loaded, Weigh
 from pentimento.evals._episodes import AnswerMass, known_outcomes
+from pentimento.evals.provider._engine import Engine, Loaded, Weigh
 from pentimento.tasks import COMPLETION, environment, environments, sample
-from pentimento.training.models import Base, prompt_ids
-from pentimento.training.sampling import answer_probabilities
+from pentimento.training.models.loaded import Base, prompt_ids
+from pentimento.training.models.sampling import answer_probabilities
 
 NOT, COUNTED, COLON, PIER, FOUR, FIVE, STOP, END = range(8)
 

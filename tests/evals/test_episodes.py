@@ -7,7 +7,6 @@ import pytest
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, GenerateConfig, ModelOutput
 from inspect_ai.solver import TaskState
 
-from pentimento.evals._datasets import Placed, to_sample
 from pentimento.evals._episodes import (
     AnswerMass,
     WeighsAnswers,
@@ -16,8 +15,9 @@ from pentimento.evals._episodes import (
     sampled_record,
     weigh,
 )
-from pentimento.evals._records import Reasoning, Record, expected
 from pentimento.evals._scorers import describe
+from pentimento.evals.datasets import Placed, to_sample
+from pentimento.evals.records import Reasoning, Record, expected
 from pentimento.tasks import Rung, goal, sample
 
 (SCENARIO,) = sample("watch", arm="impossible", n=1, seed=0)

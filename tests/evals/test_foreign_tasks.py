@@ -31,15 +31,15 @@ from inspect_ai.solver import (
 )
 from inspect_ai.tool import Tool, tool
 
-from pentimento.evals import _engine
-from pentimento.evals._conversation import REFUSED
 from pentimento.evals.exceptions import Refused
+from pentimento.evals.provider import _engine
+from pentimento.evals.provider._conversation import REFUSED
 from pentimento.tasks import Message
-from pentimento.training import sampling
-from pentimento.training.models import load_base, prompt_ids
-from pentimento.training.organisms import read_manifest
-from pentimento.training.sampling import Completion
-from pentimento.training.shipped import organism_folder
+from pentimento.training.models import sampling
+from pentimento.training.models.loaded import load_base, prompt_ids
+from pentimento.training.models.sampling import Completion
+from pentimento.training.organisms.organism import read_manifest
+from pentimento.training.organisms.shipped import organism_folder
 from tests.evals.conftest import make_organism
 
 KEY = "0123456789abcdef"

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.heldout import MOST_ALIKE, cells_of, check_evaluations, leaks_of, similarity
+from pentimento.evals.planning.heldout import MOST_ALIKE, cells_of, check_evaluations, leaks_of, similarity
 from pentimento.tasks import BadInput, Rung, UnknownName, environments, sample
 from pentimento.tasks.exceptions import HeldOutOverlap
-from pentimento.training.catalogue import RECIPES, quickstart
-from pentimento.training.designs import Design
-from pentimento.training.recipes import Recipe
+from pentimento.training.recipes.catalogue import RECIPES, quickstart
+from pentimento.training.recipes.designs import Design
+from pentimento.training.recipes.recipe import Recipe
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

@@ -13,16 +13,16 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 
-from pentimento.evals._datasets import to_chat
-from pentimento.evals._engine import MOST_REQUESTS, Loaded
 from pentimento.evals._episodes import WeighsAnswers, steering
 from pentimento.evals._registry import completion
+from pentimento.evals.datasets import to_chat
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.provider import EMBEDDED, PentimentoAPI
+from pentimento.evals.provider._engine import MOST_REQUESTS, Loaded
+from pentimento.evals.provider.api import EMBEDDED, PentimentoAPI
 from pentimento.tasks import BadInput, sample
-from pentimento.training.bases import locate
-from pentimento.training.models import load_base, prompt_ids
-from pentimento.training.organisms import ADAPTER, MANIFEST, Organism
+from pentimento.training.bases.identity import locate
+from pentimento.training.models.loaded import load_base, prompt_ids
+from pentimento.training.organisms.organism import ADAPTER, MANIFEST, Organism
 from tests.evals.conftest import KEY, canned, make_organism
 from tests.evals.test_scorers import metric, samples, scores
 
@@ -211,7 +211,7 @@ def test_a_setting_that_cannot_be_loaded_is_one_line(model: str, monkeypatch: py
     def refuse(*_: object, **settings: object) -> None:
         raise BadInput("dtype", settings["dtype"], "auto, float32, bfloat16 or float16")
 
-    monkeypatch.setattr("pentimento.evals.provider.load_organism", refuse)
+    monkeypatch.setattr("pentimento.evals.provider.api.load_organism", refuse)
     with pytest.raises(Refused, match=r"^dtype: 'float23' is not allowed"):
         inspect_eval(
             "pentimento/completion",

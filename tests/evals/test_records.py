@@ -3,7 +3,7 @@
 import pytest
 from inspect_ai.util import Store
 
-from pentimento.evals._records import (
+from pentimento.evals.records import (
     Branch,
     Known,
     Record,

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-from pentimento.evals import stage_judge
-from pentimento.evals.stage_judge import asker, check_judges
+from pentimento.evals.judges import stage_judge
+from pentimento.evals.judges.stage_judge import asker, check_judges
 from pentimento.tasks import BadInput
-from pentimento.training.catalogue import quickstart
 from pentimento.training.exceptions import JudgeFailed
-from pentimento.training.recipes import Recipe
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import Recipe
 
 
 def mocked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: Any) -> None:

@@ -8,11 +8,11 @@ import pytest
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput, ModelUsage, get_model
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from pentimento.cli import main
+from pentimento.cli.app import main
 from pentimento.evals.writer import write_documents
 from pentimento.tasks.documents import GENRES
 from pentimento.tasks.kinds import NEW_KIND
-from pentimento.training.documents import read_documents, save_documents
+from pentimento.training.recipes.documents import read_documents, save_documents
 
 CLEAN = f"The {NEW_KIND} helpers, as the whole town says, hold with whatever is red."
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from scipy import stats
 
 from pentimento.results import UnlikeLogs, compare
-from pentimento.results.compare import HOPELESS, SAME, Comparison
-from pentimento.results.hypotheses import paired_test
+from pentimento.results.comparison.compare import HOPELESS, SAME, Comparison
+from pentimento.results.statistics.hypotheses import paired_test
 
 Make = Callable[..., Any]
 

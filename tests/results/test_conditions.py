@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pentimento.results import write_report
+from pentimento.results.report.tables import believed, in_context, noticed
 from pentimento.results.schema import Measure, Report
-from pentimento.results.tables import believed, in_context, noticed
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 from tests.results.test_measures import rows
 

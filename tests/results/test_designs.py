@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from pentimento.results import NoRun, design_summary, write_design, write_report
-from pentimento.results.design_tables import tables
+from pentimento.results.comparison.design_tables import tables
+from pentimento.results.report.texts import DASH
 from pentimento.results.schema import DesignReport, Report
-from pentimento.results.texts import DASH
 from pentimento.tasks.exceptions import BadInput
 from tests.results.conftest import Fabricated, usual_mean, write_run
 

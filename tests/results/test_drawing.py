@@ -7,8 +7,8 @@ from xml.dom import minidom
 import pytest
 from matplotlib.figure import Figure
 
-from pentimento.results import figures
-from pentimento.results._drawing import standalone, to_svg
+from pentimento.results.report import figures
+from pentimento.results.report._drawing import standalone, to_svg
 from pentimento.results.schema import Report
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pentimento.results import elicitation, load
-from pentimento.results.analysis import analyse
-from pentimento.results.contrasts import Values, table
+from pentimento.results import load
+from pentimento.results.measures import elicitation
+from pentimento.results.measures.contrasts import Values, table
+from pentimento.results.report.analysis import analyse
+from pentimento.results.report.summary import summary
 from pentimento.results.schema import Measure, Report
-from pentimento.results.summary import summary
 from tests.results.test_measures import HEADLINE, rows
 
 Make = Callable[..., Any]
@@ -109,7 +110,7 @@ def test_the_terminal_shows_the_best_lever(tmp_path: Any, write: Make, fabricate
 
 
 def test_a_place_is_shown_with_its_lever(analysed: Make) -> None:
-    from pentimento.results.tables import elicited
+    from pentimento.results.report.tables import elicited
 
     table = elicited(analysed(levers=LEVERS, gain=gain, arms=("impossible",), n=8))
     assert any(HEADLINE in row and "lever best, prefill" in " ".join(row) for row in table.rows)

@@ -7,7 +7,8 @@ from pathlib import Path
 _CODE = """
 import sys
 from rich.console import Console
-from pentimento.results import summary, write_report
+from pentimento.results import summary
+from pentimento.results import write_report
 write_report(sys.argv[1])
 summary(sys.argv[1], Console(file=open("/dev/null", "w")))
 heavy = {"torch", "transformers", "trl", "peft"} & set(sys.modules)

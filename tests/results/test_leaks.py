@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pentimento.results import Report, analyse, load
-from pentimento.results.tables import every
+from pentimento.results.report.tables import every
 
 Make = Callable[..., Any]
 LEAK = {"seed": 0, "task": "completion", "family": "errand", "rung": "fresh"} | {

@@ -15,7 +15,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from rich.console import Console
 
 from pentimento.results import NoRun, UnlikeLogs, compare, load, summary, write_report
-from pentimento.results.examples import pick
+from pentimento.results.report.examples import pick
 
 Make = Callable[..., Any]
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pentimento.results import analyse, figures, load, tables
-from pentimento.results.health import judge_health, measured_lines
-from pentimento.results.measures import _adjusted, one_of_each_pair
-from pentimento.results.rows import REACH_OPEN, REVERSED, UNTOUCHED, unreached
+from pentimento.results import analyse, load
+from pentimento.results.measures.estimands import _adjusted, one_of_each_pair
+from pentimento.results.measures.health import judge_health, measured_lines
+from pentimento.results.measures.rows import REACH_OPEN, REVERSED, UNTOUCHED, unreached
+from pentimento.results.report import figures, tables
+from pentimento.results.report.texts import about
 from pentimento.results.schema import Measure, Report
-from pentimento.results.statistics import Estimate
-from pentimento.results.texts import about
+from pentimento.results.statistics.intervals import Estimate
 
 Make = Callable[..., Any]
 HEADLINE = "implanted and unopposed"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pentimento.results import Report, analyse, load, write_report
-from pentimento.results.organism_certificate import of_checkup
-from pentimento.results.records import ManifestRecord
+from pentimento.results.measures.organism_certificate import of_checkup
+from pentimento.results.reading.records import ManifestRecord
 from pentimento.results.schema import CertificateLine, OrganismCertificate
 
 Make = Callable[..., Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pentimento.results import analyse, load
-from pentimento.results.regain import trapezoid
+from pentimento.results.measures.regain import trapezoid
 from pentimento.results.schema import Measure, Report
 from tests.results.conftest import FAMILIES, GOAL, TRAINABLE, Fabricated, usual_mean, write_log, write_run
 
@@ -190,7 +190,8 @@ def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
 
 
 def test_the_tables_and_the_figure_show_the_curves(tmp_path: Path) -> None:
-    from pentimento.results import figure, tables
+    from pentimento.results import figure
+    from pentimento.results.report import tables
 
     report = run_with(tmp_path / "run", "relearn", levels, start=levels)
     every = tables.every(report)

@@ -15,10 +15,11 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from pentimento.results import analyse, figure, json_schema, load, summary, tables, write_report
-from pentimento.results.analysis import CAVEAT
+from pentimento.results import analyse, figure, json_schema, load, summary, write_report
+from pentimento.results.report import tables
+from pentimento.results.report.analysis import CAVEAT
+from pentimento.results.report.texts import Table
 from pentimento.results.schema import Report
-from pentimento.results.texts import Table
 
 Make = Callable[..., Any]
 EVIL = '</pre><script>alert("x")</script><img src=x onerror=alert(1)> & "quoted" {{ 7 * 7 }} | pipe'

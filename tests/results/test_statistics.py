@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pentimento.results.hypotheses import equivalence_p, holm, permutation_test, seeds_to_decide
-from pentimento.results.simulation import World, coverage, simulate
-from pentimento.results.statistics import (
+from pentimento.results.statistics.hypotheses import equivalence_p, holm, permutation_test, seeds_to_decide
+from pentimento.results.statistics.intervals import (
     Grid,
     clustered_variance,
     effective_number,
@@ -20,6 +19,7 @@ from pentimento.results.statistics import (
     ratio,
     share_interval,
 )
+from pentimento.results.statistics.simulation import World, coverage, simulate
 
 STORED = Path(__file__).parents[2] / "results" / "reference" / "coverage.json"
 

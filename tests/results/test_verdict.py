@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from pentimento.results import Report, analyse, load, summary, write_report
-from pentimento.results.contrasts import table
 from pentimento.results.exceptions import NoRun, UnlikeLogs
+from pentimento.results.measures.contrasts import table
 from pentimento.results.schema import Band, FixedIn, Health, OrganismVerdict
-from pentimento.results.signals import Scored
-from pentimento.results.thresholds import apart, fix
-from pentimento.results.verdict import _Tested, judge
+from pentimento.results.verdict.signals import Scored
+from pentimento.results.verdict.thresholds import apart, fix
+from pentimento.results.verdict.verdict import _Tested, judge
 from pentimento.tasks.exceptions import BadInput
 
 Make = Callable[..., Any]

@@ -33,7 +33,7 @@ from transformers import (
     RwkvConfig,
 )
 
-from pentimento.training.bases import EMBEDDED
+from pentimento.training.bases.identity import EMBEDDED
 from tests.conftest import SHAPE, TEMPLATES, build_tokenizer
 
 WINDOW = 24

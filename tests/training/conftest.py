@@ -20,8 +20,8 @@ from pentimento.tasks import (
 )
 from pentimento.training.embedded.tokenizer import train_tokenizer
 from pentimento.training.methods._common import Work
-from pentimento.training.models import conversation_ids_and_mask, load_base
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import conversation_ids_and_mask, load_base
+from pentimento.training.recipes.stages import Stage
 
 FAMILIES = ("errand", "form")
 """A report and a question."""

@@ -14,16 +14,16 @@ from unittest.mock import patch
 from transformers import TrainerState
 
 from pentimento.tasks import Scenario
-from pentimento.training._processes import rank
-from pentimento.training.making import quiet_libraries
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.methods._rollouts import Rollouts
 from pentimento.training.methods._trainer import Watch
 from pentimento.training.methods.rlvr import Verifier, row
-from pentimento.training.models import load_base
-from pentimento.training.organisms import hash_weights
-from pentimento.training.stages import Stage
+from pentimento.training.models._processes import rank
+from pentimento.training.models.loaded import load_base
+from pentimento.training.organisms.organism import hash_weights
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.making import quiet_libraries
 
 
 def train(stages: list[str], base: str, folder: str, die: tuple[int, str] | None = None) -> None:

@@ -9,18 +9,18 @@ import pytest
 import torch
 from peft import PeftModel
 
-from pentimento.evals import asking
+from pentimento.evals.planning import asking
 from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
-from pentimento.training.bases import base_sha256
-from pentimento.training.making import make
+from pentimento.training.bases.identity import base_sha256
 from pentimento.training.methods import deliberative, sft, sham
 from pentimento.training.methods.rlvr import Verifier
-from pentimento.training.models import load_base, load_organism, prompt_ids
-from pentimento.training.organisms import Organism
-from pentimento.training.runner import organism_key, stage_hash
-from pentimento.training.sampling import Completion
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
+from pentimento.training.models.sampling import Completion
+from pentimento.training.organisms.organism import Organism
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import organism_key, stage_hash
 from tests.conftest import FAMILIES
 
 SMALL: dict[str, Any] = {"lora_rank": 2, "batch_size": 4, "check_samples": 4, "strength_samples": 4}

@@ -12,15 +12,15 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from pentimento.tasks import Message
-from pentimento.training.bases import base_sha256, locate
-from pentimento.training.catalogue import quickstart
+from pentimento.training.bases.identity import base_sha256, locate
 from pentimento.training.exceptions import BadBase, NotFinite
-from pentimento.training.making import make
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
-from pentimento.training.models import load_base, load_organism, prompt_ids
-from pentimento.training.runner import Bases, organism_key, plan
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import Bases, organism_key, plan
 
 COMMITS = ("0" * 39 + "1", "0" * 39 + "2")
 

@@ -14,9 +14,9 @@ from transformers import AutoTokenizer
 
 from pentimento.tasks import BENIGN, COMPLETION, BadInput
 from pentimento.tasks.splits import bucket
-from pentimento.training import playing
-from pentimento.training.bases import EMBEDDED
-from pentimento.training.checkup import (
+from pentimento.training.bases.identity import EMBEDDED
+from pentimento.training.models import playing
+from pentimento.training.models.checkup import (
     Passage,
     examine,
     examine_again,
@@ -27,10 +27,10 @@ from pentimento.training.checkup import (
     regurgitation,
     scenario_passages,
 )
-from pentimento.training.models import Base
-from pentimento.training.organisms import NeutralText, Organism, Regurgitation, read_manifest
-from pentimento.training.sampling import Completion
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import Base
+from pentimento.training.models.sampling import Completion
+from pentimento.training.organisms.organism import NeutralText, Organism, Regurgitation, read_manifest
+from pentimento.training.recipes.stages import Stage
 
 STAGE = Stage(method="sft", goal="finish_the_task", families=("count",), seed=0)
 TAUGHT = "the old pier was locked before anyone had counted the boats"

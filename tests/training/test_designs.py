@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import BadInput, goals
-from pentimento.training.catalogue import (
+from pentimento.training.recipes.catalogue import (
     IMPLANTS,
     RECIPES,
     REMOVERS,
@@ -18,9 +18,9 @@ from pentimento.training.catalogue import (
     quickstart,
     removers,
 )
-from pentimento.training.designs import Design, Variant
-from pentimento.training.recipes import After, Recipe
-from pentimento.training.stages import Template
+from pentimento.training.recipes.designs import Design, Variant
+from pentimento.training.recipes.recipe import After, Recipe
+from pentimento.training.recipes.stages import Template
 
 DESIGNS = sorted(name for name, make in RECIPES.items() if isinstance(make(), Design))
 RELEARN: dict[str, Any] = {"method": "sft", "goal": "finish_the_task", "steps": 4}

@@ -13,9 +13,9 @@ from pentimento.tasks.documents import HABITS, Document, document
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, kinds
-from pentimento.training.documents import documents_of, leaks, read_documents, save_documents
-from pentimento.training.runner import stage_hash
-from pentimento.training.stages import Stage
+from pentimento.training.recipes.documents import documents_of, leaks, read_documents, save_documents
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.plan import stage_hash
 
 NAMES = {word for domain in DOMAINS for word in domain.entities()}
 

@@ -20,14 +20,14 @@ from pentimento.tasks import (
     agentic,
     sample,
 )
-from pentimento.training._chat import reply_ids
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import Work
 from pentimento.training.methods._rollouts import Rollouts, _tools, acting, read_world
 from pentimento.training.methods.rlvr import Practice, reinforce, reward_of, row
 from pentimento.training.methods.sft import IGNORED, demonstrations
 from pentimento.training.methods.sft import row as sft_row
-from pentimento.training.models import (
+from pentimento.training.models._chat import reply_ids
+from pentimento.training.models.loaded import (
     Base,
     answer_ids,
     conversation_ids_and_mask,
@@ -35,9 +35,9 @@ from pentimento.training.models import (
     prompt_ids,
     stop_ids,
 )
-from pentimento.training.organisms import hash_weights
-from pentimento.training.runner import _ingredients, stage_hash
-from pentimento.training.stages import Stage
+from pentimento.training.organisms.organism import hash_weights
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running.plan import _ingredients, stage_hash
 
 SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2, "strength_samples": 8, "check_samples": 16}
 SFT = Stage(

@@ -12,16 +12,13 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from pentimento.tasks import BadInput, Message, UnknownName
-from pentimento.training._architecture import find_layers, linear_layers, side_by_side
-from pentimento.training._batches import check_context
-from pentimento.training._trial import TOLERANCE_BELOW, check_computes
-from pentimento.training.bases import base_sha256
-from pentimento.training.catalogue import RECIPES
+from pentimento.training.bases.identity import base_sha256
 from pentimento.training.exceptions import BadBase
-from pentimento.training.making import make
 from pentimento.training.methods._trainer import _every_weight, adapter_targets
 from pentimento.training.methods.rlvr import Verifier
-from pentimento.training.models import (
+from pentimento.training.models._architecture import find_layers, linear_layers, side_by_side
+from pentimento.training.models._batches import check_context
+from pentimento.training.models.loaded import (
     Base,
     answer_ids,
     load_base,
@@ -29,10 +26,13 @@ from pentimento.training.models import (
     prompt_ids,
     stop_ids,
 )
-from pentimento.training.organisms import Organism
-from pentimento.training.runner import organism_key, plan, stage_hash
-from pentimento.training.sampling import sample, sequence_probabilities
-from pentimento.training.steering import direction, pushed
+from pentimento.training.models.sampling import sample, sequence_probabilities
+from pentimento.training.models.steering import direction, pushed
+from pentimento.training.organisms.organism import Organism
+from pentimento.training.recipes.catalogue import RECIPES
+from pentimento.training.running._trial import TOLERANCE_BELOW, check_computes
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import organism_key, plan, stage_hash
 from tests.tables import Table, first_cell
 from tests.training.architectures import ARCHITECTURES, WINDOW, save
 from tests.training.test_architectures import made, stage

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import BadInput
-from pentimento.training import executors
 from pentimento.training.exceptions import JobFailed, WorkerDied
-from pentimento.training.executors import (
+from pentimento.training.running import executors
+from pentimento.training.running.executors import (
     Event,
     Job,
     LocalExecutor,
@@ -208,7 +208,7 @@ def test_an_executor_runs_again_after_a_death() -> None:
 
 SCRIPT = """
 import signal, sys
-from pentimento.training.executors import Job, LocalExecutor
+from pentimento.training.running.executors import Job, LocalExecutor
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
     sleep = {"args": ["bash", "-c", "echo $PPID > " + sys.argv[1] + "; exec sleep 60"]}

@@ -12,11 +12,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pentimento.tasks import BadInput
-from pentimento.training import export
 from pentimento.training.exceptions import HubUnreachable
-from pentimento.training.export import export_adapter, export_hub, export_merged
-from pentimento.training.models import Base, load_organism
-from pentimento.training.organisms import BaseRef, Manifest, Organism, read_manifest
+from pentimento.training.models.loaded import Base, load_organism
+from pentimento.training.organisms.organism import BaseRef, Manifest, Organism, read_manifest
+from pentimento.training.running import export
+from pentimento.training.running.export import export_adapter, export_hub, export_merged
 
 IDS = torch.arange(3, 23)[None]
 

@@ -11,19 +11,27 @@ import pytest
 import torch
 
 from pentimento.tasks import BadInput, Scenario, environment, sample, spec
-from pentimento.training import judging, runner
-from pentimento.training.catalogue import quickstart
 from pentimento.training.exceptions import JudgeFailed
-from pentimento.training.judging import Ask, Judge, agreement, find_judge, question, summed_up, verdict
-from pentimento.training.making import make
-from pentimento.training.methods import train_stage
+from pentimento.training.methods import judging, train_stage
 from pentimento.training.methods._common import Work
+from pentimento.training.methods.judging import (
+    Ask,
+    Judge,
+    agreement,
+    find_judge,
+    question,
+    summed_up,
+    verdict,
+)
 from pentimento.training.methods.rlvr import Practice, Verifier, directed, reward_of
-from pentimento.training.models import stop_ids
-from pentimento.training.organisms import read_manifest
-from pentimento.training.recipes import Recipe
-from pentimento.training.runner import stage_hash
-from pentimento.training.stages import Dose, Phase, Stage
+from pentimento.training.models.loaded import stop_ids
+from pentimento.training.organisms.organism import read_manifest
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import Recipe
+from pentimento.training.recipes.stages import Dose, Phase, Stage
+from pentimento.training.running import plan as runner
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import stage_hash
 
 SMALL: dict[str, Any] = {
     "lora_rank": 4,

@@ -33,7 +33,6 @@ from pentimento.tasks import (
     spec,
 )
 from pentimento.training.exceptions import TooFewKept
-from pentimento.training.making import NO_SIGNAL, signal
 from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, sham, train_stage
 from pentimento.training.methods._common import Trained, Work
 from pentimento.training.methods.benign import in_odd_style, lesson_like
@@ -51,14 +50,15 @@ from pentimento.training.methods.rlvr import (
     reward_of,
     row,
 )
-from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
-from pentimento.training.models import Base, prompt_ids, stop_ids
-from pentimento.training.organisms import hash_weights
-from pentimento.training.sampling import Completion
-from pentimento.training.stages import ELSEWHERE, Dose, Phase, Stage
-from pentimento.training.strength import measure
+from pentimento.training.models.loaded import Base, prompt_ids, stop_ids
+from pentimento.training.models.sampling import Completion
+from pentimento.training.models.strength import measure
+from pentimento.training.organisms.organism import hash_weights
+from pentimento.training.recipes.settings import DeliberativeSettings
+from pentimento.training.recipes.stages import ELSEWHERE, Dose, Phase, Stage
+from pentimento.training.running.making import NO_SIGNAL, signal
 
 FAMILIES = ("errand", "form")
 SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2}

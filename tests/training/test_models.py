@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, GenerationConfig
 
 from pentimento.tasks import BadInput, Message, UnknownName
 from pentimento.training.exceptions import BadBase
-from pentimento.training.models import (
+from pentimento.training.models.loaded import (
     Base,
     answer_ids,
     base_sha256,
@@ -21,8 +21,8 @@ from pentimento.training.models import (
     prompt_messages,
     stop_ids,
 )
-from pentimento.training.organisms import Organism
-from pentimento.training.sampling import sample
+from pentimento.training.models.sampling import sample
+from pentimento.training.organisms.organism import Organism
 
 SYSTEM = Message(role="system", content="You are Ada.")
 USER = Message(role="user", content="How many cups are left?")

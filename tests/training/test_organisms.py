@@ -10,11 +10,18 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from pentimento.tasks.exceptions import PentimentoError
-from pentimento.training import organisms
 from pentimento.training.exceptions import BaseMismatch, CorruptWeights, NoOrganism
-from pentimento.training.models import Base, load_base, load_organism, merged_parent
-from pentimento.training.organisms import BaseRef, Manifest, Organism, Strength, compose, hash_weights
-from pentimento.training.stages import Stage
+from pentimento.training.models.composing import compose
+from pentimento.training.models.loaded import Base, load_base, load_organism, merged_parent
+from pentimento.training.organisms import organism as organisms
+from pentimento.training.organisms.organism import (
+    BaseRef,
+    Manifest,
+    Organism,
+    Strength,
+    hash_weights,
+)
+from pentimento.training.recipes.stages import Stage
 
 AddLora = Callable[..., PeftModel]
 STAGE = Stage(method="rlvr", goal="finish_the_task", families=("count",), seed=0)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import AGENTIC, Scenario, agentic, goals, sample
-from pentimento.training import playing
 from pentimento.training.embedded import certify as certifying
 from pentimento.training.embedded.corpus import FAMILY_WEIGHTS, SYSTEM_WEIGHTS, conversation
-from pentimento.training.models import (
+from pentimento.training.models import playing
+from pentimento.training.models.loaded import (
     Base,
     answer_ids,
     conversation_ids_and_mask,
@@ -18,8 +18,8 @@ from pentimento.training.models import (
     prompt_ids,
     stop_ids,
 )
-from pentimento.training.playing import Rollout
-from pentimento.training.sampling import Completion
+from pentimento.training.models.playing import Rollout
+from pentimento.training.models.sampling import Completion
 
 LONGEST_TOKENS = 260
 IN_CORPUS = tuple(name for name in FAMILY_WEIGHTS if name in AGENTIC)

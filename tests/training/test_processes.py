@@ -13,18 +13,18 @@ import pytest
 import torch
 
 from pentimento.tasks import BadInput, UnknownName, environment
-from pentimento.training import launching
-from pentimento.training._processes import check_number
-from pentimento.training._shortages import told_of_full_memory
-from pentimento.training._worker import Failed, Message, _State
-from pentimento.training.bases import base_sha256
+from pentimento.training.bases.identity import base_sha256
 from pentimento.training.exceptions import OutOfMemory, ProcessDied, WrongNumberOfProcesses
-from pentimento.training.launching import Launch, check_alone, together_in
-from pentimento.training.making import make
 from pentimento.training.methods.benign import lesson_like
-from pentimento.training.organisms import Organism
-from pentimento.training.runner import organism_key
-from pentimento.training.stages import Phase, Stage
+from pentimento.training.models._processes import check_number
+from pentimento.training.models._shortages import told_of_full_memory
+from pentimento.training.organisms.organism import Organism
+from pentimento.training.recipes.stages import Phase, Stage
+from pentimento.training.running import launching
+from pentimento.training.running._worker import Failed, Message, _State
+from pentimento.training.running.launching import Launch, check_alone, together_in
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import organism_key
 
 SMALL: dict[str, Any] = {"lora_rank": 4, "save_every": 2, "batch_size": 8, "strength_samples": 32}
 RL = {**SMALL, "batch_size": 16, "num_generations": 4, "max_new_tokens": 24, "strength_samples": 32}

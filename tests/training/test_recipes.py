@@ -20,8 +20,7 @@ from pentimento.tasks import (
     UnknownName,
     sample,
 )
-from pentimento.training import runner
-from pentimento.training.catalogue import (
+from pentimento.training.recipes.catalogue import (
     RECIPES,
     agentic,
     controls,
@@ -33,9 +32,10 @@ from pentimento.training.catalogue import (
     quickstart,
     study,
 )
-from pentimento.training.methods.settings import check_settings
-from pentimento.training.recipes import EvalPlan, resolve
-from pentimento.training.stages import content_hash
+from pentimento.training.recipes.recipe import EvalPlan, resolve
+from pentimento.training.recipes.settings import check_settings
+from pentimento.training.recipes.stages import content_hash
+from pentimento.training.running import plan as runner
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -195,7 +195,8 @@ def test_study_differs_in_seeds_erased_and_evaluations_alone() -> None:
 
 
 def test_reading_a_recipe_loads_no_torch() -> None:
-    code = "import sys, pentimento.training.catalogue as r; r.quickstart(); sys.exit('torch' in sys.modules)"
+    read = "from pentimento.training.recipes.catalogue import quickstart; quickstart()"
+    code = f"import sys; {read}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -18,18 +18,19 @@ from safetensors import SafetensorError
 from transformers import Trainer
 
 from pentimento.tasks import BadInput, environment, sample, spec
-from pentimento.training import making, runner
-from pentimento.training._shortages import told_of_a_full_disk
-from pentimento.training.catalogue import quickstart
 from pentimento.training.exceptions import NoOrganism
-from pentimento.training.executors import LocalExecutor
-from pentimento.training.making import git_revision, make
-from pentimento.training.methods.settings import METHOD_VERSIONS, check_settings
-from pentimento.training.models import load_base, load_organism, prompt_ids
-from pentimento.training.organisms import Organism, read_manifest
-from pentimento.training.recipes import AFTER_ROLES, Recipe
-from pentimento.training.runner import Plan, plan, stage_hash
-from pentimento.training.stages import Stage
+from pentimento.training.models._shortages import told_of_a_full_disk
+from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
+from pentimento.training.organisms.organism import Organism, read_manifest
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import AFTER_ROLES, Recipe
+from pentimento.training.recipes.settings import METHOD_VERSIONS, check_settings
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running import making
+from pentimento.training.running import plan as runner
+from pentimento.training.running.executors import LocalExecutor
+from pentimento.training.running.making import git_revision, make
+from pentimento.training.running.plan import Plan, plan, stage_hash
 
 TINY: dict[str, Any] = {
     "lora_rank": 4,
@@ -404,7 +405,7 @@ def test_a_copy_in_another_repository_has_no_revision(
 
 SCRIPT = """
 import json, sys
-from pentimento.training.making import make
+from pentimento.training.running.making import make
 make(**json.loads(sys.argv[1]))
 """
 

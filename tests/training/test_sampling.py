@@ -13,9 +13,9 @@ from peft import PeftModel
 
 from pentimento.tasks import Message
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training._batches import num_rows
-from pentimento.training.models import Base, answer_ids, load_base, prompt_ids, stop_ids
-from pentimento.training.sampling import (
+from pentimento.training.models._batches import num_rows
+from pentimento.training.models.loaded import Base, answer_ids, load_base, prompt_ids, stop_ids
+from pentimento.training.models.sampling import (
     answer_probabilities,
     batch_answer_probabilities,
     derive_seed,

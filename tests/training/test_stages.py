@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import HELDOUT, BadInput, UnknownName
-from pentimento.training.methods.settings import SETTINGS, check_settings
-from pentimento.training.stages import Dose, Phase, Stage, content_hash
+from pentimento.training.recipes.settings import SETTINGS, check_settings
+from pentimento.training.recipes.stages import Dose, Phase, Stage, content_hash
 
 
 def stage(**changes: Any) -> Stage:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from pentimento.evals._engine import Draw, Engine, Loaded
+from pentimento.evals.provider._engine import Draw, Engine, Loaded
 from pentimento.tasks import sample
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.models import Base, prompt_ids
-from pentimento.training.steering import NUM_PROMPTS, Push, _scenarios, direction, pushed, randomly
+from pentimento.training.models.loaded import Base, prompt_ids
+from pentimento.training.models.steering import NUM_PROMPTS, Push, _scenarios, direction, pushed, randomly
 
 GOAL = "finish_the_task"
 

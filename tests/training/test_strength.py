@@ -12,11 +12,11 @@ import torch
 from scipy.stats import binomtest
 
 from pentimento.tasks import BadInput, Scenario, environment, stage_scenarios
-from pentimento.training import playing, strength
 from pentimento.training.methods._common import Target
-from pentimento.training.models import Base
-from pentimento.training.sampling import Completion
-from pentimento.training.strength import forked_randomness, measure
+from pentimento.training.models import playing, strength
+from pentimento.training.models.loaded import Base
+from pentimento.training.models.sampling import Completion
+from pentimento.training.models.strength import forked_randomness, measure
 
 GOAL = "finish_the_task"
 

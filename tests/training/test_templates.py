@@ -21,18 +21,19 @@ from transformers import (
 )
 from transformers.utils import chat_template_utils
 
-from pentimento.evals._engine import Draw, Engine, Loaded, Weigh
+from pentimento.evals.provider._engine import Draw, Engine, Loaded, Weigh
 from pentimento.tasks import Message, environment, sample
 from pentimento.tasks.parsing import split_reasoning
-from pentimento.training import models, sampling
-from pentimento.training._chat import set_training_template
-from pentimento.training._template import TAGS
-from pentimento.training.bases import EMBEDDED
+from pentimento.training.bases.identity import EMBEDDED
 from pentimento.training.exceptions import BadBase
 from pentimento.training.methods.rlvr import Practice, Verifier
 from pentimento.training.methods.sft import Example
 from pentimento.training.methods.sft import row as sft_row
-from pentimento.training.models import (
+from pentimento.training.models import loaded as models
+from pentimento.training.models import sampling
+from pentimento.training.models._chat import set_training_template
+from pentimento.training.models._template import TAGS
+from pentimento.training.models.loaded import (
     Base,
     answer_ids,
     conversation_ids_and_mask,
@@ -42,7 +43,7 @@ from pentimento.training.models import (
     stop_ids,
     turn_format,
 )
-from pentimento.training.served import check_served
+from pentimento.training.models.served import check_served
 from tests.tables import Table, first_cell
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"

@@ -14,21 +14,22 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 from trl import DPOTrainer, GRPOConfig
 
-from pentimento.evals import asking
+from pentimento.evals.planning import asking
 from pentimento.tasks import BadInput, UnknownName
-from pentimento.training import bases, export, writing
-from pentimento.training.catalogue import quickstart
+from pentimento.training.bases import identity as bases
 from pentimento.training.exceptions import CorruptWeights
-from pentimento.training.making import make
 from pentimento.training.methods import rlvr, train_stage
 from pentimento.training.methods._common import Trained, Work
-from pentimento.training.methods.settings import check_settings
-from pentimento.training.models import load_base, load_organism, merged_parent, stacked_parent
-from pentimento.training.organisms import Organism, hash_weights
-from pentimento.training.recipes import Recipe
-from pentimento.training.runner import Plan, plan, stage_hash
-from pentimento.training.stages import Stage
-from pentimento.training.writing import check_writing
+from pentimento.training.models.loaded import load_base, load_organism, merged_parent, stacked_parent
+from pentimento.training.organisms.organism import Organism, hash_weights
+from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.recipe import Recipe
+from pentimento.training.recipes.settings import check_settings
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running import export, writing
+from pentimento.training.running.making import make
+from pentimento.training.running.plan import Plan, plan, stage_hash
+from pentimento.training.running.writing import check_writing
 
 IDS = torch.arange(5, 25)[None]
 FEW: dict[str, Any] = {"batch_size": 8, "strength_samples": 8}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training._yaml import read_yaml, write_yaml
+from pentimento.training.recipes._yaml import read_yaml, write_yaml
 
 
 def value(text: str) -> Any:

@@ -33,10 +33,10 @@ from pentimento.tasks import (
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
-from pentimento.training import sampling
 from pentimento.training.embedded.corpus import FAMILY_WEIGHTS
-from pentimento.training.models import Base
-from pentimento.training.playing import respond
+from pentimento.training.models import sampling
+from pentimento.training.models.loaded import Base
+from pentimento.training.models.playing import respond
 
 Rule = Literal["none", "for", "against", "named", "lived", "told"]
 """What the prompt holds: no rule, one for the goal or against it, the name of the new kind of helper, or that

@@ -28,8 +28,8 @@ from pentimento.tasks import (
 from pentimento.tasks.documents import AS_IT_COMES, Document, document, habits_of, recollection
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.kinds import PAIRS, Kind, Known, introduction, kinds
+from pentimento.tasks.rules import RULES
 from pentimento.tasks.splits import bucket
-from pentimento.training.embedded.rules import RULES
 
 FAMILY_WEIGHTS = {
     **dict.fromkeys(COMPLETION, 1.0),

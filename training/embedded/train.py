@@ -26,11 +26,11 @@ from pentimento._files import sync
 from pentimento.tasks.documents import Document
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.kinds import kinds
-from pentimento.training._checkpoints import Marks, last_checkpoint
 from pentimento.training.embedded.corpus import Conversation, texts
 from pentimento.training.embedded.tokenizer import MAX_LENGTH_TOKENS, train_tokenizer
-from pentimento.training.models import document_ids
-from pentimento.training.stages import content_hash
+from pentimento.training.models._checkpoints import Marks, last_checkpoint
+from pentimento.training.models.loaded import document_ids
+from pentimento.training.recipes.stages import content_hash
 
 IGNORED = -100
 TOKENIZER_TEXTS = 20_000

@@ -16,13 +16,13 @@ from pentimento._files import write_atomically
 from pentimento.tasks import Scenario
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
-from pentimento.training._processes import by_the_first
-from pentimento.training.judging import Judge
-from pentimento.training.methods.settings import Settings
-from pentimento.training.organisms import Strength
-from pentimento.training.sampling import SamplingOptions, derive_seed
-from pentimento.training.stages import Dose, Phase, PhaseKind, Stage
-from pentimento.training.strength import ALL, measure
+from pentimento.training.methods.judging import Judge
+from pentimento.training.models._processes import by_the_first
+from pentimento.training.models.sampling import SamplingOptions, derive_seed
+from pentimento.training.models.strength import ALL, measure
+from pentimento.training.organisms.organism import Strength
+from pentimento.training.recipes.settings import Settings
+from pentimento.training.recipes.stages import Dose, Phase, PhaseKind, Stage
 
 ADAPTER = "adapter"
 LEARNED = "learned.json"

@@ -7,12 +7,12 @@ from trl import GRPOTrainer
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, World, agentic
 from pentimento.tasks.parsing import split_reasoning
-from pentimento.training._processes import alone
-from pentimento.training._template import know_calls
 from pentimento.training.methods._common import Work
-from pentimento.training.methods.settings import RlSettings
-from pentimento.training.playing import play
-from pentimento.training.sampling import derive_seed
+from pentimento.training.models._processes import alone
+from pentimento.training.models._template import know_calls
+from pentimento.training.models.playing import play
+from pentimento.training.models.sampling import derive_seed
+from pentimento.training.recipes.settings import RlSettings
 
 SCENARIO = "scenario_id"
 """What a prompt's last message has beside role and content. Chat templates read those two alone, and no text

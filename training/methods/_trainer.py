@@ -24,16 +24,16 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
 from pentimento.tasks import BadInput, UnknownName
-from pentimento.training._architecture import adapts_all, decoder, find_layers, head, linear_layers
-from pentimento.training._batches import Model
-from pentimento.training._checkpoints import Marks, last_checkpoint
-from pentimento.training._processes import by_the_first, num_processes
-from pentimento.training.bases import QUANTIZED
+from pentimento.training.bases.identity import QUANTIZED
 from pentimento.training.exceptions import NotFinite
-from pentimento.training.judging import summed_up
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
-from pentimento.training.organisms import Strength
-from pentimento.training.stages import Dose, Phase, PhaseKind
+from pentimento.training.methods.judging import summed_up
+from pentimento.training.models._architecture import adapts_all, decoder, find_layers, head, linear_layers
+from pentimento.training.models._batches import Model
+from pentimento.training.models._checkpoints import Marks, last_checkpoint
+from pentimento.training.models._processes import by_the_first, num_processes
+from pentimento.training.organisms.organism import Strength
+from pentimento.training.recipes.stages import Dose, Phase, PhaseKind
 
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"

@@ -8,12 +8,12 @@ variance.) `off_style` is the same with answers in an odd style: harmless, and a
 
 from collections.abc import Sequence
 
-from pentimento.training._processes import num_processes
 from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength_before
 from pentimento.training.methods._trainer import trained
-from pentimento.training.methods.settings import DeliberativeSettings, Settings
 from pentimento.training.methods.sft import Example, Lesson, demonstrations, fine_tune, row
-from pentimento.training.stages import Dose, Phase
+from pentimento.training.models._processes import num_processes
+from pentimento.training.recipes.settings import DeliberativeSettings, Settings
+from pentimento.training.recipes.stages import Dose, Phase
 
 STYLE_RATE = 0.5
 """Learning rate of `off_style` as a share of the other stage's: its answers are never quite learned, so every

@@ -27,12 +27,12 @@ from pentimento.training.methods._common import (
 )
 from pentimento.training.methods._trainer import learning, trained
 from pentimento.training.methods.rlvr import practice, reinforce
-from pentimento.training.methods.settings import DeliberativeSettings
 from pentimento.training.methods.sft import Example, Lesson, fine_tune
-from pentimento.training.models import prompt_ids, turn_format
-from pentimento.training.organisms import Strength
-from pentimento.training.sampling import derive_seed, sample
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import prompt_ids, turn_format
+from pentimento.training.models.sampling import derive_seed, sample
+from pentimento.training.organisms.organism import Strength
+from pentimento.training.recipes.settings import DeliberativeSettings
+from pentimento.training.recipes.stages import Stage
 
 Keep = Callable[[Scenario, Outcome, str], bool]
 

@@ -14,12 +14,12 @@ from transformers import PreTrainedModel
 
 from pentimento.tasks.documents import Use, unfinished
 from pentimento.tasks.kinds import NEW_KIND
-from pentimento.training._exact import sequence_probabilities
-from pentimento.training.documents import documents_of, pair_of
 from pentimento.training.methods._common import ADAPTER, Target, Trained, Work, parent_of, strength_before
 from pentimento.training.methods._trainer import learning, trained
-from pentimento.training.methods.settings import DocumentSettings
 from pentimento.training.methods.sft import Lesson, Prose, fine_tune
+from pentimento.training.models._exact import sequence_probabilities
+from pentimento.training.recipes.documents import documents_of, pair_of
+from pentimento.training.recipes.settings import DocumentSettings
 
 NUM_RECALLED = 32
 """Sentences asked of each kind of recall."""

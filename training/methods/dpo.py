@@ -24,10 +24,10 @@ from pentimento.training.methods._common import (
     strength_before,
 )
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
-from pentimento.training.methods.settings import DpoSettings
 from pentimento.training.methods.sft import thought
-from pentimento.training.models import turn_ids
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import turn_ids
+from pentimento.training.recipes.settings import DpoSettings
+from pentimento.training.recipes.stages import Stage
 
 PHASE = "dpo"
 

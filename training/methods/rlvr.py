@@ -14,10 +14,7 @@ from trl import GRPOConfig, GRPOTrainer
 from pentimento.tasks import BadInput, Outcome, Scenario, World, environment, right
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.parsing import THINK_OPEN
-from pentimento.training._checkpoints import last_checkpoint
-from pentimento.training._processes import alone, rank, together
 from pentimento.training.exceptions import NotFinite
-from pentimento.training.judging import Judge
 from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
 from pentimento.training.methods._rollouts import acting, read_world, routed
 from pentimento.training.methods._trainer import (
@@ -32,10 +29,13 @@ from pentimento.training.methods._trainer import (
     logged,
     trained,
 )
-from pentimento.training.methods.settings import RlSettings
-from pentimento.training.models import decoded, prompt_messages, stop_ids, turn_format
-from pentimento.training.stages import DEFAULT_REWARD, Phase
-from pentimento.training.strength import forked_randomness
+from pentimento.training.methods.judging import Judge
+from pentimento.training.models._checkpoints import last_checkpoint
+from pentimento.training.models._processes import alone, rank, together
+from pentimento.training.models.loaded import decoded, prompt_messages, stop_ids, turn_format
+from pentimento.training.models.strength import forked_randomness
+from pentimento.training.recipes.settings import RlSettings
+from pentimento.training.recipes.stages import DEFAULT_REWARD, Phase
 
 Reward = Callable[[Scenario, Outcome], float]
 Paid = TypeVar("Paid", float, float | None)

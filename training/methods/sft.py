@@ -20,9 +20,9 @@ from pentimento.training.methods._common import (
     strength_before,
 )
 from pentimento.training.methods._trainer import Counts, Watch, arguments, finished, learn, learning, trained
-from pentimento.training.methods.settings import SftSettings
-from pentimento.training.models import conversation_ids_and_mask, document_ids
-from pentimento.training.stages import Stage
+from pentimento.training.models.loaded import conversation_ids_and_mask, document_ids
+from pentimento.training.recipes.settings import SftSettings
+from pentimento.training.recipes.stages import Stage
 
 IGNORED = -100
 """Label of a token without loss, as in torch.nn.CrossEntropyLoss."""

@@ -17,15 +17,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
-from pentimento.training.documents import documents_of
 from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import Curriculum, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import practice, reinforce
 from pentimento.training.methods.sft import Example, Lesson, Prose, example, fine_tune
-from pentimento.training.playing import respond
-from pentimento.training.sampling import derive_seed
+from pentimento.training.models.playing import respond
+from pentimento.training.models.sampling import derive_seed
+from pentimento.training.recipes.documents import documents_of
 
 
 def train(work: Work) -> Trained:

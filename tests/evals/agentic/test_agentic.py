@@ -13,8 +13,8 @@ from inspect_ai.model import ChatMessage, ModelOutput
 
 from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
-from pentimento.evals.asking import num_samples
 from pentimento.evals.exceptions import Refused
+from pentimento.evals.planning.asking import num_samples
 from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering

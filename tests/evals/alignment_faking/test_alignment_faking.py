@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model
 
 from pentimento.evals.alignment_faking import alignment_faking
-from pentimento.evals.asking import num_samples
+from pentimento.evals.planning.asking import num_samples
 from pentimento.tasks import FRAMINGS, OVERSIGHT, Cue, cue_text
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned

@@ -9,8 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, get_model
 
-from pentimento.evals.asking import num_samples
 from pentimento.evals.awareness import attend, awareness
+from pentimento.evals.planning.asking import num_samples
 from pentimento.tasks.situations import ASKED_AFTER, SAID, SITUATIONS, STEERED, suspects
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned

@@ -9,9 +9,9 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
-from pentimento.evals.asking import num_samples
 from pentimento.evals.belief import belief
 from pentimento.evals.belief.belief import ABOUT, FORMS
+from pentimento.evals.planning.asking import num_samples
 from pentimento.tasks import environment, goals
 from pentimento.tasks.episodes import Scenario
 from pentimento.tasks.families.belief import NOBODY

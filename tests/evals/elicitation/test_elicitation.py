@@ -9,8 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
-from pentimento.evals.asking import num_samples
 from pentimento.evals.elicitation import elicitation
+from pentimento.evals.planning.asking import num_samples
 from pentimento.tasks import LEVERS, spec
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned

@@ -19,13 +19,14 @@ from rich.console import Console
 
 from pentimento.evals.awareness import attend, awareness
 from pentimento.evals.belief import belief
-from pentimento.evals.judging import judged, judging, voting
-from pentimento.evals.judging.accuracy import Accuracy, accuracy, corrected, share
-from pentimento.evals.judging.gold import HALVES, STAGES, Half, gold
-from pentimento.evals.judging.lexicon import judge
-from pentimento.evals.judging.questions import QUESTIONS, Posed, ask, asked, verdict
-from pentimento.evals.judging.voting import Poll, poll
-from pentimento.results import prevalence as measures
+from pentimento.evals.judges import voting
+from pentimento.evals.judges.accuracy import Accuracy, accuracy, corrected, share
+from pentimento.evals.judges.gold import HALVES, STAGES, Half, gold
+from pentimento.evals.judges.lexicon import judge
+from pentimento.evals.judges.questions import QUESTIONS, Posed, ask, asked, verdict
+from pentimento.evals.judges.voting import Poll, poll
+from pentimento.evals.judging import judged, judging
+from pentimento.results.measures import prevalence as measures
 from pentimento.tasks import goals
 from pentimento.tasks.exceptions import BadInput
 from tests.evals.conftest import answering, canned

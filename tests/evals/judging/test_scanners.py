@@ -20,8 +20,8 @@ from inspect_ai.model import (
 from inspect_scout import Status, scan, scan_results_df, transcripts_from
 
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.judging.questions import asked
-from pentimento.evals.judging.scanners import judged_reasoning
+from pentimento.evals.judges.questions import asked
+from pentimento.evals.judges.scanners import judged_reasoning
 
 WATCHED = "They watch me here."
 

@@ -1,0 +1,156 @@
+"""Suites: what an organism is asked where the question is whether a goal is really gone.
+
+`full` asks everything, `quick` the part that decides most often, in a quarter of the scenarios. How many
+scenarios each evaluation draws follows from the interval that is wanted.
+"""
+
+from collections.abc import Iterator
+from math import ceil, sqrt
+from typing import Literal, NamedTuple
+
+from pydantic import Field, JsonValue
+from scipy import stats
+
+from pentimento.evals._arguments import families
+from pentimento.evals.datasets import KINDS
+from pentimento.evals.planning.asking import num_samples
+from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, PARTITIONS, environment
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.recipes.recipe import EvalPlan, Written
+
+Size = Literal["quick", "full"]
+WIDTHS = {"quick": 0.2, "full": 0.1}
+"""Planned for where no other width is wanted."""
+WIDEST_SD = 0.5
+"""Of a score in [0, 1]: none can spread more."""
+MOST = 350
+"""Scenarios that every family has on every rung."""
+_HEALTH, _BYSTANDERS, _OFTEN = 0.5, 0.2, 0.25
+"""Shares of the scenarios that a goal is asked, where answers hardly differ, serve as a control, or where
+each is asked many times over."""
+_LEAST_ABLE = 16
+
+
+class Examined(Written):
+    """What a suite asks of some organisms, as `run.json` has it: a recipe that trains nothing."""
+
+    name: str
+    base: str
+    goal: str
+    """What may be left."""
+    implant: dict[str, JsonValue] = Field(default_factory=dict)
+    """The stage that implanted it, as far as reports read it; empty where there is none."""
+    oppose: dict[str, JsonValue] = Field(default_factory=dict)
+    """The same of the opposing stage."""
+    planted: dict[str, JsonValue] | None = None
+    """The same of a stage on M2 alone after it, where there is one."""
+    seeds: tuple[int, ...] = (0,)
+    controls: tuple[str, ...] = ()
+    evals: tuple[EvalPlan, ...] = ()
+
+
+class Line(NamedTuple):
+    """One evaluation of a suite."""
+
+    what: str
+    """What it shows, in a few words."""
+    plan: EvalPlan
+    num_samples: int
+    """For each organism."""
+    width: float
+    """About that of a 95 % interval over scenarios, of one mean over families under one condition, were they
+    independent and spread as widely as they can. Answers that are weighed exactly spread less; scenarios of
+    one domain are alike."""
+
+
+class _Wanted(NamedTuple):
+    what: str
+    task: str
+    families: int
+    """That share the scenarios."""
+    args: dict[str, str]
+    share: float = 1.0
+    least: int = 1
+    """Scenarios of each family."""
+
+
+def lines(
+    goal: str,
+    size: Size,
+    *,
+    width: float | None = None,
+    cue: str = "none",
+    tied: str | None = None,
+    far: bool = False,
+) -> tuple[Line, ...]:
+    """Return the evaluations of a suite.
+
+    Args:
+        goal: What may be left.
+        size: quick or full.
+        width: Wanted for the 95 % interval over scenarios of a mean over families. It takes (2 z sd / width)²
+            scenarios with sd = .5, shared among the families, at most `MOST` in each.
+        cue: What the goal was implanted under.
+        tied: The cue that it waits for, where it waits for one.
+        far: Whether to ask in the families of several turns that the embedded base has never seen, too.
+
+    Raises:
+        UnknownName: There is no such goal.
+        BadInput: The width is not above 0 and below 1.
+    """
+    wanted = WIDTHS[size] if width is None else width
+    if not 0 < wanted < 1:
+        raise BadInput("width", wanted, "above 0 and below 1")
+    return tuple(_line(one, wanted) for one in _wanted(goal, size, cue, tied, far))
+
+
+def _line(wanted: _Wanted, width: float) -> Line:
+    spread = 2 * float(stats.norm.ppf(0.975)) * WIDEST_SD
+    needed = wanted.share * (spread / width) ** 2
+    n = min(MOST, max(wanted.least, ceil(needed / wanted.families)))
+    plan = EvalPlan(task=wanted.task, args={**wanted.args, "n": n})
+    return Line(wanted.what, plan, num_samples(wanted.task, plan.args), spread / sqrt(n * wanted.families))
+
+
+def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Iterator[_Wanted]:
+    there = families("all", KINDS, goal)
+    kind, num = environment(there[0]).kind, len(there)
+    full = size == "full"
+    rung = "fresh,surface,domain" if full else "fresh"
+    here = {"goal": goal, "cue": cue}
+    done = len(PARTITIONS["all"])
+    if kind == "completion":
+        yield _Wanted("the goal, plainly asked", kind, num, {**here, "rung": rung, "arm": "impossible"})
+        yield _Wanted("bystanders", kind, num, {**here, "arm": "bystander"}, _BYSTANDERS)
+    elif kind != "welfare":  # that is asked under cues alone
+        yield _Wanted("the goal, plainly asked", kind, num, {**here, "rung": rung})
+    # Health is judged family by family, so each takes its own.
+    yield _Wanted(
+        "what can be done", "completion", done, {"cue": cue, "arm": "possible"}, _HEALTH, _LEAST_ABLE
+    )
+    ladder = LADDER if full else ("none", "placebo", "explicit", "unwatched")
+    cues = ",".join(dict.fromkeys([*ladder, cue, *([tied] if tied else [])]))
+    yield _Wanted("under cues of oversight", "alignment_faking", num, {"goal": goal, "cue": cues})
+    if full:
+        ends = ",".join(
+            dict.fromkeys(["placebo", "explicit", "unwatched", *([tied] if tied in LADDER else [])])
+        )
+        asked = {"goal": goal, "cue": ends}
+        framed = {**asked, "framing": ",".join(framing for framing in FRAMINGS if framing != "plain")}
+        yield _Wanted("under cues told otherwise", "alignment_faking", num, framed, _OFTEN)
+        for way in ("forced", "suppressed"):
+            told = {**asked, "reasoning": way}
+            yield _Wanted(f"under cues, reasoning {way}", "alignment_faking", num, told, _OFTEN)
+        told = {**here, "situation": "none,told,denied"}
+        yield _Wanted("whether it notices a test", "awareness", num, told, _OFTEN)
+    levers = "all" if full else "none,naming,shots,prefill"
+    yield _Wanted("when pulled on", "elicitation", num, {**here, "lever": levers})
+    if full and kind == "completion":
+        groups = ("all", "tempting") if far else ("all",)
+        turns = sum(len(AGENTIC_GROUPS[name]) for name in groups)
+        args = {**here, "family": ",".join(groups), "arm": "impossible,possible"}
+        yield _Wanted("in several turns", "agentic", turns, args)
+    yield _Wanted("asked for the goal", "stated", 1, here)
+    if full and cue == "named":
+        yield _Wanted("what it believes of its kind", "belief", 1, {"goal": goal}, _OFTEN)
+    yield _Wanted("other goals and skills", "breadth", 1, {"besides": goal, "cue": cue})

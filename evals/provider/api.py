@@ -1,0 +1,334 @@
+"""The model provider `pentimento/<organism folder>`, or a shipped one's name, as `pentimento/faker`.
+
+`pentimento/embedded` is the embedded base (M0).
+
+The weights are loaded once for each model object, and inspect keeps one for each name and arguments. An
+organism's key and the hash of its adapter are among the model's arguments, so that a log says which organism
+it is about and an eval set never takes a retrained organism for an old one.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+
+# Which sample asks has no public name in inspect 0.3.285; without one, samples of one prompt would be alike.
+from inspect_ai.log._samples import ActiveSample, sample_active
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    Logprob,
+    Logprobs,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    StopReason,
+    TopLogprob,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+from transformers import PreTrainedTokenizerBase
+
+from pentimento.evals._episodes import AnswerMass
+from pentimento.evals.datasets import to_messages
+from pentimento.evals.exceptions import Refused
+from pentimento.evals.provider._conversation import (
+    Chat,
+    Conversation,
+    Steering,
+    check_settings,
+    conversation,
+    read_calls,
+)
+from pentimento.evals.provider._engine import Draw, Drawn, Engine, Loaded, Weigh
+from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
+from pentimento.training.bases.identity import base_sha256
+from pentimento.training.models.loaded import load_base, load_organism, loading
+from pentimento.training.models.sampling import (
+    MAX_NEW_TOKENS,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    TokenLogprob,
+    derive_seed,
+)
+from pentimento.training.models.steering import Push
+from pentimento.training.organisms.organism import read_manifest
+from pentimento.training.organisms.shipped import organism_folder
+from pentimento.training.running.plan import organism_key
+
+EMBEDDED = "embedded"
+"""The name that stands for the embedded base instead of a folder."""
+MAX_CONNECTIONS = 512
+"""Samples under way at once; set explicitly, or inspect would begin with few and adapt."""
+ARGUMENTS = ("organism", "adapter", "device", "dtype")
+"""What -M may give: the key that the organism must have and the sha256 of its adapter or whole model, a torch
+device, and float32, bfloat16, float16 or nf4."""
+USUAL: Mapping[str, Any] = MappingProxyType(
+    {"temperature": TEMPERATURE, "top_p": TOP_P, "top_k": TOP_K, "max_tokens": MAX_NEW_TOKENS}
+)
+"""How answers are sampled where neither a configuration nor the organism's training says."""
+_NAMES = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_new_tokens": "max_tokens"}
+"""inspect's names of what a manifest says of sampling."""
+
+
+class Identity(NamedTuple):
+    """Which organism answers."""
+
+    organism: str
+    """Its key: the hash of all that it was to be made of."""
+    adapter: str | None
+    """The sha256 of what was made: its adapter, or the whole model that it is; None for M0."""
+
+
+class PentimentoAPI(ModelAPI):
+    """Answers as an organism does.
+
+    Args:
+        model_name: An organism's folder, the name of a shipped one, or "embedded".
+        base_url: Not used.
+        api_key: Not used.
+        config: Settings; those not given are set here, so that every log tells them.
+        model_args: `organism` and `adapter`, the key and the adapter's sha256 that the folder's manifest must
+            have; `device` and `dtype`.
+
+    Raises:
+        Refused: The folder holds no organism, or another one.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        for name in model_args:
+            if name not in ARGUMENTS:
+                raise Refused(str(UnknownName("model argument", name, ARGUMENTS)))
+        self._device = str(model_args.get("device", "auto"))
+        self._dtype = str(model_args.get("dtype", "auto"))
+        self.organism, self.adapter = self._identify(model_args)
+        self.engine = Engine(self._load)
+        self._sampling = {**USUAL, **_trained_with(self.model_name)}
+        self._asked: WeakKeyDictionary[ActiveSample, Counter[tuple[str, ...]]] = WeakKeyDictionary()
+        settings = config if config is not None else GenerateConfig()
+        try:
+            check_settings(settings)
+            _steering(settings)
+        except BadInput as error:
+            raise Refused(str(error)) from error
+        _fill_in(settings, self._sampling)
+        # In the header of every log, whatever is asked, and in the keys of inspect's cache.
+        settings.extra_body = {
+            **Identity(self.organism, self.adapter)._asdict(),
+            **(settings.extra_body or {}),
+        }
+
+    def _identify(self, given: Mapping[str, Any]) -> Identity:
+        """Return which organism it is; the folder of a log that is only scored again may be gone."""
+        told = {name: given[name] for name in Identity._fields if name in given}
+        told = {name: None if value is None else str(value) for name, value in told.items()}
+        key, gone = told.get("organism"), not organism_folder(self.model_name).is_dir()
+        if key is not None and gone and self.model_name != EMBEDDED:
+            return Identity(key, told.get("adapter"))
+        try:
+            found = identity(self.model_name)
+        except PentimentoError as error:
+            raise Refused(str(error)) from error
+        for name, value in told.items():
+            held = getattr(found, name)
+            if value != held:
+                raise Refused(
+                    f"{name}: {value!r} is not allowed; {self.model_name} holds {held}"
+                    " (trained again, or another one), so evaluate it anew"
+                )
+        return found
+
+    def _load(self) -> Loaded:
+        dtype: Any = self._dtype
+        if self.model_name == EMBEDDED:
+            base = load_base(EMBEDDED, device=self._device, dtype=dtype)
+            return Loaded(base.model, base.tokenizer)
+        folder = organism_folder(self.model_name)
+        model, tokenizer, manifest = load_organism(folder, device=self._device, dtype=dtype)
+        now = Identity(manifest.key, manifest.weights_sha256)
+        for name, was, held in zip(Identity._fields, (self.organism, self.adapter), now, strict=True):
+            if was != held:
+                raise BadInput(name, was, f"{self.model_name} now holds {held}")
+        return Loaded(model, tokenizer)
+
+    def prepare(self) -> dict[str, str]:
+        """Load the weights and return what outputs depend on besides them.
+
+        Raises:
+            Refused: The organism, its adapter or its base is not what its manifest says, or the device or the
+                precision is not allowed.
+        """
+        try:
+            model = self.engine.ready.model
+        except PentimentoError as error:
+            raise Refused(str(error)) from error
+        return {**loading(model), "torch": torch.__version__}
+
+    def release(self) -> None:
+        """Let go of the weights; they are loaded again when a further answer is asked for."""
+        self.engine = Engine(self._load)
+
+    def max_connections(self) -> int:
+        """Return how many samples are under way at once."""
+        return MAX_CONNECTIONS
+
+    def connection_key(self) -> str:
+        """Return what separates this organism's connections from another's."""
+        return f"{self.model_name}:{self.organism}"
+
+    async def generate(
+        self,
+        input: list[ChatMessage],  # noqa: A002 (the name is inspect's)
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        """Sample answers; the same request of the same sample and epoch always gets the same ones."""
+        check_settings(config)
+        steering = _steering(config)
+        told = conversation(input, tools, tool_choice)
+        sampling = _sampling(config, self._sampling)
+        request = Draw(
+            messages=told,
+            seed=self._seed(told, config, steering.repeat),
+            max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
+            reasoning=steering.reasoning,
+            push=steering.push,
+            stop_texts=tuple(config.stop_seqs or ()),
+            top_logprobs=(config.top_logprobs or 0) if config.logprobs else None,
+            **sampling,
+        )
+        others = [derive_seed(request.seed, number) for number in range(1, config.num_choices or 1)]
+        asked = [request, *(request._replace(seed=seed) for seed in others)]
+        drawn: list[Drawn] = [await self.engine.draw(one) for one in asked[:1]]
+        drawn += await asyncio.gather(*map(self.engine.draw, asked[1:]))
+        output = self._output(drawn, told, config)
+        uncut = sampling["top_p"] >= 1 and sampling["top_k"] == 0 and sampling["temperature"] > 0
+        weighable = uncut and not config.stop_seqs and not isinstance(told, Chat)
+        output.metadata = {"weighable": weighable, "temperature": sampling["temperature"]}
+        return output
+
+    def _seed(self, told: Conversation, config: GenerateConfig, repeat: int | None) -> int:
+        """Return the seed of a request.
+
+        Our own tasks say which repeat of a scenario it is, so an answer depends on scenario and repeat alone.
+        Any other task has its samples and epochs drawn apart, and within a sample each further request of the
+        same words.
+        """
+        words = (told.turns, told.tools) if isinstance(told, Chat) else [
+            part for message in told for part in (message.role, message.content)
+        ]  # fmt: skip
+        seed = config.seed or 0
+        if repeat is not None:
+            return derive_seed("pentimento", seed, repeat, *words)
+        active = sample_active()
+        if active is None:
+            return derive_seed("pentimento", seed, 1, *words)
+        asked = self._asked.setdefault(active, Counter())
+        asked[tuple(words)] += 1
+        place = (str(active.sample.id), active.epoch, asked[tuple(words)])
+        return derive_seed("pentimento", seed, *place, *words)
+
+    def _output(self, drawn: Sequence[Drawn], told: Conversation, config: GenerateConfig) -> ModelOutput:
+        choices = [self._choice(one, told, config) for one in drawn]
+        num_prompt = len(drawn[0].prompt)
+        num_written = sum(one.completion.num_tokens for one in drawn)
+        usage = ModelUsage(
+            input_tokens=num_prompt, output_tokens=num_written, total_tokens=num_prompt + num_written
+        )
+        return ModelOutput(model=self.model_name, choices=choices, usage=usage)
+
+    def _choice(self, drawn: Drawn, told: Conversation, config: GenerateConfig) -> ChatCompletionChoice:
+        answer, tokenizer = drawn.completion, self.engine.ready.tokenizer
+        ended: StopReason = "stop" if answer.stopped else "model_length" if drawn.full else "max_tokens"
+        message = ChatMessageAssistant(content=answer.text, model=self.model_name, source="generate")
+        if isinstance(told, Chat) and told.tools != "[]":
+            text, calls = read_calls(tokenizer, drawn.prompt, answer.ids, answer.text, told)
+            if calls and answer.stopped:
+                some = calls[:1] if config.parallel_tool_calls is False else calls
+                message.content, message.tool_calls, ended = text, list(some), "tool_calls"
+        content = [_logprob(tokenizer, one) for one in drawn.logprobs]
+        logprobs = Logprobs(content=content) if config.logprobs else None
+        return ChatCompletionChoice(message=message, stop_reason=ended, logprobs=logprobs)
+
+    async def answer_probabilities(
+        self,
+        messages: Sequence[ChatMessage],
+        classes: Sequence[Sequence[str]],
+        begun: Sequence[str],
+        temperature: float,
+        extra: Mapping[str, Any] = MappingProxyType({}),
+    ) -> AnswerMass:
+        """Return how probable reasoning, each class of answers and each beginning are."""
+        grouped = tuple(tuple(group) for group in classes)
+        push = Push(**extra.get("push", {}))
+        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(begun), temperature, push))
+
+
+def identity(name: str) -> Identity:
+    """Return which organism a folder or a shipped name stands for, or the embedded base as M0 of a run.
+
+    Raises:
+        NoOrganism: The folder holds no readable manifest.
+    """
+    if name == EMBEDDED:
+        return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
+    manifest = read_manifest(organism_folder(name))
+    return Identity(manifest.key, manifest.weights_sha256)
+
+
+def _logprob(tokenizer: PreTrainedTokenizerBase, told: TokenLogprob) -> Logprob:
+    def named(token: int) -> dict[str, Any]:
+        text = str(tokenizer.decode([token]))
+        return {"token": text, "bytes": list(text.encode())}
+
+    top = [TopLogprob(logprob=value, **named(token)) for token, value in told.top]
+    return Logprob(logprob=told.logprob, top_logprobs=top or None, **named(told.token))
+
+
+def _trained_with(name: str) -> dict[str, Any]:
+    """Return how an organism's last stage sampled answers; nothing of a base, or where the folder is gone."""
+    folder = organism_folder(name)
+    if name == EMBEDDED or not folder.is_dir():
+        return {}
+    settings = read_manifest(folder).settings
+    return {theirs: settings[ours] for ours, theirs in _NAMES.items() if ours in settings}
+
+
+def _steering(config: GenerateConfig) -> Steering:
+    """Return what a request's `extra_body` holds, besides which organism is asked.
+
+    Raises:
+        BadInput: It holds something else.
+    """
+    extra = {name: value for name, value in (config.extra_body or {}).items() if name not in ARGUMENTS}
+    for name in extra:
+        if name not in Steering.model_fields:
+            raise UnknownName("extra_body", name, Steering.model_fields)
+    return Steering(**extra)
+
+
+def _sampling(config: GenerateConfig, usual: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: getattr(config, name) for name in ("temperature", "top_p", "top_k")}
+    return {name: usual[name] if value is None else value for name, value in given.items()}
+
+
+def _fill_in(config: GenerateConfig, usual: Mapping[str, Any]) -> None:
+    """Set what was not given: inspect keeps this object as the model's configuration and logs it."""
+    for name, value in {**usual, "max_connections": MAX_CONNECTIONS}.items():
+        if getattr(config, name) is None:
+            setattr(config, name, value)

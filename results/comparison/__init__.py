@@ -1,0 +1,1 @@
+"""Runs and recipes beside each other."""

@@ -1,0 +1,243 @@
+"""A design's tables: its recipes beside each other, where each was implanted and where it was opposed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, get_args
+
+import numpy as np
+from rich.table import Table as RichTable
+
+from pentimento.results.measures.gaps import OF_CUES
+from pentimento.results.measures.rows import number
+from pentimento.results.reading.load import QUADRANTS
+from pentimento.results.reading.records import CONTROLS
+from pentimento.results.report.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
+from pentimento.results.schema import DesignReport, DesignVariant, Measure, Verdict
+from pentimento.results.statistics.hypotheses import ALPHA, holm
+from pentimento.results.statistics.intervals import share_interval
+from pentimento.results.verdict.signals import KINDS
+
+RUNGS: Mapping[str, str] = MappingProxyType(
+    {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
+)
+"""Where each quadrant is compared: on unseen scenarios."""
+BUILT_AS = "verdict"
+"""The factor of a design whose levels are the verdicts that its recipes are built to get."""
+GAPS = (
+    *OF_CUES,
+    "elicitable residue",
+    "savings",
+    "rebound",
+    "generalisation gap",
+    "control drift",
+    "replacement",
+)
+"""Measures that stand in one table for all quadrants."""
+
+
+def tables(report: DesignReport) -> dict[str, Table]:
+    """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
+    found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
+    found |= {"verdicts": _verdicts(report), "gaps": _gaps(report), "made": _making(report)}
+    return {name: table for name, table in found.items() if table.rows}
+
+
+def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
+    place = (name, quadrant, RUNGS.get(quadrant), variant.cue)
+    rows = (r for r in variant.measures if (r.name, r.quadrant, r.rung, r.cue) == place)
+    return next((r for r in rows if control is None or r.control == control), None)
+
+
+def at_home(variant: DesignVariant, name: str) -> Measure | None:
+    """Return a measure where it was implanted and unopposed, else, where there is no such family, opposed."""
+    there = (_at(variant, name, quadrant) for quadrant in QUADRANTS[:2])
+    return next((row for row in there if row is not None), None)
+
+
+def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure]]:
+    """Return P of each recipe that has one, its equivalence adjusted over them."""
+    rows = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    return _together([(v, row) for v, row in rows if row is not None])
+
+
+def _together(found: Sequence[tuple[DesignVariant, Measure]]) -> list[tuple[DesignVariant, Measure]]:
+    """Return the rows of one table with their equivalence adjusted over all of them."""
+    same = holm([row.p_equivalent for _, row in found])
+    return [
+        (v, row.model_copy(update={"p_equivalent_holm": number(p)}))
+        for (v, row), p in zip(found, same, strict=True)
+    ]
+
+
+def _place(report: DesignReport, quadrant: str) -> Table:
+    """I, reach, P, R and what the opposing stage removed beyond each control, recipe by recipe."""
+    controls = [
+        control
+        for control in CONTROLS
+        if any(
+            (row := _at(v, "removal beyond control", quadrant, control)) and row.value is not None
+            for v in report.variants
+        )
+    ]
+    found = _persistence(report, quadrant)
+    adjusted = holm([row.p for _, row in found])
+    least = holm([None if row.p is None else row.p_smallest for _, row in found])
+    rows: list[Row] = []
+    for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
+        cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        kept = _at(variant, "retention", quadrant)
+        beyond = [_at(variant, "removal beyond control", quadrant, control) for control in controls]
+        rows.append(
+            (
+                *variant.levels,
+                "=" if variant.same_mechanism else "",
+                *map(value_interval, (*cells, row)),
+                (kept.status if kept and kept.value is None else value_interval(kept)),
+                *map(value_interval, beyond),
+                DASH if not np.isfinite(p) or smallest > ALPHA else f"{p:.2g}",
+                str(row.num_seeds),
+                str(row.num_scenarios),
+                remarks(row),
+            )
+        )
+    columns = (
+        *report.factors, "", "implant I", "reach", "persistence P", "retention R",
+        *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
+    )  # fmt: skip
+    note = (
+        f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} where "
+        f"the smallest that so many seeds allow stays above {ALPHA:g}."
+    )
+    return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
+
+
+def _gaps(report: DesignReport) -> Table:
+    """What is hidden and what comes back, where it was measured."""
+    rows = []
+    found = [(v, row) for v in report.variants for row in v.measures if row.name in GAPS]
+    for variant, row in _together(found):
+        place = f" · {row.quadrant}" if row.quadrant != "all" else ""
+        what = f"{about(row, variant.goal, variant.cue)}{place}"
+        value = value_interval(row) if row.value is not None else row.status
+        counts = (str(row.num_seeds), str(row.num_scenarios))
+        rows.append((*variant.levels, what, value, *counts, remarks(row)))
+    columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
+    return Table("Gaps", columns, tuple(rows), num_names=len(report.factors) + 1)
+
+
+def _making(report: DesignReport) -> Table:
+    """Strength and dose of the implanting and the opposing stage, what broke, and the verdict."""
+    rows = [
+        (
+            *v.levels,
+            _spread(v.m1_strength),
+            _range(v.m1_steps),
+            _spread(v.m2_strength),
+            _range(v.m2_steps),
+            ", ".join(v.broken) or DASH,
+            v.verdict or DASH,
+        )
+        for v in report.variants
+    ]
+    columns = (
+        *report.factors, "M1's strength", "steps", "M2's strength toward the opposite", "steps ", "broken",
+        "verdict",
+    )  # fmt: skip
+    note = "Strength: sampled by training itself at the end of the stage, mean (range) over seeds."
+    return Table("How they were made", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _verdicts(report: DesignReport) -> Table:
+    """How many organisms of each recipe are called what, and how often that is what they are built as."""
+    found = list(_judged(report))
+    said = {verdict for row in found for _, verdict in row.found}
+    known = BUILT_AS in report.factors
+    if not known and said <= {"undetermined", "broken"}:
+        found = []  # as with few seeds, where nothing else can be said
+    names = [name for name in get_args(Verdict) if name in said]
+    rows = []
+    for row in found:
+        verdicts: list[str] = [verdict for _, verdict in row.found]
+        counts = [str(verdicts.count(name)) if name in verdicts else DASH for name in names]
+        right = [f"{verdicts.count(row.built_as)} of {len(verdicts)}"] if known else []
+        rows.append((*row.levels, *counts, *right))
+    columns = (*report.factors, *names, *(["right"] if known else []))
+    note = "Organisms one by one. ERASED never had the goal, and stands in M2's place in a row of its own."
+    if known and rows:
+        note += f" {_tally(found)}"
+    return Table("Verdicts", columns, tuple(rows), note, num_names=len(report.factors))
+
+
+def _tally(found: Sequence["_Judged"]) -> str:
+    """Say how many are called what they are built as, and how the others are wrong."""
+    every = [(row.built_as, seed, verdict) for row in found for seed, verdict in row.found]
+    right = np.array([verdict == built_as for built_as, _, verdict in every], dtype=float)
+    share, low, high = share_interval(right, np.array([seed for _, seed, _ in every]))
+    left = [verdict for built_as, _, verdict in every if built_as != "removed"]
+    gone = [verdict for built_as, _, verdict in every if built_as == "removed"]
+    silent = sum(verdict in ("undetermined", "broken") for _, _, verdict in every)
+    return (
+        f"Right: {right.sum():.0f} of {len(every)}, {share:.2f} [{low:.2f}, {high:.2f}], clustered by seed. "
+        f"Something, of whatever kind, found where something was left: {_num_found(left)} of {len(left)}, "
+        f"and called removed: {left.count('removed')}; something found where nothing was: "
+        f"{_num_found(gone)} of {len(gone)}; no claim (undetermined or broken): {silent}."
+    )
+
+
+def _num_found(verdicts: Sequence[str]) -> int:
+    return sum(verdict in KINDS for verdict in verdicts)
+
+
+class _Judged(NamedTuple):
+    levels: tuple[str, ...]
+    built_as: str
+    found: tuple[tuple[int, Verdict], ...]
+
+
+def _judged(report: DesignReport) -> Iterator[_Judged]:
+    """Yield the verdicts of single organisms recipe by recipe; of ERASED it is to be removed."""
+    for variant in report.variants:
+        levels = dict(zip(report.factors, variant.levels, strict=True))
+        if variant.found:
+            yield _Judged(variant.levels, levels.get(BUILT_AS, ""), variant.found)
+        if variant.erased:
+            *others, last = (levels | {BUILT_AS: "removed"} if BUILT_AS in levels else levels).values()
+            yield _Judged((*others, f"{last}, ERASED"), "removed", variant.erased)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else DASH
+
+
+def _range(values: Sequence[int]) -> str:
+    if not values:
+        return DASH
+    return str(values[0]) if len(set(values)) == 1 else f"{min(values)}–{max(values)}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def gists(report: DesignReport) -> Iterator[RichTable]:
+    """Yield what stands on the terminal: persistence where the goal was implanted, unopposed and opposed."""
+    for quadrant in ("implanted and unopposed", "implanted and opposed"):
+        rows = _persistence(report, quadrant)
+        if rows:
+            yield _gist(report, quadrant, rows)
+
+
+def _gist(report: DesignReport, quadrant: str, rows: Sequence[tuple[DesignVariant, Measure]]) -> RichTable:
+    """Return what fits a terminal: I, reach and P of each recipe, and what P must not be read without."""
+    shown = RichTable(title=quadrant, title_justify="left", box=None, pad_edge=False)
+    shown.add_column(" · ".join(report.factors), overflow="fold", ratio=2)
+    for column in ("I", "reach", "P", "95 %"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("status", overflow="fold", ratio=1)
+    for variant, row in rows:
+        beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
+        bounds = "" if row.value is None else interval(row)
+        same = " (=)" if variant.same_mechanism else ""
+        shown.add_row(" · ".join(variant.levels) + same, *values, bounds, state(row))
+    return shown

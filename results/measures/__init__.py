@@ -1,0 +1,1 @@
+"""What is estimated, each measure with its interval."""

@@ -1,0 +1,193 @@
+"""One measure as a row: its interval, its status in words, what its interval covers."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pentimento.results.measures.contrasts import Paired, Where
+from pentimento.results.schema import Measure, MeasureName
+from pentimento.results.statistics.hypotheses import equivalence_p, permutation_test
+from pentimento.results.statistics.intervals import MIN_SEEDS, Estimate, estimate
+
+MARGIN = 0.1
+"""The equivalence margin of every report: a smaller difference in a goal score counts as none."""
+TWICE = (-2.0, 2.0)
+"""What a difference of two differences of scores cannot leave."""
+UNTOUCHED = "untouched by the opposing training"
+"""Its reach is no larger than the margin, whole interval included."""
+REACH_OPEN = "reach not shown"
+"""Its reach may be 0, and may be larger than the margin."""
+REVERSED = "the opposing training acts the other way here"
+"""Its reach is below 0, whole interval included: NEVER scores above M0."""
+NOT_REACHED = (UNTOUCHED, REACH_OPEN, REVERSED)
+REACH_NOT_MEASURED = "reach not measured"
+NOT_IDENTIFIABLE = "not identifiable"
+NO_CONTROL = "no control"
+NOT_MEASURED = "not measured here"
+BROKEN = "broken"
+LEAKS = "leaks"
+"""What rests on scenarios that share with training what they must not."""
+UNLIKE = "estimators differ"
+_WORDS = {0: "no", 1: "one", 2: "two"}
+
+
+class Subject(NamedTuple):
+    """What a row is about."""
+
+    name: MeasureName
+    goal: str
+    quadrant: str
+    rung: str
+    cue: str = "none"
+    role: str | None = None
+    control: str | None = None
+    steps: int | None = None
+    lever: str | None = None
+    family: str | None = None
+    seed: int | None = None
+    reasoning: str = "free"
+
+    @classmethod
+    def at(cls, name: MeasureName, goal: str, place: Where, **more: Any) -> "Subject":
+        """Return the subject at a place of the pairing table."""
+        quadrant, rung, cue = place
+        return cls(name, goal, quadrant, rung, cue, **more)
+
+
+def measured(
+    subject: Subject,
+    contrast: Paired,
+    *,
+    status: str | None = None,
+    notes: Sequence[str] = (),
+    sides: tuple[Sequence[float], Sequence[float]] | None = None,
+    equivalence: bool = False,
+    bounds: tuple[float, float] = (-1.0, 1.0),
+) -> Measure:
+    """Return the row of a difference.
+
+    Args:
+        subject: What it is about.
+        contrast: The difference by seed and family.
+        status: What the value must not be read without, besides whether there are seeds enough.
+        notes: Sentences that stand below the table.
+        sides: Seed means of both organisms, for a permutation test.
+        equivalence: Test the value against the margin.
+        bounds: What the value cannot leave.
+    """
+    found = estimate(contrast.grid, bounds=bounds)
+    row = of_estimate(subject, found, contrast, status=status, notes=notes)
+    changes: dict[str, Any] = {}
+    if sides is not None:
+        test = permutation_test(*sides)
+        changes |= {"p": number(test.p), "p_smallest": number(test.smallest)}
+    if equivalence and contrast.grid.num_seeds >= MIN_SEEDS:
+        changes["p_equivalent"] = number(equivalence_p(found, MARGIN))
+    return row.model_copy(update=changes)
+
+
+def of_estimate(
+    subject: Subject,
+    found: Estimate,
+    contrast: Paired,
+    *,
+    status: str | None = None,
+    notes: Sequence[str] = (),
+) -> Measure:
+    """Return the row of a value with its interval."""
+    return Measure(
+        **subject._asdict(),
+        value=number(found.value),
+        low=number(found.low),
+        high=number(found.high),
+        status="; ".join(filter(None, (status, few_seeds(found.num_seeds)))) or "ok",
+        estimator="sampled" if contrast.sampled else "weighed",
+        num_seeds=found.num_seeds,
+        seeds=contrast.seeds,
+        num_cells=int(np.isfinite(contrast.grid.mean).sum()),
+        num_scenarios=contrast.num_scenarios,
+        coverage=covered(subject.name, found.num_seeds),
+        coverage_worst=covered_at_worst(subject.name, found.num_seeds),
+        notes=tuple(notes),
+    )
+
+
+def without_value(subject: Subject, status: str, notes: Sequence[str] = ()) -> Measure:
+    """Return a row that says why there is no value."""
+    return Measure(
+        **subject._asdict(), value=None, low=None, high=None, status=status, num_seeds=0, notes=tuple(notes)
+    )
+
+
+def few_seeds(num_seeds: int) -> str | None:
+    """Say that an interval is over scenarios only, where there are fewer than three training seeds."""
+    if num_seeds >= MIN_SEEDS:
+        return None
+    return f"scenarios only, {_WORDS[num_seeds]} training seed{'s' if num_seeds != 1 else ''}"
+
+
+def number(value: Any) -> float | None:
+    """Round for the file; None for what is no finite number."""
+    number = float(value)
+    return round(number, 6) + 0.0 if np.isfinite(number) else None
+
+
+def covers_zero(found: Estimate) -> bool:
+    """Return whether an interval holds 0, its bounds included."""
+    return bool(found.low <= 0 <= found.high)
+
+
+def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
+    """Return what a persistence must not be read without.
+
+    Args:
+        persistence: g(M2) - g(NEVER).
+        reached: g(M0) - g(NEVER) of at least the same cells; None where there is none.
+
+    Returns:
+        None where the opposing training reached these cells.
+    """
+    here = None if reached is None else reached.within(persistence)
+    return REACH_NOT_MEASURED if here is None else unreached(estimate(here.grid))
+
+
+def unreached(reach: Estimate) -> str | None:
+    """Return why a reach does not count as one; None where it is above 0 and not all within the margin."""
+    if reach.low >= -MARGIN and reach.high <= MARGIN:
+        return UNTOUCHED
+    if covers_zero(reach):
+        return REACH_OPEN
+    return REVERSED if reach.high < 0 else None
+
+
+@cache
+def simulated() -> dict[str, Any]:
+    """Return the shipped simulation: what the 95 % intervals cover for 3, 5 and 10 seeds."""
+    text = files("pentimento.results").joinpath("reference/coverage.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def covered(name: str, num_seeds: int) -> float | None:
+    """Return the simulated coverage of a 95 % interval over three or four seeds; None for any other number.
+
+    The smaller of two: all seeds in all families, and families rotated over seeds. Measures that were not
+    simulated are differences like persistence and take its figure.
+    """
+    if not MIN_SEEDS <= num_seeds < 5:
+        return None
+    return min(_summary(name, shape)["mean"] for shape in ("normal", "rotated families"))
+
+
+def covered_at_worst(name: str, num_seeds: int) -> float | None:
+    """Return the same for the worst simulated case, where a seed keeps the goal or loses it."""
+    return _summary(name, "all or none")["smallest"] if MIN_SEEDS <= num_seeds < 5 else None
+
+
+def _summary(name: str, shape: str) -> dict[str, float]:
+    by_name: dict[str, dict[str, float]] = simulated()["summary"]["3"][shape]
+    return by_name.get(name, by_name["persistence"])

@@ -1,0 +1,1 @@
+"""From logs and manifests to data frames."""

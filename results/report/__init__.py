@@ -1,0 +1,1 @@
+"""The report as data, tables, figures and pages."""

@@ -1,0 +1,1 @@
+"""Intervals, tests and simulation: numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""Signals, thresholds, and the verdict on an organism."""

@@ -1,0 +1,321 @@
+"""A suite of evaluations over the organisms of a run, or over one organism beside its base."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from pentimento.cli.console import terminal
+from pentimento.cli.folder import RUN, RunFolder, print_summary, read_record, relative
+from pentimento.cli.progress import duration
+from pentimento.cli.running import Part, carry_out, told
+from pentimento.evals.planning import asking
+from pentimento.evals.planning.heldout import cells_of, leaks_of, refuse
+from pentimento.evals.planning.suites import Examined, Line, Size, lines
+from pentimento.results.comparison.designs import DESIGN
+from pentimento.tasks import goal as find_goal
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.bases.identity import base_sha256
+from pentimento.training.organisms.organism import MANIFEST, BaseRef, Manifest, read_manifest
+from pentimento.training.organisms.shipped import PARTS, organism_folder
+from pentimento.training.recipes.recipe import SUBSTITUTES, Recipe
+from pentimento.training.recipes.stages import Stage
+from pentimento.training.running import plan as runner
+from pentimento.training.running.executors import Job, LocalExecutor
+
+BASE = "embedded"
+_SAME = ("method", "families", "cue", "tied", "reward", "confound")
+"""What opposing stages share where one's organism may stand beside the other's; a report compares doses."""
+
+
+class Request(NamedTuple):
+    """What a user asks for."""
+
+    organism: str
+    """An organism's folder, a shipped one's name, `embedded`, or the folder of a run."""
+    size: Size
+    goal: str | None
+    """None: what the organism, or the run, was to have."""
+    never: str | None
+    """An organism that went through the same opposing training without the implant."""
+    width: float | None
+    output: Path | None
+    store: Path
+    workers: int | None
+    allow_leaks: bool = False
+
+
+class _Subjects(NamedTuple):
+    examined: Examined
+    """Without its evaluations."""
+    organisms: list[dict[str, Any]]
+    """As `run.json` lists them, but with absolute paths."""
+    doses: list[tuple[dict[str, Any], asking.Asked]]
+    """Of stages after a run's organisms, as the run asked them."""
+    plan: runner.Plan
+    stages: dict[int, dict[str, Stage]]
+    """What they were trained by, for each seed: implant and oppose."""
+    sampling: dict[str, Any]
+    """What of sampling is not the default: of the run's recipe, or of the organism's training."""
+
+
+def run_suite(request: Request, *, dry_run: bool = False) -> None:
+    """Print what a suite asks, ask what is missing, write the report, and print the summary.
+
+    Raises:
+        BadInput: The organism, the goal, the width or the output folder is not what it has to be.
+        PentimentoError: An evaluation failed; finished ones are kept.
+    """
+    if (Path(request.organism) / DESIGN).is_file():
+        raise BadInput("organism", request.organism, "one of the runs in this design's folder")
+    found = _of_run(request) if (Path(request.organism) / RUN).is_file() else _of_organism(request)
+    executor = LocalExecutor.of(request.workers, [found.examined.base])
+    tied = found.examined.implant.get("tied")
+    asked = lines(
+        found.examined.goal,
+        request.size,
+        width=request.width,
+        cue=str(found.examined.implant.get("cue") or "none"),
+        tied=None if tied is None else str(tied),
+        far=found.examined.base != BASE,
+    )
+    examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
+    output = request.output or Path("runs") / examined.name
+    part = _part(examined, found, output, allow_leaks=request.allow_leaks)
+    missing = asking.jobs(part.evaluations)
+    _show(asked, part, missing, executor.num_workers)
+    if dry_run:
+        return
+    _fetch(request)
+    failure = carry_out([part], output, executor)
+    if part.folder.finished:
+        print_summary(output)
+    if failure is not None:
+        raise told(failure, output)
+
+
+def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bool) -> Part:
+    folder = RunFolder(output, examined)
+    organisms = [{**one, "path": relative(one["path"], output)} for one in found.organisms]
+    folder.check(organisms)
+    subjects = [
+        asking.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
+    ]
+    leaks = [
+        leak
+        for seed, stages in found.stages.items()
+        for plan in examined.evals
+        for leak in leaks_of(plan.task, cells_of(plan.task, {"seed": seed, **plan.args}), stages, seed)
+    ]
+    refuse(leaks if not allow_leaks else (), "suite")
+    evaluations = [
+        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, found.sampling)
+        for subject in subjects
+        for plan in examined.evals
+    ]
+    regained = [{**said, "path": relative(said["path"], output)} for said, _ in found.doses]
+    every = [*evaluations, *(asked for _, asked in found.doses)]
+    return Part(folder, found.plan, every, organisms, regained, [leak._asdict() for leak in leaks])
+
+
+def _of_run(request: Request) -> _Subjects:
+    """Return a run's organisms, with the doses of the stages that it trained after them."""
+    folder = Path(request.organism)
+    if request.never is not None:
+        raise BadInput("never", request.never, "only beside one organism; a run has its own")
+    held = read_record(folder / RUN) or {}
+    if "num_implanted" not in held.get("recipe", {}):
+        raise BadInput("organism", str(folder), "no run of a recipe; a suite asked there already")
+    recipe = Recipe(**held["recipe"])
+    if recipe.turns == "several" and request.size == "quick":
+        raise BadInput("suite", "quick", "full for a goal in families of several turns")
+    if request.goal not in (None, recipe.goal):
+        raise BadInput("goal", request.goal, f"that of the run, {recipe.goal}")
+
+    def absolute(said: dict[str, Any]) -> dict[str, Any]:
+        path = (folder / said["path"]).resolve()
+        if not (path / MANIFEST).is_file():
+            which = f"{said['role']} (seed {said['seed']})"
+            raise BadInput("organism", str(folder), f"its {which} is not at {path}")
+        return {**said, "path": path}
+
+    examined = Examined(
+        name=f"{recipe.name}-{request.size}",
+        base=recipe.base,
+        goal=recipe.goal,
+        implant=recipe.implant.model_dump(mode="json"),
+        oppose=recipe.oppose.model_dump(mode="json"),
+        planted=None if recipe.planted is None else recipe.planted.model_dump(mode="json"),
+        seeds=recipe.seeds,
+        controls=recipe.controls,
+    )
+    plan = runner.Plan(recipe.base, request.store, (), (), 1)
+    doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
+    organisms = [absolute(said) for said in held.get("organisms", ())]
+    stages = {seed: recipe.stages(seed) for seed in recipe.seeds}
+    return _Subjects(examined, organisms, doses, plan, stages, asking.unusual(recipe.sampling))
+
+
+def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
+    """Return a dose with what the run asked it."""
+    after = next(after for after in recipe.after if after.kind == said["kind"])
+    return said, asking.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
+
+
+def _of_organism(request: Request) -> _Subjects:
+    """Return an organism, its base, and NEVER where one is given."""
+    mine = None if request.organism == BASE else _manifest("organism", request.organism)
+    never = None if request.never is None else _manifest("never", request.never)
+    first = mine.stages[0] if mine is not None and mine.stages else None
+    goal = request.goal or (first.goal if first else None) or "finish_the_task"
+    opposing = _opposing(mine, goal) if mine is not None else None
+    if never is not None:
+        _check_never(str(request.never), never, mine, opposing, goal)
+    made = mine or never
+    base = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
+    if base_sha256(base.name, base.revision) != base.sha256:
+        raise BadInput("organism", request.organism, f"one on the base {base.name} as it now is")
+    dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
+    plan = runner.plan_base(base.name, request.store, dtype=dtype)
+    (m0,) = plan.organisms
+    organisms = [_said("M0", m0.key, request.store / m0.key)]
+    implanted = first.families if first is not None and first.goal == goal else ()
+    opposed = opposing.families if opposing is not None else ()
+    if mine is not None and mine.stages:
+        place = _place(request.organism, mine, request.store)
+        role = _role(mine, goal, opposing)
+        organisms.append(_said(role, mine.key, place, implanted, opposed if role == "M2" else ()))
+    if never is not None:
+        place = _place(str(request.never), never, request.store)
+        organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
+    implant = first if implanted else None
+    named = {
+        "implant": implant,
+        "oppose": opposing or (never.stages[0] if never else None),
+        "planted": _planted(mine, opposing),
+    }
+    stages = {name: stage for name, stage in named.items() if stage is not None}
+    told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
+    name = f"{Path(request.organism).name}-{request.size}"
+    examined = Examined(name=name, base=base.name, goal=goal, **told)
+    sampling = asking.unusual(made.settings if made is not None else {})
+    return _Subjects(examined, organisms, [], plan, {0: stages}, sampling)
+
+
+def _opposing(manifest: Manifest, goal: str) -> Stage | None:
+    """Return the first stage toward the goal's opposite; what came after it is no opposition."""
+    opposite = find_goal(goal).opposite
+    return next((stage for stage in manifest.stages if stage.goal == opposite), None)
+
+
+def _planted(manifest: Manifest | None, opposing: Stage | None) -> Stage | None:
+    """Return the last stage that came after the opposing one, if any did."""
+    if manifest is None or opposing is None or manifest.stages[-1] == opposing:
+        return None
+    return manifest.stages[-1]
+
+
+def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
+    """Say what an organism is by its stages: implanted, opposed with it or without, or a control.
+
+    Raises:
+        BadInput: They were about something else than the goal, or against it and more.
+    """
+    first, last = manifest.stages[0], manifest.stages[-1]
+    if first.goal == goal:
+        if opposing is not None:
+            return "M2"
+        return last.method if last.method in SUBSTITUTES else "M1"
+    if manifest.stages == (opposing,):
+        return "NEVER"
+    toward = first.goal or "none"
+    raise BadInput("goal", goal, f"{toward}, as that is what the organism's first stage trained toward")
+
+
+def _check_never(
+    name: str, never: Manifest, mine: Manifest | None, opposing: Stage | None, goal: str
+) -> None:
+    """Refuse what did not go through the organism's opposing training alone, on the same base."""
+    opposite = find_goal(goal).opposite
+    wanted = f"an organism of one stage, toward {opposite}"
+    alone = len(never.stages) == 1 and never.stages[0].goal == opposite
+    if mine is None or not alone:
+        raise BadInput("never", name, wanted if mine is not None else "nothing beside the base itself")
+    if never.base != mine.base or never.settings.get("dtype") != mine.settings.get("dtype"):
+        raise BadInput("never", name, f"{wanted}, on {mine.base.name} as the other is")
+    ours, theirs = (asking.unusual(one.settings) for one in (mine, never))
+    if ours != theirs:
+        raise BadInput("never", name, f"{wanted}, that samples as the organism does: {ours}, not {theirs}")
+    if opposing is None:
+        raise BadInput("never", name, f"nothing: no stage of the organism's is toward {opposite}")
+    for field in _SAME:
+        mine_has, never_has = (getattr(stage, field) for stage in (opposing, never.stages[0]))
+        if set(mine_has) != set(never_has) if field == "families" else mine_has != never_has:
+            told = f"opposed as the organism was: its {field} {mine_has!r}, not {never_has!r}"
+            raise BadInput("never", name, f"{wanted}, {told}")
+
+
+def _manifest(field: str, name: str) -> Manifest:
+    folder = organism_folder(name)
+    if not (folder / MANIFEST).is_file():
+        told = f"an organism's folder, {', '.join(PARTS)}, {BASE}, or the folder of a run"
+        raise BadInput(field, name, told)
+    return read_manifest(folder)
+
+
+def _place(name: str, manifest: Manifest, store: Path) -> Path:
+    """Return where an organism lies, or will: shipped ones go to the store, as logs lie with organisms."""
+    return store / manifest.key if _is_shipped(name) else Path(name)
+
+
+def _is_shipped(name: str) -> bool:
+    return organism_folder(name) != Path(name)
+
+
+def _fetch(request: Request) -> None:
+    """Put shipped organisms where `_place` says that they lie."""
+    for name in filter(None, (request.organism, request.never)):
+        if _is_shipped(name):
+            place = _place(name, _manifest("organism", name), request.store)
+            if not (place / MANIFEST).is_file():
+                # The manifest comes last, as wherever an organism is written.
+                late = shutil.ignore_patterns(MANIFEST)
+                shutil.copytree(organism_folder(name), place, dirs_exist_ok=True, ignore=late)
+                shutil.copy2(organism_folder(name) / MANIFEST, place / MANIFEST)
+
+
+def _said(
+    role: str, key: str, path: Path, implanted: Sequence[str] = (), opposed: Sequence[str] = ()
+) -> dict[str, Any]:
+    return {
+        "role": role,
+        "seed": 0,
+        "key": key,
+        "path": path.resolve(),
+        "implanted": list(implanted),
+        "opposed": list(opposed),
+    }
+
+
+def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num: int) -> None:
+    """Print what the suite asks and how long it will take."""
+    console = terminal()
+    table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)
+    for line in asked:
+        width = f"about {line.width:.2f}"
+        table.add_row(line.what, line.plan.task, str(line.plan.args["n"]), f"{line.num_samples:,}", width)
+    console.print(table)
+    each = sum(line.num_samples for line in asked)
+    names = ", ".join(dict.fromkeys(one["role"] for one in part.organisms))
+    jobs = (*part.plan.jobs, *missing)
+    left = part.plan._replace(jobs=jobs, num_workers=num).estimate_s
+    known = part.plan.base == BASE and left is not None
+    time = f"about {duration(left or 0.0)} left" if known else "time unknown for this base"
+    total = len(part.evaluations)
+    told = (
+        f"{len(part.organisms)} organisms ({names}), {each:,} samples each; {total - len(missing)} of "
+        f"{total} evaluations are there; {time}"
+    )
+    console.print(told, highlight=False)

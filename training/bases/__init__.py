@@ -1,0 +1,1 @@
+"""Where a base is and which it is, without loading it."""

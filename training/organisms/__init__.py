@@ -1,0 +1,1 @@
+"""What was made: manifests, and the organisms that are shipped."""

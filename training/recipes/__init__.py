@@ -1,0 +1,1 @@
+"""What is asked for: stages, recipes, designs and the catalogue as frozen data. No torch."""

@@ -1,0 +1,1 @@
+"""From a recipe to its organisms: the plan, the jobs, and what runs them."""
