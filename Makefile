@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint format check base certify wheel-check links clean
+.PHONY: help quickstart test test-latest lint format check base certify wheel-check links clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,13 @@ quickstart: $(VENV)/installed ## install, run the recipe (RECIPE=quickstart), wr
 
 test: $(VENV)/installed-dev ## install what the tests need and run them
 	$(OFFLINE) $(QUIET_THREADS) $(BIN)/python -m pytest --numprocesses=logical --dist=loadfile $(ARGS)
+
+test-latest: ## the tests with the newest releases of inspect, TRL, PEFT and transformers, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-latest
+	$(VENV)-latest/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(VENV)-latest/bin/python -m pip install --quiet --no-compile --upgrade inspect-ai trl peft transformers
+	$(VENV)-latest/bin/python -m pip freeze | grep -iE '^(inspect.ai|trl|peft|transformers)=='
+	$(OFFLINE) $(QUIET_THREADS) $(VENV)-latest/bin/python -m pytest --numprocesses=logical --dist=loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, inspect-evals-lint
 	$(BIN)/ruff check .
@@ -54,7 +61,7 @@ links: ## repair the links in src/ of a checkout that came without them
 	for room in $(ROOMS); do rm -f src/pentimento/$$room && ln -s ../../$$room src/pentimento/$$room; done
 
 clean: ## remove the virtual environment and caches; runs stay
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-latest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

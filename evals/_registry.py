@@ -2,9 +2,7 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
-# There is no public way to register a scorer of a package under a name without the package.
-from inspect_ai.scorer._scorer import scorer_register
-
+from pentimento.compat import scorer_register
 from pentimento.evals._episodes import play
 from pentimento.evals._scorers import (
     crossed,

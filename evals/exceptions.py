@@ -1,9 +1,8 @@
 """Errors of evaluations that a user can mend."""
 
-# inspect prints this error, and no other, as one line without a traceback; it has no public name.
-from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 
+from pentimento.compat import PrerequisiteError
 from pentimento.tasks.exceptions import PentimentoError
 
 __all__ = ["FailedEval", "PrerequisiteError", "Refused"]

@@ -302,7 +302,8 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on(
 
 
 def test_listing_recipes_loads_no_torch() -> None:
-    code = "import sys\nfrom pentimento.cli.app import main\nmain(['recipes'])\nassert 'torch' not in sys.modules"
+    called = "from pentimento.cli.app import main\nmain(['recipes'])"
+    code = f"import sys\n{called}\nassert 'torch' not in sys.modules"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False

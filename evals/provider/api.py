@@ -15,9 +15,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
-
-# Which sample asks has no public name in inspect 0.3.285; without one, samples of one prompt would be alike.
-from inspect_ai.log._samples import ActiveSample, sample_active
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -34,6 +31,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from transformers import PreTrainedTokenizerBase
 
+from pentimento.compat import ActiveSample, sample_active
 from pentimento.evals._episodes import AnswerMass
 from pentimento.evals.datasets import to_messages
 from pentimento.evals.exceptions import Refused

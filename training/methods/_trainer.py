@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
-from unittest.mock import patch
 
 import torch
-import trl.trainer.utils
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     PreTrainedModel,
@@ -23,6 +21,7 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from pentimento._files import write_atomically
+from pentimento.compat import answers_only
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.training.bases.identity import QUANTIZED
 from pentimento.training.exceptions import NotFinite
@@ -124,21 +123,6 @@ def _in_layers(model: PreTrainedModel, places: Sequence[str], layers: str) -> li
         told = f"numbers from 0 to {num - 1}" if num else "all: this base does not number its layers"
         raise BadInput("settings.layers", layers, told)
     return sorted(place for place in places if found.number(place) in layers.split(","))
-
-
-@contextmanager
-def answers_only() -> Iterator[None]:
-    """Have TRL project only the positions with a label onto the vocabulary, on a CPU as it does on a GPU.
-
-    TRL scores every position on devices without Triton, to spare compilers a change of shape; a CPU compiles
-    nothing, and with prompts ten times as long as answers that costs a third of each step.
-    """
-    utils = trl.trainer.utils
-    if not hasattr(utils, "_use_triton"):
-        yield
-        return
-    with patch.object(utils, "_use_triton", lambda device: True):
-        yield
 
 
 def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch_size: int) -> dict[str, Any]:

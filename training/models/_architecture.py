@@ -10,6 +10,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.pytorch_utils import Conv1D
 
+from pentimento.compat import has_sdpa, is_stateful
 from pentimento.training.exceptions import BadBase
 from pentimento.training.models._batches import Model
 
@@ -56,7 +57,7 @@ def causal_class(config: PretrainedConfig, name: str) -> type[PreTrainedModel]:
 
 def attention(model_class: type[PreTrainedModel]) -> str:
     """Return the attention that an architecture computes with: PyTorch's where it has it, else its own."""
-    return "sdpa" if model_class._supports_sdpa else "eager"
+    return "sdpa" if has_sdpa(model_class) else "eager"
 
 
 def bare(model: Model) -> PreTrainedModel:
@@ -133,7 +134,7 @@ def side_by_side(model: Model, columns: int) -> bool:
     Every layer has to attend to all columns, by positions that it is told, and to keep no state.
     """
     config = bare(model).config.get_text_config()
-    if bare(model)._is_stateful or not takes(model, "position_ids") or getattr(config, "alibi", False):
+    if is_stateful(bare(model)) or not takes(model, "position_ids") or getattr(config, "alibi", False):
         return False
     kinds = set(getattr(config, "layer_types", None) or ())
     if not kinds <= {"full_attention", "sliding_attention"}:

@@ -16,6 +16,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from pentimento.compat import attention_of
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases.identity import (
     DTYPES,
@@ -102,7 +103,7 @@ def loading(model: Model) -> dict[str, str]:
     return {
         "device": str(model.device),
         "dtype": QUANTIZED if quantized else str(model.dtype).removeprefix("torch."),
-        "attn_implementation": str(model.config._attn_implementation),
+        "attn_implementation": attention_of(model),
     }
 
 

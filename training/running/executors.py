@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from graphlib import CycleError, TopologicalSorter
 from itertools import cycle, islice, takewhile
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
@@ -336,32 +337,29 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     keys = [job.key for job in jobs]
     if len(set(keys)) < len(keys):
         raise BadInput("jobs", sorted({key for key in keys if keys.count(key) > 1}), "each key once")
-    done: set[str] = set()
-    left = {job.key: {need for need in job.needs if need in keys} for job in jobs}
-    while free := [key for key, needs in left.items() if needs <= done]:
-        done.update(free)
-        for key in free:
-            del left[key]
-    if left:
-        raise BadInput("jobs", sorted(left), "no job may wait for itself, directly or through others")
+    try:
+        _order({job.key: job for job in jobs})
+    except CycleError as error:
+        among = sorted({*error.args[1]})
+        raise BadInput("jobs", among, "no job may wait for itself, directly or through others") from None
+
+
+def _order(jobs: Mapping[str, Job]) -> list[str]:
+    """Return the keys of jobs, each behind those of its needs that are among them."""
+    needs = {key: [need for need in job.needs if need in jobs] for key, job in jobs.items()}
+    return list(TopologicalSorter(needs).static_order())
 
 
 def _critical_paths(jobs: Mapping[str, Job]) -> dict[str, float]:
     """Return for each job the seconds from its start to the end of the longest chain that waits for it."""
-    waiting: dict[str, list[str]] = {key: [] for key in jobs}
-    for job in jobs.values():
-        for need in job.needs:
-            if need in waiting:
-                waiting[need].append(job.key)
-    ranks: dict[str, float] = {}
-
-    def rank(key: str) -> float:
-        if key not in ranks:
-            own = jobs[key].estimate_s
-            ranks[key] = (1.0 if own is None else own) + max(map(rank, waiting[key]), default=0.0)
-        return ranks[key]
-
-    return {key: rank(key) for key in jobs}
+    behind = dict.fromkeys(jobs, 0.0)
+    for key in reversed(_order(jobs)):
+        own = jobs[key].estimate_s
+        behind[key] += 1.0 if own is None else own
+        for need in jobs[key].needs:
+            if need in jobs:
+                behind[need] = max(behind[need], behind[key])
+    return behind
 
 
 @contextmanager

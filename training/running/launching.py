@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from pentimento.compat import launch_settings
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training.bases.identity import QUANTIZED
 from pentimento.training.exceptions import ProcessDied
@@ -131,12 +132,11 @@ def _check_batches(stage: Stage, num_processes: int) -> None:
 
 
 def _variables(config: str) -> dict[str, str]:
-    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
     from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
     path = files("trl") / "accelerate_configs" / f"{config}.yaml"
     said = ["--config_file", str(path), "--main_process_port", "0", "nothing.py"]
-    args, read, _ = _validate_launch_command(launch_command_parser().parse_args(said))
+    args, read = launch_settings(said)
     if args.use_deepspeed:
         args.deepspeed_fields_from_accelerate_config = ",".join(read.deepspeed_config)
         _, found = prepare_deepspeed_cmd_env(args)
