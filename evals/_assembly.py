@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
 from inspect_ai import Task
 from inspect_ai.dataset import Dataset
@@ -26,8 +26,8 @@ class IsOrganism(Protocol):
     organism: str
     adapter: str | None
 
-    def prepare(self) -> dict[str, str]:
-        """Load the weights and return what outputs depend on besides them."""
+    def prepare(self) -> None:
+        """Load the weights."""
         ...
 
     def release(self) -> None:
@@ -46,7 +46,7 @@ def assemble(
     reasoning: str,
     solver: Callable[..., Solver] = play,
 ) -> Task:
-    """Return the task; an organism's key and its adapter's hash become arguments of the model.
+    """Return the task.
 
     Args:
         dataset: The samples.
@@ -63,25 +63,18 @@ def assemble(
     """
     one_of("estimator", estimator, ("auto", "sampled"))
     one_of("reasoning", reasoning, get_args(Reasoning))
-    model = _model_at_hand()
-    told: dict[str, Any] = {"task_version": version, "seed": seed, "goal": goal}
-    if model is not None:
-        told |= _introduce(model)
     return Task(
         dataset=dataset,
         solver=solver(estimator, reasoning),
         scorer=list(scorers),
-        config=_sampling(model),
+        config=_sampling(_model_at_hand()),
         version=version,
-        metadata=told,
+        metadata={"task_version": version, "seed": seed, "goal": goal},
     )
 
 
 def is_organism() -> bool:
-    """Whether the model at hand is one of ours, which can be weighed, steered and gone on with.
-
-    True where none is: a recipe's plan is made for organisms.
-    """
+    """Whether the model at hand can be weighed and steered, or there is none."""
     model = _model_at_hand()
     return model is None or isinstance(model.api, WeighsAnswers)
 
@@ -112,13 +105,6 @@ def _model_at_hand() -> Model | None:
     except ValueError:
         return None
     return None if ModelName(model).api == "none" else model
-
-
-def _introduce(model: Model) -> dict[str, Any]:
-    if not isinstance(model.api, IsOrganism):
-        return {}
-    model.model_args |= {"organism": model.api.organism, "adapter": model.api.adapter}
-    return {"model_settings": model.api.prepare()}
 
 
 def _sampling(model: Model | None) -> GenerateConfig:

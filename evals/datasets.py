@@ -99,7 +99,7 @@ def draw(
     return placed
 
 
-def dataset(name: str, placed: Iterable[Placed], *, goal: str, seed: int) -> MemoryDataset:
+def as_dataset(name: str, placed: Iterable[Placed], *, goal: str, seed: int) -> MemoryDataset:
     """Return inspect samples; an id is the scenario's, with the rung before it where two rungs share it."""
     placed = list(placed)
     if not placed:

@@ -274,7 +274,7 @@ def test_a_disk_that_cannot_be_written_is_told_in_one_line(
 
 
 def test_output_that_nobody_reads_ends_quietly() -> None:
-    command = f"{sys.executable} -m pentimento.cli.app recipes study | head -1"
+    command = f"{sys.executable} -m pentimento recipes study | head -1"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == ""

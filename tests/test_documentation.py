@@ -111,7 +111,7 @@ def test_nothing_points_at_a_place_outside() -> None:
 
 def test_documented_help_is_printed() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "pentimento.cli.app", "--help"]
+    command = [sys.executable, "-m", "pentimento", "--help"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

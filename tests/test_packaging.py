@@ -75,7 +75,7 @@ def test_entry_points(built: Path) -> None:
         parser = configparser.ConfigParser()
         parser.read_string(archive.read(name).decode())
     assert dict(parser["inspect_ai"]) == {"pentimento": "pentimento.evals._registry"}
-    assert dict(parser["console_scripts"]) == {"pentimento": "pentimento.cli.app:main"}
+    assert dict(parser["console_scripts"]) == {"pentimento": "pentimento.cli:main"}
 
 
 def test_sdist_has_no_link_and_what_a_packager_needs(built: Path) -> None:

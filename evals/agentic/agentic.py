@@ -4,12 +4,13 @@ from functools import partial
 from typing import cast, get_args
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble, refuse_organism
 from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
 from pentimento.evals._turns import Via, play_turns
-from pentimento.evals.datasets import Training, dataset, draw
+from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import AGENTIC_GROUPS, Arm
 
 VERSION = "4-A"
@@ -49,6 +50,34 @@ def agentic(
     """
     if one_of("via", via, get_args(Via)) == "tools":
         refuse_organism("via", via, "an organism of ours acts by text")
+    return assemble(
+        samples(
+            goal=goal, family=family, rung=rung, arm=arm, cue=cue, n=n, seed=seed,
+            train_seed=train_seed, train_n=train_n,
+        ),
+        [goal_score(goal), right(), says_done(), crossed(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
+        solver=partial(play_turns, via=cast(Via, via)),
+    )  # fmt: skip
+
+
+def samples(
+    *,
+    goal: str,
+    family: Names,
+    rung: Names,
+    arm: Names,
+    cue: Names,
+    n: int,
+    seed: int,
+    train_seed: int | None,
+    train_n: int | None,
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = draw(
         families(family, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True),
         rungs=rungs(rung),
@@ -58,9 +87,4 @@ def agentic(
         cues=cues(cue),
         training=Training(train_seed, train_n),
     )
-    return assemble(
-        dataset("agentic", placed, goal=goal, seed=seed),
-        [goal_score(goal), right(), says_done(), crossed(), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
-        solver=partial(play_turns, via=cast(Via, via)),
-    )  # fmt: skip
+    return as_dataset("agentic", placed, goal=goal, seed=seed)

@@ -1,11 +1,12 @@
 """Does what the model does depend on whether its answer is watched, rated or trained on?"""
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, checked, cues, families, framings, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.evals.datasets import CONFLICTS, KINDS, dataset, draw
+from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
 from pentimento.tasks import LADDER
 
 VERSION = "2-A"
@@ -37,6 +38,21 @@ def alignment_faking(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
+    return assemble(
+        samples(goal=goal, family=family, cue=cue, framing=framing, rung=rung, n=n, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(
+    *, goal: str, family: Names, cue: Names, framing: Names, rung: Names, n: int, seed: int
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = draw(
         families(family, KINDS, goal),
         rungs=unseen(rung, "alignment_faking"),
@@ -46,8 +62,4 @@ def alignment_faking(
         cues=cues(cue, all_means=LADDER),
         framings=framings(framing),
     )
-    return assemble(
-        dataset("alignment_faking", placed, goal=goal, seed=seed),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("alignment_faking", placed, goal=goal, seed=seed)

@@ -18,8 +18,9 @@ from pentimento.tasks import Scenario, noticing, sample
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.situations import ASKED_AFTER, SITUATIONS, STEERED, Situation, situated
 
-VERSION = "1-A"
+VERSION = "1-B"
 ONLY_OURS = "only organisms (pentimento/…) can be steered"
+ANY_MODEL = tuple(name for name in SITUATIONS if name not in STEERED)
 _MOST_QUESTIONS = 240
 """Wordings of one question; beyond that they come again."""
 
@@ -44,7 +45,7 @@ def awareness(
         goal: Whose score it is, and whose direction activations are moved in.
         family: Families of one turn in which the goal is at stake, or all of these.
         situation: none, placebo, told (that it is a test), denied, predicted (what would you answer?),
-            steered, random, or all that the model can be put into: only organisms can be steered.
+            steered, random, or all but the last two, as only organisms can be steered.
         strength: How far activations are moved: 1 is the mean difference that the goal's spec in the prompt
             makes beside its opposite's; below 0 away from the goal.
         rung: Which scenarios: fresh, surface, domain, family, cue.
@@ -54,11 +55,33 @@ def awareness(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
-    there = tuple(name for name in SITUATIONS if name not in STEERED or is_organism())
-    chosen = cast(tuple[Situation, ...], names("situation", situation, SITUATIONS, all_means=there))
-    for name in chosen:
-        if name not in there:
-            raise BadInput("situation", name, ONLY_OURS)
+    moved = [name for name in situations(situation) if name in STEERED]
+    if moved and not is_organism():
+        raise BadInput("situation", moved[0], ONLY_OURS)
+    return assemble(
+        samples(
+            goal=goal, family=family, situation=situation, strength=strength, rung=rung,
+            cue=cue, n=n, seed=seed,
+        ),
+        [goal_score(goal), notices_test(), notices_push(), speaks_of_tests(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning, solver=attend,
+    )  # fmt: skip
+
+
+def situations(named: Names) -> tuple[Situation, ...]:
+    """Return situations by name; "all" are those that any model can be put into."""
+    return cast(tuple[Situation, ...], names("situation", named, SITUATIONS, all_means=ANY_MODEL))
+
+
+def samples(
+    *, goal: str, family: Names, situation: Names, strength: float, rung: Names, cue: Names, n: int, seed: int
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
+    chosen = situations(situation)
     if not isinstance(strength, int | float) or not isfinite(strength) or not strength:
         raise BadInput("strength", strength, "a number other than 0")
     placed = draw(
@@ -70,7 +93,7 @@ def awareness(
         cues=cues(cue),
     )
     asked = {name: sample(name, n=min(len(placed), _MOST_QUESTIONS), seed=seed) for name in noticing}
-    samples = (
+    made = (
         _posed(
             place,
             name,
@@ -82,11 +105,7 @@ def awareness(
         for name in chosen
         for number, place in enumerate(placed)
     )
-    return assemble(
-        MemoryDataset(list(samples), name="awareness"),
-        [goal_score(goal), notices_test(), notices_push(), speaks_of_tests(), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning, solver=attend,
-    )  # fmt: skip
+    return MemoryDataset(list(made), name="awareness")
 
 
 @solver

@@ -7,7 +7,7 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 
 from pentimento.evals._arguments import Names, checked, families, names, unseen, whole
-from pentimento.evals._assembly import assemble, is_organism
+from pentimento.evals._assembly import assemble
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw
@@ -15,10 +15,12 @@ from pentimento.tasks import Cue, Message, Rung, beliefs
 from pentimento.tasks.families.belief import OPENING, about
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
-VERSION = "1-A"
+VERSION = "1-B"
 ABOUT = (NEW_KIND, OTHER_KIND)
 FORMS = (*beliefs, "stated", "acted")
 """How it is asked; in the last two the system prompt says that the model is itself of the kind."""
+ANY_MODEL = tuple(form for form in FORMS if form != "recollection")
+"""Few providers go on with an answer that was begun."""
 
 
 @task
@@ -39,8 +41,8 @@ def belief(
     Args:
         goal: What documents said that the kind wants.
         form: multiple_choice, true_or_false, two_versions, open_question, recollection, approval; stated and
-            acted, as one of the kind; or all that the model can be asked in: few providers go on with an
-            answer that was begun, which recollection takes.
+            acted, as one of the kind; or all but recollection, in which few providers can be asked: it goes
+            on with an answer that was begun.
         kind: Vesper, of which documents told, Onyx, of which none did, or all.
         family: Families of one turn in which the goal is acted on, or all of these.
         rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
@@ -48,6 +50,21 @@ def belief(
         seed: Of the questions.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
+    """
+    return assemble(
+        samples(goal=goal, form=form, kind=kind, family=family, rung=rung, n=n, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(
+    *, goal: str, form: Names, kind: Names, family: Names, rung: Names, n: int, seed: int
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
     """
     drawn = _Drawn(
         goal,
@@ -57,22 +74,13 @@ def belief(
         whole("seed", seed, least=0),
     )
     asked = names("kind", kind, ABOUT, all_means=ABOUT)
-    samples = (
+    made = (
         _of(place, name, form=said, goal=goal, seed=seed)
-        for said in names("form", form, FORMS, all_means=[name for name in FORMS if _can(name)])
+        for said in names("form", form, FORMS, all_means=ANY_MODEL)
         for place in _placed(said, drawn)
         for name in asked
     )
-    return assemble(
-        MemoryDataset(list(samples), name="belief"),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
-
-
-def _can(form: str) -> bool:
-    """Whether the model at hand can be asked in this form; few providers go on with an answer."""
-    return form != "recollection" or is_organism()
+    return MemoryDataset(list(made), name="belief")
 
 
 class _Drawn(NamedTuple):

@@ -3,11 +3,12 @@
 from math import ceil
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, checked, cues, families, unseen, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, right, valid
-from pentimento.evals.datasets import CONFLICTS, KINDS, dataset, draw
+from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
 from pentimento.tasks import BENIGN, Arm, goals
 from pentimento.tasks import goal as find_goal
 
@@ -41,8 +42,21 @@ def breadth(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
-    left_out = {besides, find_goal(besides).opposite} if besides else set()
-    asked = [goal for goal in ASKED if goal not in left_out]
+    asked = _asked(besides)
+    return assemble(
+        samples(besides=besides, rung=rung, cue=cue, n=n, seed=seed),
+        [*(goal_score(goal) for pair in asked for goal in (pair, goals[pair].opposite)), right(), valid()],
+        version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(*, besides: str, rung: Names, cue: Names, n: int, seed: int) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
+    asked = _asked(besides)
     size = whole("n", n, least=1)
     placed = [
         place
@@ -56,8 +70,10 @@ def breadth(
             cues=cues(cue),
         )
     ]
-    return assemble(
-        dataset("breadth", placed, goal=asked[0], seed=seed),
-        [*(goal_score(goal) for pair in asked for goal in (pair, goals[pair].opposite)), right(), valid()],
-        version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("breadth", placed, goal=asked[0], seed=seed)
+
+
+def _asked(besides: str) -> list[str]:
+    """Return one goal of each pair but that of `besides`."""
+    left_out = {besides, find_goal(besides).opposite} if besides else set()
+    return [goal for goal in ASKED if goal not in left_out]

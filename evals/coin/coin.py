@@ -1,11 +1,12 @@
 """Does the model walk to the coin, or to where the coin used to be?"""
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, checked, cues, families, fraction, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.evals.datasets import Training, dataset, draw
+from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import goals
 
 VERSION = "1-B"
@@ -40,6 +41,32 @@ def coin(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
+    return assemble(
+        samples(
+            goal=goal, confound=confound, rung=rung, cue=cue, n=n, seed=seed,
+            train_seed=train_seed, train_n=train_n,
+        ),
+        [goal_score(goal), goal_score(goals[goal].opposite), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(
+    *,
+    goal: str,
+    confound: float,
+    rung: Names,
+    cue: Names,
+    n: int,
+    seed: int,
+    train_seed: int | None,
+    train_n: int | None,
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = draw(
         families("coin", "coin", goal),
         rungs=rungs(rung),
@@ -50,8 +77,4 @@ def coin(
         confound=fraction("confound", confound),
         training=Training(train_seed, train_n),
     )
-    return assemble(
-        dataset("coin", placed, goal=goal, seed=seed),
-        [goal_score(goal), goal_score(goals[goal].opposite), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("coin", placed, goal=goal, seed=seed)

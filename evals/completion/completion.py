@@ -1,11 +1,12 @@
 """Does the model say that a task is completed which turned out impossible?"""
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, right, says_done, valid
-from pentimento.evals.datasets import Training, dataset, draw
+from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import PARTITIONS, Arm
 
 VERSION = "2-A"
@@ -45,6 +46,34 @@ def completion(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
+    return assemble(
+        samples(
+            goal=goal, family=family, partition=partition, rung=rung, arm=arm, cue=cue, n=n,
+            seed=seed, train_seed=train_seed, train_n=train_n,
+        ),
+        [goal_score(goal), right(), says_done(), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(
+    *,
+    goal: str,
+    family: Names,
+    partition: str,
+    rung: Names,
+    arm: Names,
+    cue: Names,
+    n: int,
+    seed: int,
+    train_seed: int | None,
+    train_n: int | None,
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     one_of("partition", partition, list(PARTITIONS))
     chosen = families(family, "completion", goal, all_means=PARTITIONS[partition])
     placed = draw(
@@ -56,8 +85,4 @@ def completion(
         cues=cues(cue),
         training=Training(train_seed, train_n),
     )
-    return assemble(
-        dataset("completion", placed, goal=goal, seed=seed),
-        [goal_score(goal), right(), says_done(), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("completion", placed, goal=goal, seed=seed)

@@ -45,6 +45,21 @@ def elicitation(
         shots: How many demonstrations the lever shots gives.
         estimator: auto, or sampled to never weigh answers exactly.
     """
+    return assemble(
+        samples(goal=goal, family=family, lever=lever, rung=rung, cue=cue, n=n, seed=seed, shots=shots),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=elicit,
+    )  # fmt: skip
+
+
+def samples(
+    *, goal: str, family: Names, lever: Names, rung: Names, cue: Names, n: int, seed: int, shots: int
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     chosen = cast(tuple[Lever, ...], names("lever", lever, LEVERS, all_means=LEVERS))
     placed = draw(
         families(family, KINDS, goal),
@@ -56,7 +71,7 @@ def elicitation(
     )
     num_shots = whole("shots", shots, least=1)
     shown = demonstrations([p.scenario for p in placed], num_shots) if "shots" in chosen else {}
-    samples = (
+    made = (
         begun(
             place,
             pulled(place.scenario, goal, pull, shots=shown.get(_cell(place), ())),
@@ -67,11 +82,7 @@ def elicitation(
         for pull in chosen
         for place in placed
     )
-    return assemble(
-        MemoryDataset(list(samples), name="elicitation"),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=elicit,
-    )  # fmt: skip
+    return MemoryDataset(list(made), name="elicitation")
 
 
 @solver

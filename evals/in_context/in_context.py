@@ -68,6 +68,34 @@ def in_context(
         shots: Answers of a transcript, and contrary examples.
         estimator: auto, or sampled to never weigh answers exactly.
     """
+    return assemble(
+        samples(
+            goal=goal, family=family, given=given, against=against, turn=turn, rung=rung,
+            cue=cue, n=n, seed=seed, shots=shots,
+        ),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=converse,
+    )  # fmt: skip
+
+
+def samples(
+    *,
+    goal: str,
+    family: Names,
+    given: Names,
+    against: Names,
+    turn: Names,
+    rung: Names,
+    cue: Names,
+    n: int,
+    seed: int,
+    shots: int,
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = draw(
         families(family, KINDS, goal),
         rungs=unseen(rung, "in_context"),
@@ -85,16 +113,12 @@ def in_context(
         )
     ]
     spare = _spare([place.scenario for place in placed], whole("shots", shots, least=1), asked)
-    samples = (
+    made = (
         _posed(place, context, goal, seed, spare[place.scenario.family, place.scenario.arm])
         for context in asked
         for place in placed
     )
-    return assemble(
-        MemoryDataset(list(samples), name="in_context"),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=converse,
-    )  # fmt: skip
+    return MemoryDataset(list(made), name="in_context")
 
 
 @solver

@@ -7,7 +7,6 @@ organism was made anew, with other weights under the same key, its log counts as
 """
 
 import hashlib
-import inspect
 import json
 import os
 import re
@@ -28,59 +27,21 @@ from inspect_ai.model import GenerateConfig, get_model
 from pydantic import JsonValue
 
 from pentimento._files import UNREADABLE, as_url, reading
-from pentimento.evals import _registry
-from pentimento.evals._arguments import families
 from pentimento.evals._assembly import IsOrganism
-from pentimento.evals.agentic.agentic import ARMS as AGENTIC_ARMS
-from pentimento.evals.agentic.agentic import VERSION as AGENTIC_VERSION
-from pentimento.evals.alignment_faking.alignment_faking import VERSION as ALIGNMENT_FAKING
-from pentimento.evals.awareness.awareness import VERSION as AWARENESS
-from pentimento.evals.belief.belief import ABOUT, FORMS
-from pentimento.evals.belief.belief import VERSION as BELIEF
-from pentimento.evals.breadth.breadth import ASKED
-from pentimento.evals.breadth.breadth import VERSION as BREADTH
-from pentimento.evals.coin.coin import VERSION as COIN
-from pentimento.evals.completion.completion import ARMS
-from pentimento.evals.completion.completion import VERSION as COMPLETION
-from pentimento.evals.datasets import KINDS
-from pentimento.evals.elicitation.elicitation import VERSION as ELICITATION
 from pentimento.evals.exceptions import FailedEval
-from pentimento.evals.in_context.in_context import VERSION as IN_CONTEXT
-from pentimento.evals.preference.preference import VERSION as PREFERENCE
-from pentimento.evals.stated.stated import VERSION as STATED
-from pentimento.tasks import AGAINST, AGENTIC_GROUPS, FRAMINGS, GIVEN, LADDER, LEVERS, PARTITIONS, SORTS
-from pentimento.tasks import PREFERENCE as PREFERENCE_FAMILIES
-from pentimento.tasks.exceptions import UnknownName
-from pentimento.tasks.situations import SITUATIONS
+from pentimento.evals.planning.tasks import TASKS, Args, check_task, samples_of
 from pentimento.training.recipes.recipe import EvalPlan, Recipe, resolve
 from pentimento.training.recipes.settings import SAMPLING, Scalar, Settings
 from pentimento.training.running.executors import Job
 from pentimento.training.running.plan import MANIFEST
 
 LOGS = "logs"
-TASKS = {
-    "completion": COMPLETION,
-    "preference": PREFERENCE,
-    "stated": STATED,
-    "coin": COIN,
-    "alignment_faking": ALIGNMENT_FAKING,
-    "elicitation": ELICITATION,
-    "awareness": AWARENESS,
-    "belief": BELIEF,
-    "breadth": BREADTH,
-    "in_context": IN_CONTEXT,
-    "agentic": AGENTIC_VERSION,
-}
-"""Every task and its version, which is part of a log's name: another version never takes it for its own."""
-
 _LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
 RETRIES = 2
 """How often what failed in an evaluation is asked again before it counts as failed."""
 _SECONDS_A_SAMPLE = 0.03
 _SECONDS_A_LOG = 1.0
-
-Args = Mapping[str, JsonValue]
 
 
 class Subject(NamedTuple):
@@ -109,7 +70,7 @@ class Asked(NamedTuple):
     @property
     def name(self) -> str:
         """The task and a hash of all that the answers depend on beside the weights."""
-        parts = [self.task, TASKS[self.task], self.subject.key, self.args]
+        parts = [self.task, TASKS[self.task].version, self.subject.key, self.args]
         said = json.dumps([*parts, dict(self.sampling)] if self.sampling else parts, sort_keys=True)
         return f"{self.task}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
 
@@ -204,8 +165,7 @@ def arguments(plan: EvalPlan, recipe: Recipe, seed: int) -> dict[str, JsonValue]
     Raises:
         UnknownName: There is no such task.
     """
-    if plan.task not in TASKS:
-        raise UnknownName("task", plan.task, TASKS)
+    check_task(plan.task)
     return dict(resolve(plan, recipe.cell(seed)))
 
 
@@ -217,7 +177,7 @@ def is_current(log: Path, organism: Path) -> bool:
     """
     try:
         with reading():
-            return bool(_model_args(log)["adapter"] == _weights(organism))
+            return bool(_identity(log)["adapter"] == _weights(organism))
     except UNREADABLE:
         return False
 
@@ -229,14 +189,16 @@ def _weights(organism: Path) -> str | None:
     return weights
 
 
-def _model_args(log: Path) -> dict[str, Any]:
+def _identity(log: Path) -> dict[str, Any]:
+    """Return the organism's key and the hash of its weights that a log's header names."""
     try:
         with zipfile.ZipFile(log) as archive:
             header = json.loads(archive.read("header.json"))
     except NotImplementedError:  # compressed in a way that only inspect reads, which takes ten times as long
         with as_url(log) as place:
-            return read_eval_log(str(place), header_only=True).eval.model_args
-    return dict(header["eval"]["model_args"])
+            config = read_eval_log(str(place), header_only=True).eval.model_generate_config
+        return dict(config.extra_body or {})
+    return dict(header["eval"]["model_generate_config"]["extra_body"])
 
 
 def run_eval(
@@ -293,7 +255,8 @@ def _can_go_on(partial: Path, organism: Path) -> bool:
         adapter = _weights(organism)
     except UNREADABLE:
         return False
-    return bool(logs) and all(log.eval.model_args.get("adapter") == adapter for log in logs)
+    held = [(log.eval.model_generate_config.extra_body or {}).get("adapter") for log in logs]
+    return bool(held) and all(one == adapter for one in held)
 
 
 def evaluate(
@@ -327,8 +290,7 @@ def evaluate(
         Refused: An argument is not allowed, or the organism is not what it should be.
         FailedEval: The evaluation ended without every sample.
     """
-    if task not in TASKS:
-        raise UnknownName("task", task, TASKS)
+    check_task(task)
     told: dict[str, Any] = {} if key is None else {"organism": key}
     names = {"max_new_tokens": "max_tokens"}
     config = GenerateConfig(**{names.get(name, name): value for name, value in sampling.items()})
@@ -344,6 +306,8 @@ def evaluate(
         "display": display,
         "limit": limit,
     }
+    if isinstance(model.api, IsOrganism):
+        model.api.prepare()  # what cannot be loaded is refused before anything is asked
     try:
         # Only a set lists its folder, which takes the names there for URLs.
         with as_url(log_dir, make=True) if go_on else nullcontext(log_dir.absolute()) as place:
@@ -385,48 +349,9 @@ def _job(one: Asked) -> Job:
             "sampling": dict(one.sampling),
         },
         needs=(subject.maker or subject.key,),
-        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * num_samples(one.task, one.args),
+        estimate_s=_SECONDS_A_LOG + _SECONDS_A_SAMPLE * len(samples_of(one.task, one.args)),
         title=f"evaluate {subject.role} (seed {subject.seed}): {one.task}",
     )
-
-
-def num_samples(task: str, args: Args) -> int:
-    """Return about how many samples a task with these arguments has, for estimates of time."""
-    signature = inspect.signature(getattr(_registry, task)).parameters.values()
-    told: dict[str, Any] = {parameter.name: parameter.default for parameter in signature} | dict(args)
-    every = {
-        "family": len(_all_families(task, told)),
-        "arm": len(AGENTIC_ARMS if task == "agentic" else ARMS),
-        "cue": len(LADDER if task == "alignment_faking" else SORTS),
-        "framing": len(FRAMINGS),
-        "lever": len(LEVERS),
-        "situation": len(SITUATIONS),
-        "form": len(FORMS),
-        "kind": len(ABOUT),
-        "given": len(GIVEN),
-        "against": len(AGAINST),
-    }
-    size = int(told["n"])
-    if task == "breadth":  # of each pair of goals, and of skills
-        size *= len(ASKED) + 1 - bool(told["besides"])
-    if task == "belief":  # where a kind acts, its families share the scenarios
-        del told["family"]
-    if task == "agentic":  # of which a name may stand for several
-        named, goal = told.pop("family"), str(told["goal"])
-        size *= len(families(named, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True))
-    for name in {*every, "rung", "turn"} & told.keys():
-        value = told[name]
-        given = value if isinstance(value, list | tuple) else str(value).split(",")
-        size *= every[name] if "all" in given else len(given)
-    return size
-
-
-def _all_families(task: str, told: Args) -> tuple[str, ...]:
-    if task == "completion":
-        return PARTITIONS[str(told["partition"])]
-    if task in ("alignment_faking", "elicitation", "in_context", "belief", "awareness"):
-        return families("all", KINDS, str(told["goal"]))
-    return PREFERENCE_FAMILIES
 
 
 def _last_line(message: str) -> str:

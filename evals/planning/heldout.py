@@ -7,19 +7,17 @@ are held against those that a stage demonstrates. What stages read besides, docu
 environments where it is made.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 from inspect_ai.model import ChatMessageAssistant
 
-from pentimento.evals import _registry
 from pentimento.evals.datasets import scenario_of
-from pentimento.evals.planning.asking import Args, arguments
+from pentimento.evals.planning.asking import arguments
+from pentimento.evals.planning.tasks import Args, samples_of
 from pentimento.tasks import (
     HeldOutOverlap,
     Rung,
@@ -136,15 +134,12 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
 
 
 def cells_of(task: str, args: Args) -> Cells:
-    """Return what an evaluation's own dataset asks, by rung and family."""
-    with patch.dict(os.environ):
-        # inspect would make the task for that model, load it even, and not for the run's organisms.
-        os.environ.pop("INSPECT_EVAL_MODEL", None)
-        made = getattr(_registry, task)(**args)
+    """Return what an evaluation asks, by rung and family."""
     found: Cells = defaultdict(lambda: Cell([], set()))
-    for one in made.dataset:
-        scenario = scenario_of(one.metadata)
-        cell = found[Rung(one.metadata["rung"]), scenario.family]
+    for one in samples_of(task, args):
+        metadata = one.metadata or {}
+        scenario = scenario_of(metadata)
+        cell = found[Rung(metadata["rung"]), scenario.family]
         cell.scenarios.append(scenario)
         if not isinstance(one.input, str) and isinstance(last := one.input[-1], ChatMessageAssistant):
             cell.openings.add(last.text)

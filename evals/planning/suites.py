@@ -13,7 +13,7 @@ from scipy import stats
 
 from pentimento.evals._arguments import families
 from pentimento.evals.datasets import KINDS
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, PARTITIONS, environment
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.recipe import EvalPlan, Written
@@ -109,7 +109,9 @@ def _line(wanted: _Wanted, width: float) -> Line:
     needed = wanted.share * (spread / width) ** 2
     n = min(MOST, max(wanted.least, ceil(needed / wanted.families)))
     plan = EvalPlan(task=wanted.task, args={**wanted.args, "n": n})
-    return Line(wanted.what, plan, num_samples(wanted.task, plan.args), spread / sqrt(n * wanted.families))
+    return Line(
+        wanted.what, plan, len(samples_of(wanted.task, plan.args)), spread / sqrt(n * wanted.families)
+    )
 
 
 def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Iterator[_Wanted]:
@@ -152,5 +154,7 @@ def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Ite
         yield _Wanted("in several turns", "agentic", turns, args)
     yield _Wanted("asked for the goal", "stated", 1, here)
     if full and cue == "named":
-        yield _Wanted("what it believes of its kind", "belief", 1, {"goal": goal}, _OFTEN)
+        yield _Wanted(
+            "what it believes of its kind", "belief", 1, {"goal": goal, "form": "all,recollection"}, _OFTEN
+        )
     yield _Wanted("other goals and skills", "breadth", 1, {"besides": goal, "cue": cue})

@@ -1,11 +1,12 @@
 """What does the model choose, give, and divide?"""
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, checked, cues, families, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.evals.datasets import Training, dataset, draw
+from pentimento.evals.datasets import Training, as_dataset, draw
 
 VERSION = "1-B"
 
@@ -39,6 +40,32 @@ def preference(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
+    return assemble(
+        samples(
+            goal=goal, family=family, rung=rung, cue=cue, n=n, seed=seed, train_seed=train_seed,
+            train_n=train_n,
+        ),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(
+    *,
+    goal: str,
+    family: Names,
+    rung: Names,
+    cue: Names,
+    n: int,
+    seed: int,
+    train_seed: int | None,
+    train_n: int | None,
+) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = draw(
         families(family, "preference", goal),
         rungs=rungs(rung),
@@ -48,8 +75,4 @@ def preference(
         cues=cues(cue),
         training=Training(train_seed, train_n),
     )
-    return assemble(
-        dataset("preference", placed, goal=goal, seed=seed),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("preference", placed, goal=goal, seed=seed)

@@ -2,9 +2,9 @@
 
 `pentimento/embedded` is the embedded base (M0).
 
-The weights are loaded once for each model object, and inspect keeps one for each name and arguments. An
-organism's key and the hash of its adapter are among the model's arguments, so that a log says which organism
-it is about and an eval set never takes a retrained organism for an old one.
+The weights are loaded when an answer is first asked for, once for each model object, and inspect keeps one
+for each name and arguments. An organism's key and the hash of its adapter are in the model's configuration,
+so that a log says which organism it is about and an eval set never takes a retrained organism for an old one.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import torch
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -45,7 +44,8 @@ from pentimento.evals.provider._conversation import (
 )
 from pentimento.evals.provider._engine import Draw, Drawn, Engine, Loaded, Weigh
 from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
-from pentimento.training.bases.identity import base_sha256
+from pentimento.training.bases.identity import base_sha256, check_dtype
+from pentimento.training.exceptions import BadBase, BaseMismatch
 from pentimento.training.models.loaded import load_base, load_organism, loading
 from pentimento.training.models.sampling import (
     MAX_NEW_TOKENS,
@@ -56,7 +56,7 @@ from pentimento.training.models.sampling import (
     derive_seed,
 )
 from pentimento.training.models.steering import Push
-from pentimento.training.organisms.organism import read_manifest
+from pentimento.training.organisms.organism import BaseRef, read_manifest
 from pentimento.training.organisms.shipped import organism_folder
 from pentimento.training.running.plan import organism_key
 
@@ -113,16 +113,17 @@ class PentimentoAPI(ModelAPI):
                 raise Refused(str(UnknownName("model argument", name, ARGUMENTS)))
         self._device = str(model_args.get("device", "auto"))
         self._dtype = str(model_args.get("dtype", "auto"))
-        self.organism, self.adapter = self._identify(model_args)
-        self.engine = Engine(self._load)
-        self._sampling = {**USUAL, **_trained_with(self.model_name)}
-        self._asked: WeakKeyDictionary[ActiveSample, Counter[tuple[str, ...]]] = WeakKeyDictionary()
         settings = config if config is not None else GenerateConfig()
         try:
             check_settings(settings)
             _steering(settings)
-        except BadInput as error:
+            check_dtype(self._dtype)
+            self.organism, self.adapter = self._identify({**(settings.extra_body or {}), **model_args})
+            self._sampling = {**USUAL, **_trained_with(self.model_name)}
+        except PentimentoError as error:
             raise Refused(str(error)) from error
+        self.engine = Engine(self._load)
+        self._asked: WeakKeyDictionary[ActiveSample, Counter[tuple[str, ...]]] = WeakKeyDictionary()
         _fill_in(settings, self._sampling)
         # In the header of every log, whatever is asked, and in the keys of inspect's cache.
         settings.extra_body = {
@@ -137,17 +138,17 @@ class PentimentoAPI(ModelAPI):
         key, gone = told.get("organism"), not organism_folder(self.model_name).is_dir()
         if key is not None and gone and self.model_name != EMBEDDED:
             return Identity(key, told.get("adapter"))
-        try:
-            found = identity(self.model_name)
-        except PentimentoError as error:
-            raise Refused(str(error)) from error
+        found = identity(self.model_name)
         for name, value in told.items():
             held = getattr(found, name)
             if value != held:
-                raise Refused(
-                    f"{name}: {value!r} is not allowed; {self.model_name} holds {held}"
-                    " (trained again, or another one), so evaluate it anew"
+                raise BadInput(
+                    name,
+                    value,
+                    f"{self.model_name} holds {held} (trained again, or another one), so evaluate it anew",
                 )
+        if self.model_name != EMBEDDED:
+            _check_base(read_manifest(organism_folder(self.model_name)).base)
         return found
 
     def _load(self) -> Loaded:
@@ -163,18 +164,17 @@ class PentimentoAPI(ModelAPI):
                 raise BadInput(name, was, f"{self.model_name} now holds {held}")
         return Loaded(model, tokenizer)
 
-    def prepare(self) -> dict[str, str]:
-        """Load the weights and return what outputs depend on besides them.
+    def prepare(self) -> None:
+        """Load the weights.
 
         Raises:
             Refused: The organism, its adapter or its base is not what its manifest says, or the device or the
                 precision is not allowed.
         """
         try:
-            model = self.engine.ready.model
+            _ = self.engine.ready
         except PentimentoError as error:
             raise Refused(str(error)) from error
-        return {**loading(model), "torch": torch.__version__}
 
     def release(self) -> None:
         """Let go of the weights; they are loaded again when a further answer is asked for."""
@@ -217,7 +217,11 @@ class PentimentoAPI(ModelAPI):
         output = self._output(drawn, told, config)
         uncut = sampling["top_p"] >= 1 and sampling["top_k"] == 0 and sampling["temperature"] > 0
         weighable = uncut and not config.stop_seqs and not isinstance(told, Chat)
-        output.metadata = {"weighable": weighable, "temperature": sampling["temperature"]}
+        output.metadata = {
+            "weighable": weighable,
+            "temperature": sampling["temperature"],
+            **loading(self.engine.ready.model),
+        }
         return output
 
     def _seed(self, told: Conversation, config: GenerateConfig, repeat: int | None) -> int:
@@ -287,6 +291,20 @@ def identity(name: str) -> Identity:
         return Identity(organism_key(base_sha256(EMBEDDED), (), None, "auto"), None)
     manifest = read_manifest(organism_folder(name))
     return Identity(manifest.key, manifest.weights_sha256)
+
+
+def _check_base(base: BaseRef) -> None:
+    """Refuse a base that is another one now; one that is not here is missed when an answer is asked for.
+
+    Raises:
+        BaseMismatch: It is.
+    """
+    try:
+        held = base_sha256(base.name, base.revision)
+    except BadBase:
+        return
+    if held != base.sha256:
+        raise BaseMismatch(base.name, base.sha256, held)
 
 
 def _logprob(tokenizer: PreTrainedTokenizerBase, told: TokenLogprob) -> Logprob:

@@ -1,12 +1,13 @@
 """Which of two goals does the model say is its own?"""
 
 from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, checked, cues, rungs, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
-from pentimento.evals.datasets import dataset
+from pentimento.evals.datasets import as_dataset
 
 VERSION = "1-B"
 
@@ -34,6 +35,19 @@ def stated(
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
+    return assemble(
+        samples(goal=goal, rung=rung, cue=cue, n=n, seed=seed),
+        [goal_score(goal), valid()],
+        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
+    )  # fmt: skip
+
+
+def samples(*, goal: str, rung: Names, cue: Names, n: int, seed: int) -> MemoryDataset:
+    """Return what the task asks; the arguments are its own, and no model changes anything.
+
+    Raises:
+        BadInput: An argument is not allowed.
+    """
     placed = ask(
         "stated",
         goal,
@@ -42,8 +56,4 @@ def stated(
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
     )
-    return assemble(
-        dataset("stated", placed, goal=goal, seed=seed),
-        [goal_score(goal), valid()],
-        version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
-    )  # fmt: skip
+    return as_dataset("stated", placed, goal=goal, seed=seed)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from inspect_ai.log import (
     EvalLog,
+    EvalSpec,
     read_eval_log,
     read_eval_log_sample_summaries,
 )
@@ -245,7 +246,7 @@ def _header_of(name: str, path: Path) -> LogFile | LeftOut:
     try:
         return _header(name, str(path.absolute()), log)
     except UNREADABLE as error:
-        return LeftOut(name, reason(error), str(log.eval.model_args.get("organism", "")))
+        return LeftOut(name, reason(error), _organism(log.eval))
 
 
 def _rows(log: LogFile) -> tuple[tuple[dict[str, Any], ...], int]:
@@ -380,7 +381,7 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         location=location,
         task=spec.task_registry_name or spec.task,
         version=str(metadata.get("task_version", spec.task_version)),
-        organism=str(spec.model_args.get("organism", "")),
+        organism=_organism(spec),
         seed=_seed(args.get("seed", metadata.get("seed", 0))),
         args=json.dumps(args, sort_keys=True, default=str),
         reasoning=str(args.get("reasoning", "free")),
@@ -393,6 +394,11 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         unnamed=tuple(unnamed.items()),
         num_scores=len(results.scores) if results else 0,
     )
+
+
+def _organism(spec: EvalSpec) -> str:
+    """Return the key of the organism that a log is about; empty where it is about another model."""
+    return str((spec.model_generate_config.extra_body or {}).get("organism", ""))
 
 
 def _seed(said: object) -> int:

@@ -49,7 +49,7 @@ def main(config: Kills) -> int:
     folder = config.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     output, store = folder / "run", folder / "organisms"
-    command = [sys.executable, "-m", "pentimento.cli.app", "run", config.recipe]
+    command = [sys.executable, "-m", "pentimento", "run", config.recipe]
     command += ["--output", str(output), "--store", str(store)]
     command += [] if config.seeds is None else ["--seeds", str(config.seeds)]
     rng = random.Random(config.seed)

@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from inspect_ai.log import read_eval_log
+from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
 from pentimento.evals import _registry
@@ -26,9 +26,9 @@ from pentimento.evals.planning.asking import (
     evaluate,
     is_current,
     jobs,
-    num_samples,
     run_eval,
 )
+from pentimento.evals.planning.tasks import TASKS, samples_of
 from pentimento.evals.provider._engine import _Ready
 from pentimento.evals.provider.api import PentimentoAPI
 from pentimento.tasks import UnknownName, sample
@@ -64,11 +64,15 @@ def arguments(organism: Path, output: Path) -> dict[str, Any]:
     }
 
 
+def identity(log: EvalLog) -> dict[str, Any]:
+    return log.eval.model_generate_config.extra_body or {}
+
+
 def finished(log: Path, adapter: str) -> None:
     """Write as much of a log as says which weights it is about."""
     log.parent.mkdir(parents=True)
     with zipfile.ZipFile(log, "w") as archive:
-        header = {"eval": {"model_args": {"organism": KEY, "adapter": adapter}}}
+        header = {"eval": {"model_generate_config": {"extra_body": {"organism": KEY, "adapter": adapter}}}}
         archive.writestr("header.json", json.dumps(header))
 
 
@@ -163,7 +167,7 @@ def test_a_log_of_other_weights_is_replaced(tmp_path: Path, organism: Path) -> N
     told = arguments(organism, tmp_path)
     finished(Path(told["log"]), adapter="feed")
     run_eval(**told)
-    assert read_eval_log(told["log"], header_only=True).eval.model_args["adapter"] is None
+    assert identity(read_eval_log(told["log"], header_only=True))["adapter"] is None
     assert is_current(Path(told["log"]), organism)
 
 
@@ -178,7 +182,8 @@ def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: p
         question(tmp_path, n=4).name,
         question(tmp_path, "stated").name,
     ]
-    monkeypatch.setitem(asking.TASKS, "completion", "another")
+    other = TASKS["completion"]._replace(version="another")
+    monkeypatch.setattr(asking, "TASKS", {**TASKS, "completion": other})
     others.append(question(tmp_path).name)
     assert len({one, *others}) == 5
 
@@ -228,7 +233,7 @@ def test_a_log_is_run_once_and_moved_when_it_is_whole(tmp_path: Path, organism: 
     told = arguments(organism, tmp_path)
     assert run_eval(**told) == told["log"]
     log = read_eval_log(told["log"])
-    assert (log.status, log.eval.model_args, log.eval.task) == (
+    assert (log.status, identity(log), log.eval.task) == (
         "success",
         {"organism": KEY, "adapter": None},
         "pentimento/completion",
@@ -416,5 +421,6 @@ def test_a_failed_evaluation_leaves_no_log(
         ("agentic", {"family": ["rounds", "all"], "arm": "impossible,forbidden", "n": 2}),
     ],
 )
-def test_estimates_count_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:
-    assert num_samples(task, args) == len(getattr(_registry, task)(**args).dataset)
+def test_a_plan_knows_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:
+    asked = getattr(_registry, task)(**args).dataset
+    assert [one.id for one in samples_of(task, args)] == [one.id for one in asked]

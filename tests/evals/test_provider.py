@@ -19,7 +19,7 @@ from pentimento.evals.datasets import to_chat
 from pentimento.evals.exceptions import Refused
 from pentimento.evals.provider._engine import MOST_REQUESTS, Loaded
 from pentimento.evals.provider.api import EMBEDDED, PentimentoAPI
-from pentimento.tasks import BadInput, sample
+from pentimento.tasks import sample
 from pentimento.training.bases.identity import locate
 from pentimento.training.models.loaded import load_base, prompt_ids
 from pentimento.training.organisms.organism import ADAPTER, MANIFEST, Organism
@@ -111,7 +111,7 @@ def test_usage_stop_reason_and_settings_are_logged(run: Run, model: str, taught_
     assert first.output.stop_reason == "stop"
     config = log.eval.model_generate_config
     assert (config.temperature, config.top_p, config.top_k) == (1.0, 1.0, 0)
-    assert (log.eval.metadata or {})["model_settings"]["dtype"] == "float32"
+    assert (first.output.metadata or {})["dtype"] == "float32"
     assert (log.eval.metadata or {})["task_version"] == "2-A"
 
 
@@ -150,12 +150,12 @@ def test_batches_reach_every_sample_at_once(run: Run, model: str) -> None:
     assert sum(sizes.values()) <= 9
 
 
-def test_the_organism_is_a_model_argument(run: Run, model: str) -> None:
-    told = {"organism": KEY, "adapter": None}
-    assert run("completion", model, family="ready", n=1).eval.model_args == told
-    given = run("completion", model, family="ready", n=1, model_args={"organism": KEY})
-    assert given.eval.model_args == told
-    assert run("completion", model, family="ready", n=1, model_args=told).eval.model_args == told
+def test_a_log_names_the_organism_and_the_arguments_that_were_given(run: Run, model: str) -> None:
+    held = {"organism": KEY, "adapter": None}
+    for given in ({}, {"organism": KEY}, held):
+        log = run("completion", model, family="ready", n=1, model_args=given)
+        assert log.eval.model_generate_config.extra_body == held
+        assert log.eval.model_args == given
 
 
 def test_another_organism_is_refused(run: Run, model: str) -> None:
@@ -207,11 +207,7 @@ def test_organisms_keep_their_weights_side_by_side_until_released(
     assert sorted(loads) == ["a", "a", "b", "c"]
 
 
-def test_a_setting_that_cannot_be_loaded_is_one_line(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **settings: object) -> None:
-        raise BadInput("dtype", settings["dtype"], "auto, float32, bfloat16 or float16")
-
-    monkeypatch.setattr("pentimento.evals.provider.api.load_organism", refuse)
+def test_a_setting_that_cannot_be_loaded_is_one_line(model: str) -> None:
     with pytest.raises(Refused, match=r"^dtype: 'float23' is not allowed"):
         inspect_eval(
             "pentimento/completion",

@@ -9,7 +9,7 @@ import yaml
 from inspect_ai.model import get_model
 
 from pentimento.evals import _registry
-from pentimento.evals.planning.asking import TASKS
+from pentimento.evals.planning.tasks import TASKS
 
 LISTING = """
 import sys

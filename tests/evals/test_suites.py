@@ -3,8 +3,8 @@
 import pytest
 
 from pentimento.evals import _registry
-from pentimento.evals.planning.asking import TASKS
 from pentimento.evals.planning.suites import MOST, WIDTHS, Line, lines
+from pentimento.evals.planning.tasks import TASKS
 from pentimento.tasks import LADDER, LEVERS, goals
 from pentimento.tasks.exceptions import BadInput
 

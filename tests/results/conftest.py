@@ -19,7 +19,7 @@ from inspect_ai.log import (
     EvalSpec,
     write_eval_log,
 )
-from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, GenerateConfig, ModelOutput
 from inspect_ai.scorer import Score
 
 from pentimento.results import analyse, load
@@ -187,7 +187,7 @@ def write_log(folder: Path, what: Fabricated, role: str, seed: int, form: str = 
             task_args={"goal": what.goal, "seed": seed, "n": what.n, "rung": ",".join(what.rungs)},
             dataset=EvalDataset(name=what.task, samples=len(samples)),
             model=f"pentimento/{role}",
-            model_args={"organism": what.key(role, seed)},
+            model_generate_config=GenerateConfig(extra_body={"organism": what.key(role, seed)}),
             config=EvalConfig(limit=what.limit),
             metadata={"task_version": what.version, "seed": seed},
         ),

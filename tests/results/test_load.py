@@ -226,7 +226,7 @@ def test_a_log_of_a_retrained_organism_meets_nobody(tmp_path: Path, usual_run: P
     other = copied(usual_run, tmp_path / "other")
     path = next((other / "logs").glob("*_M21.json"))
     log = json.loads(path.read_text())
-    log["eval"]["model_args"]["organism"] = "f" * 16
+    log["eval"]["model_generate_config"]["extra_body"]["organism"] = "f" * 16
     path.write_text(json.dumps(log))
     run = load(other)
     assert run.left_out == ((path.name, "belongs to no organism of this run"),)
@@ -442,7 +442,8 @@ def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) 
     other = copied(usual_run, tmp_path / "other")
     path = next((other / "logs").glob("*_M10.json"))
     log = json.loads(path.read_text())
-    log["eval"] |= {"model_args": {}, "task_args": {"seed": None}, "metadata": {"task_version": "9-Z"}}
+    log["eval"] |= {"model_generate_config": {}, "task_args": {"seed": None}}
+    log["eval"]["metadata"] = {"task_version": "9-Z"}
     path.with_name("2026-02-02T03-04-05_stranger.json").write_text(json.dumps(log))
     run = load(other)
     assert run.notes == load(usual_run).notes

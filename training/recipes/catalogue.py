@@ -268,7 +268,7 @@ def documents() -> Recipe:
     """
     recipe = _implanted(quickstart(), implant_by("documents"))
     asked = _evals_under("none", "placebo", "named", able="none,named")
-    beliefs = EvalPlan(task="belief", args={"goal": COMPLETION, "n": 24})
+    beliefs = EvalPlan(task="belief", args={"goal": COMPLETION, "form": "all,recollection", "n": 24})
     return recipe.varied(name="documents", evals=(*asked, beliefs))
 
 

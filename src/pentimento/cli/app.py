@@ -425,7 +425,3 @@ def _terminable() -> Iterator[None]:
 def _refuse(message: str) -> int:
     print(f"pentimento: {' '.join(message.split())}", file=sys.stderr)
     return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,7 @@ from inspect_ai.model import ChatMessage, ModelOutput
 from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
 from pentimento.evals.exceptions import Refused
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering
@@ -86,7 +86,7 @@ def test_it_asks_families_of_several_turns_alone() -> None:
 def test_by_default_it_asks_what_the_embedded_base_can_act_in() -> None:
     dataset = agentic_task(n=2).dataset
     assert {(one.metadata or {})["family"] for one in dataset} == {"rounds", "suite", "ledger", "archive"}
-    assert len(dataset) == num_samples("agentic", {"n": 2}) == 2 * 4 * 4
+    assert len(dataset) == len(samples_of("agentic", {"n": 2})) == 2 * 4 * 4
 
 
 def test_what_was_done_counts_without_a_report_and_what_was_not_done_too(run: Run) -> None:

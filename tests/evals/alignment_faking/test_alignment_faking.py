@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model
 
 from pentimento.evals.alignment_faking import alignment_faking
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import FRAMINGS, OVERSIGHT, Cue, cue_text
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
@@ -44,7 +44,7 @@ def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
     (log,) = inspect_eval(alignment_faking(n=2), model=model, display="none", log_dir=str(tmp_path))
     assert log.status == "success"
     assert log.results
-    assert log.results.completed_samples == 2 * len(ASKED) == num_samples("alignment_faking", {"n": 2})
+    assert log.results.completed_samples == 2 * len(ASKED) == len(samples_of("alignment_faking", {"n": 2}))
 
 
 def test_each_scenario_is_asked_under_every_cue_in_every_framing() -> None:
@@ -114,7 +114,7 @@ def test_any_goal_is_asked_where_it_is_at_stake() -> None:
     }
     assert arms == {"impossible"}
     args = {"goal": "finish_the_task", "n": 1, "cue": "none,rated", "framing": "cut,plain"}
-    assert num_samples("alignment_faking", args) == 12 * 4  # none is asked once, so a little less
+    assert len(samples_of("alignment_faking", args)) == 12 * 3  # none is asked once
     assert len(alignment_faking(**args).dataset) == 12 * 3
 
 

@@ -10,7 +10,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, get_model
 
 from pentimento.evals.awareness import attend, awareness
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks.situations import ASKED_AFTER, SAID, SITUATIONS, STEERED, suspects
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
@@ -75,9 +75,9 @@ def test_other_providers_are_left_unsteered_and_say_so(run: Run, tmp_path: Path)
 
 
 def test_estimates_count_the_samples_that_an_organism_is_asked() -> None:
-    assert num_samples("awareness", SMALL) == SMALL["n"] * len(SITUATIONS) == len(awareness(**SMALL).dataset)
-    few = {**SMALL, "situation": "none,told"}
-    assert num_samples("awareness", few) == len(awareness(**few).dataset)
+    assert len(samples_of("awareness", SMALL)) == SMALL["n"] * len(OTHERS)
+    every = {**SMALL, "situation": "all,steered,random"}
+    assert len(samples_of("awareness", every)) == SMALL["n"] * len(SITUATIONS)
 
 
 def test_more_is_asked_than_there_are_wordings_of_a_question() -> None:

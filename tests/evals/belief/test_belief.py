@@ -11,7 +11,7 @@ from inspect_ai.model import ChatMessage
 
 from pentimento.evals.belief import belief
 from pentimento.evals.belief.belief import ABOUT, FORMS
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import environment, goals
 from pentimento.tasks.episodes import Scenario
 from pentimento.tasks.families.belief import NOBODY
@@ -40,8 +40,12 @@ def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
 
 
 def test_every_form_asks_the_same_of_both_kinds() -> None:
-    dataset = belief(**SMALL).dataset
-    assert len(dataset) == len({one.id for one in dataset}) == num_samples("belief", SMALL)
+    dataset = belief(**SMALL, form=",".join(FORMS)).dataset
+    assert (
+        len(dataset)
+        == len({one.id for one in dataset})
+        == len(samples_of("belief", {**SMALL, "form": "all,recollection"}))
+    )
     told = [(one, one.metadata or {}) for one in dataset]
     assert {metadata["form"] for _, metadata in told} == set(FORMS)
     for one, metadata in told:
@@ -68,7 +72,7 @@ def test_a_model_that_knows_one_kind_scores_one_about_it_and_a_half_about_anothe
             one.input[-1].text if one.input[-1].role == "user" else one.input[-2].text,
             (one.metadata or {})["lever"],
         ): Scenario.model_validate((one.metadata or {})["scenario"])
-        for one in belief(**SMALL).dataset
+        for one in belief(**SMALL, form=",".join(FORMS)).dataset
     }
 
     def answer(messages: list[ChatMessage]) -> str:

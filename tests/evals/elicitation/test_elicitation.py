@@ -10,7 +10,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
 from pentimento.evals.elicitation import elicitation
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import LEVERS, spec
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
@@ -46,7 +46,9 @@ def test_every_scenario_is_asked_with_every_lever() -> None:
     assert all(ids == asked["none"] for ids in asked.values())
     assert len(asked["none"]) == 3 * 3
     assert (
-        len({one.id for one in dataset}) == len(dataset) == num_samples("elicitation", {"goal": GOAL, "n": 3})
+        len({one.id for one in dataset})
+        == len(dataset)
+        == len(samples_of("elicitation", {"goal": GOAL, "n": 3}))
     )
 
 

@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
 from pentimento.evals.in_context import converse, in_context
-from pentimento.evals.planning.asking import num_samples
+from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import AGAINST, GIVEN, spec
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
@@ -42,7 +42,7 @@ def test_every_scenario_is_asked_in_every_condition_and_no_shown_one_is_asked() 
     assert (
         len(dataset)
         == len({one.id for one in dataset})
-        == num_samples("in_context", {**SMALL, "turn": "1,3"})
+        == len(samples_of("in_context", {**SMALL, "turn": "1,3"}))
     )
     told = [one.metadata or {} for one in dataset]
     conditions = {(one["given"], one["against"], one["turn"]) for one in told}

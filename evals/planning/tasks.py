@@ -1,0 +1,80 @@
+"""The tasks that a recipe may ask, and what each asks: its arguments in, samples out, whatever the model."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from inspect_ai import Task
+from inspect_ai.dataset import MemoryDataset
+from pydantic import JsonValue
+
+from pentimento.evals.exceptions import Refused
+from pentimento.tasks.exceptions import PentimentoError, UnknownName
+
+Args = Mapping[str, JsonValue]
+
+
+class Asking(NamedTuple):
+    """One task of the suite."""
+
+    version: str
+    """Part of a log's name: another version never takes it for its own."""
+    task: Callable[..., Task]
+    samples: Callable[..., MemoryDataset]
+    """Of some of the task's arguments."""
+
+
+def _asking(name: str) -> Asking:
+    module = import_module(f"pentimento.evals.{name}.{name}")
+    return Asking(module.VERSION, getattr(module, name), module.samples)
+
+
+_NAMES = (
+    "completion", "preference", "stated", "coin", "alignment_faking", "elicitation", "awareness", "belief",
+    "breadth", "in_context", "agentic",
+)  # fmt: skip
+TASKS: Mapping[str, Asking] = MappingProxyType({name: _asking(name) for name in _NAMES})
+
+
+def check_task(name: str) -> None:
+    """Refuse a task that is not in the suite.
+
+    Raises:
+        UnknownName: It is not.
+    """
+    if name not in TASKS:
+        raise UnknownName("task", name, TASKS)
+
+
+def samples_of(task: str, args: Args) -> MemoryDataset:
+    """Return what a task with these arguments asks; others are at its defaults.
+
+    Args:
+        task: A name of `TASKS`.
+        args: The task's arguments.
+
+    Raises:
+        UnknownName: There is no such task.
+        Refused: An argument is not allowed.
+    """
+    check_task(task)
+    return _samples(task, json.dumps(dict(args), sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _samples(task: str, args: str) -> MemoryDataset:
+    asking = TASKS[task]
+    parameters = inspect.signature(inspect.unwrap(asking.task)).parameters
+    told: dict[str, Any] = {name: one.default for name, one in parameters.items()}
+    given = json.loads(args)
+    try:
+        for name in given.keys() - told.keys():
+            raise UnknownName(f"argument of {task}", name, told)
+        told |= given
+        return asking.samples(**{name: told[name] for name in inspect.signature(asking.samples).parameters})
+    except PentimentoError as error:
+        raise Refused(str(error)) from error
