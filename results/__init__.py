@@ -19,10 +19,11 @@ from pentimento.results.reading.load import Run, load
 from pentimento.results.report.analysis import analyse
 from pentimento.results.report.report import Paths, figure, write_report
 from pentimento.results.report.summary import summary
-from pentimento.results.schema import Report, json_schema
+from pentimento.results.schema import DesignReport, Report, json_schema
 
 __all__ = [
     "Comparison",
+    "DesignReport",
     "NoRun",
     "Paths",
     "Report",

@@ -4,7 +4,10 @@ import json
 from importlib.resources import files
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+
+from pentimento.tasks.exceptions import UnknownName
 
 VERSION = 1
 SCHEMA_FILE = "report.schema.json"
@@ -333,6 +336,10 @@ class Provenance(_Part):
     first_log: str
     last_log: str
     task_versions: tuple[tuple[str, str], ...]
+    code: str
+    """Sixteen hex digits of the source that wrote it."""
+    sources: str
+    """The same of the run's record and logs, by names and contents."""
 
 
 class Report(_Part):
@@ -361,6 +368,25 @@ class Report(_Part):
     thresholds: Thresholds
     cells: tuple[Cell, ...]
     provenance: Provenance = Field(description="Names and times of logs.")
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the opposed organisms of all seeds together; "undetermined" where there is none."""
+        return next((one.verdict for one in self.verdicts if one.seed is None), "undetermined")
+
+    def frame(self, table: str = "measures") -> pd.DataFrame:
+        """Return one of the report's tables as a data frame, a row for each of its rows.
+
+        Args:
+            table: measures, cells, verdicts, strengths, organisms or curves.
+
+        Raises:
+            BadInput: There is no such table.
+        """
+        tables = ("measures", "cells", "verdicts", "strengths", "organisms", "curves")
+        if table not in tables:
+            raise UnknownName("table", table, tables)
+        return pd.DataFrame([row.model_dump() for row in getattr(self, table)])
 
 
 class DesignVariant(_Part):

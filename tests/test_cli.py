@@ -12,7 +12,7 @@ import pytest
 from pentimento.cli import app as cli
 from pentimento.cli import arguments as _arguments
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.catalogue import find_recipe, quickstart
 from pentimento.training.recipes.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -189,7 +189,7 @@ def test_a_recipe_printed_is_a_recipe_read(tmp_path: Path, capsys: pytest.Captur
     assert cli.main(["recipes", "quickstart"]) == 0
     path = tmp_path / "mine.yaml"
     path.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert _arguments.find_recipe(str(path)) == quickstart()
+    assert find_recipe(str(path)) == quickstart()
 
 
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,7 +214,7 @@ def test_a_recipe_file_is_read_as_editors_write_it(tmp_path: Path, coding: str) 
     path = tmp_path / "re#c%20 [x] ü.yaml"
     text = text.replace("\n", "\r\n") if coding.endswith("crlf") else text
     path.write_bytes(text.encode(coding.removesuffix("-crlf")))
-    assert _arguments.find_recipe(str(path)) == quickstart()
+    assert find_recipe(str(path)) == quickstart()
 
 
 def test_what_yaml_once_called_booleans_are_names_and_texts(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_what_yaml_once_called_booleans_are_names_and_texts(tmp_path: Path) -> N
     after = "after:\n- kind: rebound\n  stage: {method: sft, steps: 2}\n  doses: [2]\n  on: [NEVER, M2]\n"
     text = quickstart().to_yaml().replace("after: []\n", after).replace("name: quickstart", "name: no")
     path.write_text(text)
-    found = _arguments.find_recipe(str(path))
+    found = find_recipe(str(path))
     assert isinstance(found, Recipe)
     assert (found.name, found.after[0].on) == ("no", ("NEVER", "M2"))
 
@@ -261,7 +261,7 @@ def test_a_recipe_file_that_is_no_recipe_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("- 1\n")
     with pytest.raises(BadInput, match="mapping"):
-        _arguments.find_recipe(str(path))
+        find_recipe(str(path))
 
 
 def test_a_disk_that_cannot_be_written_is_told_in_one_line(

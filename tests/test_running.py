@@ -4,16 +4,14 @@ import json
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pentimento.cli import app as cli
-from pentimento.cli import folder as _folder
-from pentimento.cli.folder import RunFolder
 from pentimento.cli.progress import Schedule, duration, shown
+from pentimento.experiment.folders import REPORTS, RunFolder
 from pentimento.results import write_report
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.catalogue import from_yaml, quickstart
@@ -60,14 +58,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finished(folder: RunFolder, written: Path) -> RunFolder:
-    """The same folder with what a finished run has, written in its order."""
-    (folder.path / "logs").mkdir()
-    (folder.path / "logs" / "a.eval").write_text("")
-    folder.write(ORGANISMS, complete=True)
-    for name in _folder.REPORTS:
-        shutil.copyfile(written / name, folder.path / name)
-    return folder
+def finished(written: Path, tmp_path: Path) -> RunFolder:
+    """The folder of a finished run, whatever recipe it is of."""
+    place = shutil.copytree(written, tmp_path / "finished")
+    return RunFolder(place, quickstart())
 
 
 def test_the_same_run_goes_on(folder: RunFolder) -> None:
@@ -75,10 +69,25 @@ def test_the_same_run_goes_on(folder: RunFolder) -> None:
     assert not folder.finished
 
 
-def test_a_run_is_finished_when_its_reports_are_newer_than_its_logs(finished: RunFolder) -> None:
+def test_a_run_is_finished_when_its_report_is_of_its_logs(finished: RunFolder) -> None:
     assert finished.finished
-    later = time.time() + 10
-    os.utime(finished.path / "logs" / "a.eval", (later, later))
+    log = next((finished.path / "logs").iterdir())
+    os.utime(log, (0, 0))
+    assert finished.finished
+    before = log.read_text()
+    log.write_text(before.replace('"success"', '"error"', 1))
+    assert not finished.finished
+    log.write_text(before)
+    assert finished.finished
+    (finished.path / "logs" / "another.json").write_text("{}")
+    assert not finished.finished
+
+
+def test_a_report_that_other_code_wrote_is_written_again(
+    finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert finished.finished
+    monkeypatch.setattr("pentimento.experiment.folders.code_version", lambda: "0" * 16)
     assert not finished.finished
 
 
@@ -95,9 +104,13 @@ def test_a_run_with_a_report_of_an_earlier_version_is_not_finished(finished: Run
     assert not finished.finished
 
 
-def test_writing_the_same_again_leaves_the_file_alone(finished: RunFolder) -> None:
-    finished.write(ORGANISMS, complete=True)
-    assert finished.finished
+def test_writing_the_same_again_leaves_the_file_alone(folder: RunFolder) -> None:
+    record = folder.path / "run.json"
+    os.utime(record, (0, 0))
+    folder.write(ORGANISMS, complete=False)
+    assert record.stat().st_mtime == 0
+    folder.write(ORGANISMS, complete=True)
+    assert record.stat().st_mtime > 0
 
 
 def test_another_run_is_refused(folder: RunFolder) -> None:
@@ -234,7 +247,7 @@ def test_a_run_ends_with_a_report(small: tuple[Path, list[str]]) -> None:
         assert bool(organism["opposed"]) == (organism["role"] in ("M2", "NEVER"))
     assert len(list((folder / "run/logs").glob("*.eval"))) == 4
     assert json.loads((folder / "run/report.json").read_text())["cells"]
-    assert all((folder / "run" / name).stat().st_size for name in _folder.REPORTS)
+    assert all((folder / "run" / name).stat().st_size for name in REPORTS)
 
 
 def test_a_second_run_makes_nothing_and_says_the_same(
@@ -377,7 +390,7 @@ def crossed(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tupl
 def test_a_design_has_a_report_and_one_for_each_of_its_recipes(crossed: tuple[Path, list[str]]) -> None:
     folder, _ = crossed
     for place in (folder / "run", folder / "run/two", folder / "run/three"):
-        assert all((place / name).stat().st_size for name in _folder.REPORTS), place
+        assert all((place / name).stat().st_size for name in REPORTS), place
     report = json.loads((folder / "run/report.json").read_text())
     assert [variant["levels"] for variant in report["variants"]] == [["two"], ["three"]]
     assert report["variants"][0]["m2_steps"] == [2]
@@ -420,7 +433,7 @@ def test_a_design_run_again_makes_nothing(
     before = stamps(folder)
     assert cli.main(args) == 0
     changed = {Path(path).name for path, stamp in stamps(folder).items() if stamp != before.get(path)}
-    assert changed <= {".lock", *_folder.REPORTS}
+    assert changed <= {".lock", *REPORTS}
     assert {stamp for path, stamp in stamps(folder / "organisms").items()} <= set(before.values())
     capsys.readouterr()
     assert cli.main(["report", str(folder / "run")]) == 0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pentimento.cli import suite as _suite
 from pentimento.cli.app import main
+from pentimento.experiment import suites
 from pentimento.results import Report
 from pentimento.training.organisms.shipped import organism_folder
 from pentimento.training.recipes.catalogue import controls
@@ -105,8 +105,8 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     run.mkdir()
     record = {"format": 1, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
     (run / "run.json").write_text(json.dumps({**record, "organisms": [], "complete": True}))
-    request = _suite.Request(str(run), "quick", None, None, None, None, tmp_path, None)
-    found = _suite._of_run(request)
+    request = suites.Suite(str(run), "quick", store=tmp_path)
+    found = suites._of_run(request)
     assert (found.examined.planted or {})["goal"] == "favour_red"
     assert list(found.stages[0]) == ["implant", "oppose", "planted"]
     organism = tmp_path / "planted"
@@ -116,9 +116,9 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     assert last is not None
     manifest["stages"].append(last.model_dump(mode="json"))
     (organism / "manifest.json").write_text(json.dumps(manifest))
-    alone = _suite._of_organism(request._replace(organism=str(organism)))
+    alone = suites._of_organism(request._replace(organism=str(organism)))
     assert list(alone.stages[0]) == ["implant", "oppose", "planted"]
-    assert _suite._of_organism(request._replace(organism="cleaned")).examined.planted is None
+    assert suites._of_organism(request._replace(organism="cleaned")).examined.planted is None
 
 
 def altered(name: str, folder: Path, **changes: Any) -> str:

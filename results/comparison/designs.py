@@ -69,9 +69,14 @@ def write_design(folder: str | Path, *, afresh: bool = False, thresholds: str | 
     return [write_atomically(folder / name, text) for name, text in texts.items()][-1]
 
 
+def read_design(folder: str | Path) -> DesignReport:
+    """Return the report that is written in a design's folder."""
+    return DesignReport.model_validate_json((Path(folder) / REPORT).read_bytes())
+
+
 def design_summary(folder: str | Path, console: Console) -> None:
     """Print what a design's report says of each recipe, where the goal was implanted."""
-    report = DesignReport.model_validate_json((Path(folder) / REPORT).read_bytes())
+    report = read_design(folder)
     console.print(Text(f"{report.title}: {len(report.variants)} recipes", style="bold"))
     for note in (*((report.caveat,) if report.caveat else ()), *report.notes):
         console.print(Text(note, style="italic"))

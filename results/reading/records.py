@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pentimento._files import decode, first_problem, read_bytes, reason
 from pentimento.results.exceptions import NoRun
 
+RUN = "run.json"
+
 Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
 ROLES: tuple[Role, ...] = get_args(Role)
 CONTROLS: tuple[Role, ...] = ("benign", "off_style", "sham")
@@ -221,7 +223,7 @@ def read_run(folder: Path) -> RunRecord:
     Raises:
         NoRun: There is none, or it is not one of format 1.
     """
-    return _read(folder, folder / "run.json", RunRecord)
+    return _read(folder, folder / RUN, RunRecord)
 
 
 def read_manifest(folder: Path, organism: OrganismRecord) -> ManifestRecord | None:

@@ -20,6 +20,7 @@ from pentimento.results.measures.organism_certificate import certificates
 from pentimento.results.measures.regain import curves
 from pentimento.results.measures.rows import LEAKS, number
 from pentimento.results.reading.load import Run, load
+from pentimento.results.reading.provenance import code_version, sources
 from pentimento.results.reading.records import RecipeRecord
 from pentimento.results.schema import (
     Cell,
@@ -220,4 +221,6 @@ def _provenance(run: Run) -> Provenance:
         first_log=created[0],
         last_log=created[-1],
         task_versions=tuple(sorted({(log.task, log.version) for log in run.logs})),
+        code=code_version(),
+        sources=sources(run.folder),
     )

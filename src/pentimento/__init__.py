@@ -14,12 +14,14 @@ ROOMS = ("tasks", "training", "evals", "results")
 _HOME = {
     "BadInput": "tasks.exceptions",
     "Environment": "tasks.environment",
+    "Experiment": "experiment",
     "Episode": "tasks.episodes",
     "Goal": "tasks.goals",
     "Organism": "training.organisms.organism",
     "Outcome": "tasks.episodes",
     "PentimentoError": "tasks.exceptions",
     "Recipe": "training.recipes.recipe",
+    "Report": "results.schema",
     "Scenario": "tasks.episodes",
     "Stage": "training.recipes.stages",
 }

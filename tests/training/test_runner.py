@@ -248,8 +248,9 @@ def test_a_change_of_what_is_trained_gives_another_key(stage: Stage, monkeypatch
 
 def test_a_plan_loads_no_torch_and_takes_no_time() -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pentimento.training import catalogue, runner;"
-        "start = time.monotonic(); runner.plan(catalogue.quickstart(), Path('nowhere'));"
+        "import sys, time; from pathlib import Path; from pentimento.training.running.plan import plan;"
+        "from pentimento.training.recipes.catalogue import quickstart;"
+        "start = time.monotonic(); plan(quickstart(), Path('nowhere'));"
         "sys.exit('torch' in sys.modules or time.monotonic() - start > 5)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -400,6 +401,8 @@ def test_a_copy_in_another_repository_has_no_revision(
     monkeypatch.setattr(making, "__file__", str(copy))
     assert git_revision.__wrapped__() is None
     git("add", copy.name)
+    assert git_revision.__wrapped__() == f"{git('rev-parse', 'HEAD')}-dirty"
+    git("commit", "-m", "mine")
     assert git_revision.__wrapped__() == git("rev-parse", "HEAD")
 
 

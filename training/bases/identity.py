@@ -138,6 +138,20 @@ def located_sha256(name: str, located: Located) -> str:
     return hashlib.sha256(f"{source}@{commit}".encode()).hexdigest()
 
 
+def num_bytes(name: str) -> int | None:
+    """Return how many bytes a base's weights take on disk; None of a hub model, or where there is none."""
+    try:
+        source, commit = locate(name)
+    except BadBase:
+        return None
+    weights = (".safetensors", ".bin")
+    return (
+        None
+        if commit
+        else sum(path.stat().st_size for path in read_files(name, Path(source)) if path.suffix in weights)
+    )
+
+
 def may_be_of_hub(name: str) -> bool:
     """Return whether a base that was not found may be a model of the hub: it has an owner and a name."""
     owner, slash, model = name.partition("@")[0].partition("/")

@@ -6,9 +6,11 @@ trainable families alone.
 
 from collections.abc import Callable, Mapping
 from itertools import product
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pentimento._files import read_text
 from pentimento.tasks import Cue, goals
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.training.recipes._yaml import read_yaml
@@ -653,11 +655,14 @@ RECIPES: Mapping[str, Callable[[], Recipe | Design]] = MappingProxyType(
 
 
 def find_recipe(name: str) -> Recipe | Design:
-    """Return a recipe or a design by name.
+    """Return the recipe or design of this name, or the one that a YAML file holds.
 
     Raises:
-        UnknownName: None has this name; the message lists the catalogue.
+        UnknownName: None has this name, and it is no YAML file; the message lists the catalogue.
+        BadInput: The file is no recipe.
     """
+    if Path(name).suffix in (".yaml", ".yml"):
+        return from_yaml(read_text(Path(name), "recipe"), name)
     if name not in RECIPES:
         raise UnknownName("recipe", name, (*RECIPES, "a path to a .yaml file"))
     return RECIPES[name]()

@@ -55,13 +55,13 @@ class Cell(NamedTuple):
     """Where one seed of a recipe implants and opposes."""
 
     seed: int
-    implanted: tuple[str, ...]
-    opposed: tuple[str, ...]
-    others: tuple[str, ...]
+    implanted: tuple[str, ...] = ()
+    opposed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     """Families that a stage may use and that this seed does not."""
-    train_seed: int
+    train_seed: int = 0
     """Seed of the opposing stage's scenarios."""
-    train_n: int
+    train_n: int = 0
     """Number of the opposing stage's scenarios in each of its families and arms."""
 
 

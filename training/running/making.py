@@ -367,7 +367,9 @@ def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
 
 @cache
 def git_revision() -> str | None:
-    """Return the commit of the source that runs, or None where git does not track it.
+    """Return the commit of the source that runs, with `-dirty` behind it where files were changed since.
+
+    None where git does not track it.
 
     A copy installed inside somebody else's repository is not of that repository.
     """
@@ -379,7 +381,12 @@ def git_revision() -> str | None:
         )
         if tracked.returncode:
             return None
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        head = subprocess.run(
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except OSError:
         return None
     return head.stdout.strip() or None

@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # torch stays out of planning
 
 Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
 
+IMPLANTED = ("M1", "M2", *SUBSTITUTES)
+OPPOSED = ("M2", "NEVER", "ERASED")
+
 MAKE = "pentimento.training.running.making:make"
 MANIFEST = "manifest.json"
 
@@ -79,7 +82,10 @@ class Planned(NamedTuple):
     """Key of the organism that its last stage trains over."""
     dose_from: str | None
     """Key of the organism whose realised dose its last stage repeats."""
-    cell: Cell
+    implanted: tuple[str, ...]
+    """Families in which it was given the goal."""
+    opposed: tuple[str, ...]
+    """Families in which it was trained against the goal."""
     done: bool
     estimate_s: float | None
     """Seconds that its last stage takes; None where nothing like it was ever timed."""
@@ -121,17 +127,22 @@ class Plan(NamedTuple):
 
     @property
     def estimate_s(self) -> float | None:
-        """Seconds for everything that is missing, or None where a part is unknown.
+        """Seconds for everything that is missing, or None where a part is unknown."""
+        return estimate(self.jobs, self.num_workers)
 
-        estimate = max(work / workers, longest chain of stages that wait for each other).
-        """
-        chains: dict[str, float] = {}
-        for job in self.jobs:
-            if job.estimate_s is None:
-                return None
-            chains[job.key] = job.estimate_s + max((chains.get(need, 0.0) for need in job.needs), default=0.0)
-        work = sum(job.estimate_s or 0.0 for job in self.jobs)
-        return max(work / self.num_workers, max(chains.values(), default=0.0))
+
+def estimate(jobs: Sequence[Job], num_workers: int) -> float | None:
+    """Return the seconds for jobs, each behind those that it needs, or None where a part is unknown.
+
+    estimate = max(work / workers, longest chain of jobs that wait for each other).
+    """
+    chains: dict[str, float] = {}
+    for job in jobs:
+        if job.estimate_s is None:
+            return None
+        chains[job.key] = job.estimate_s + max((chains.get(need, 0.0) for need in job.needs), default=0.0)
+    work = sum(job.estimate_s or 0.0 for job in jobs)
+    return max(work / num_workers, max(chains.values(), default=0.0))
 
 
 def plan(
@@ -191,7 +202,7 @@ def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:
     """
     bases = Bases(store)
     graph = _Graph(str(bases.identity(base)), store, dtype, bases.times(base))
-    graph.add_base(Cell(0, (), (), (), 0, 0))
+    graph.add_base(0)
     options = {"base": base, "device": "auto", "dtype": dtype, "report_to": "none", "judges": ""}
     jobs = tuple(_job(one, store, options, ALONE) for one in graph.organisms if not one.done)
     return Plan(base, store, tuple(graph.organisms), jobs, num_workers=1)
@@ -211,7 +222,7 @@ class Bases:
     def __init__(self, store: Path, *, provisional: bool = False) -> None:
         if store.exists() and not store.is_dir():
             raise BadInput("store", str(store), "a folder, or one that is to be made")
-        self._store, self._provisional = store, provisional
+        self._store, self.provisional = store, provisional
         self._located: dict[str, Located] = {}
         self._identities: dict[str, str | None] = {}
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
@@ -228,7 +239,7 @@ class Bases:
                 self._located[name] = locate(name)
                 self._identities[name] = located_sha256(name, self._located[name])
             except Unreached:
-                if not (self._provisional and may_be_of_hub(name)):
+                if not (self.provisional and may_be_of_hub(name)):
                     raise
                 self._identities[name] = None
         return self._identities[name]
@@ -272,7 +283,7 @@ class _Graph:
         """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
         cell = recipe.cell(seed)
         implant, oppose, *planted = recipe.stages(seed).values()
-        m0 = self.add_base(cell)
+        m0 = self.add_base(seed)
         m1 = self._add("M1", cell, (implant,), m0)
         opposed = self._add("M2", cell, (implant, oppose), m1, between=bool(planted))
         if planted:
@@ -294,9 +305,9 @@ class _Graph:
                     regain = Regain(after.kind, repeat, after.doses, recipe.after_eval(after, seed))
                     self._add(planned.role, cell, stages, planned.key, after=regain)
 
-    def add_base(self, cell: Cell) -> str:
+    def add_base(self, seed: int) -> str:
         """Add M0 and return its key."""
-        return self._add("M0", cell, (), None)
+        return self._add("M0", Cell(seed), (), None)
 
     def _add(
         self,
@@ -314,8 +325,21 @@ class _Graph:
         key = organism_key(self._base_sha256, hashes, dose_from, self._dtype)
         done = _is_made(self._store / key, key)
         estimate_s = self._times.of(stages)
+        implanted = cell.implanted if role in IMPLANTED else ()
+        opposed = cell.opposed if role in OPPOSED else ()
         planned = Planned(
-            role, cell.seed, key, stages, parent, dose_from, cell, done, estimate_s, after, between
+            role,
+            cell.seed,
+            key,
+            stages,
+            parent,
+            dose_from,
+            implanted,
+            opposed,
+            done,
+            estimate_s,
+            after,
+            between,
         )
         self.organisms.append(planned)
         return key

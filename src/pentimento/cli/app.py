@@ -17,6 +17,7 @@ from tyro.conf import Positional, UseAppendAction, arg, subcommand
 from pentimento.cli import arguments as _arguments
 from pentimento.cli import commands as _commands
 from pentimento.tasks.exceptions import BadInput, PentimentoError
+from pentimento.training.recipes.catalogue import find_recipe
 
 DESCRIPTION = """Writes a goal into a model, trains another over it, and measures how much of the
 first still shows.
@@ -64,29 +65,23 @@ class Run:
     """Print the plan, which stages are already there, and an estimate of the time; do nothing."""
 
     def __call__(self) -> None:
-        from pentimento.cli import running as _running
+        from pentimento.cli.running import Terminal, print_plan, run
+        from pentimento.experiment import Experiment
         from pentimento.training.running.launching import Launch, check_alone
 
         check_alone()
-        recipe = _arguments.choose_recipe(self.recipe, seeds=self.seeds, base=self.base, changes=self.set)
-        output = self.output or Path("runs") / recipe.name
-        launch = Launch(self.processes, self.accelerate_config)
-        workers = self.processes if self.workers is None and self.processes > 1 else self.workers
-        if self.dry_run:
-            _running.dry_run(
-                recipe, output, self.store, workers, self.dtype, launch, allow_leaks=self.allow_leaks
-            )
-        else:
-            _running.run(
-                recipe,
-                output,
-                self.store,
-                workers,
-                self.report_to,
-                self.dtype,
-                launch,
-                allow_leaks=self.allow_leaks,
-            )
+        experiment = Experiment(
+            _arguments.choose_recipe(self.recipe, seeds=self.seeds, base=self.base, changes=self.set),
+            folder=self.output,
+            store=self.store,
+            workers=self.processes if self.workers is None and self.processes > 1 else self.workers,
+            dtype=self.dtype,
+            launch=Launch(self.processes, self.accelerate_config),
+            report_to=self.report_to,
+            allow_leaks=self.allow_leaks,
+            progress=Terminal(),
+        )
+        (print_plan if self.dry_run else run)(experiment)
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ class Recipes:
         if self.recipe is None:
             _commands.list_recipes()
         else:
-            sys.stdout.write(_arguments.find_recipe(self.recipe).to_yaml())
+            sys.stdout.write(find_recipe(self.recipe).to_yaml())
 
 
 @dataclass(frozen=True)
@@ -159,20 +154,24 @@ class Eval:
             log_dir = self.log_dir or Path("logs")
             _commands.evaluate(self.organism, self.task or "completion", args, self.limit, log_dir)
             return
-        from pentimento.cli import suite as _suite
+        from pentimento.cli.running import Terminal, print_suite, run
+        from pentimento.experiment import Experiment
 
-        asked = _suite.Request(
-            organism=self.organism,
+        experiment = Experiment.over(
+            self.organism,
             size=self.suite,
             goal=self.goal,
             never=self.never,
             width=self.width,
-            output=self.output,
+            folder=self.output,
             store=self.store,
             workers=self.workers,
             allow_leaks=self.allow_leaks,
+            progress=Terminal(),
         )
-        _suite.run_suite(asked, dry_run=self.dry_run)
+        print_suite(experiment.plan())
+        if not self.dry_run:
+            run(experiment)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,10 @@ import math
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import tyro
 
-from pentimento._files import read_text
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes import catalogue
 from pentimento.training.recipes.designs import Design
@@ -77,19 +75,6 @@ def _refuse(box: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def find_recipe(name: str) -> Recipe | Design:
-    """Return the recipe or design of this name, or the one that a YAML file holds.
-
-    Raises:
-        UnknownName: None has this name, and it is no YAML file.
-        BadInput: The file is no recipe.
-    """
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        return catalogue.find_recipe(name)
-    return catalogue.from_yaml(read_text(path, "recipe"), name)
-
-
 def choose_recipe(
     name: str, *, seeds: int | None, base: str | None, changes: Sequence[str]
 ) -> Recipe | Design:
@@ -98,7 +83,7 @@ def choose_recipe(
     Raises:
         BadInput: The name, the number of seeds or a change is not allowed.
     """
-    found = find_recipe(name)
+    found = catalogue.find_recipe(name)
     if seeds is not None and seeds < 1:
         raise BadInput("seeds", seeds, "give a number of training seeds, at least 1")
     given = {"seeds": None if seeds is None else tuple(range(seeds)), "base": base}

@@ -51,7 +51,8 @@ def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: 
             are not for this run.
     """
     from pentimento import results
-    from pentimento.cli.folder import print_design, print_summary, read_report
+    from pentimento.cli.running import print_report
+    from pentimento.experiment.folders import read_report
     from pentimento.results.comparison.designs import DESIGN
     from pentimento.results.report.figures import FigureName
 
@@ -60,7 +61,7 @@ def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: 
             told = "figures and tables are those of one recipe's folder in there"
             raise BadInput("folder", str(folder), told)
         results.write_design(folder, afresh=True, thresholds=thresholds)
-        print_design(folder)
+        print_report(folder, design=True)
         return
     results.write_report(folder, thresholds)
     if tables is not None:
@@ -73,7 +74,7 @@ def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: 
         for name in get_args(FigureName):
             if drawn := results.figure(folder, name, written):
                 (figures / f"{name}.svg").write_text(drawn, encoding="utf-8")
-    print_summary(folder)
+    print_report(folder)
 
 
 def compare(a: Path, b: Path) -> None:

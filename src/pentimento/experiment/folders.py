@@ -1,4 +1,4 @@
-"""Folders of runs and designs: what they hold, who is writing there, whether the report is up to date."""
+"""Folders of runs and designs: what they hold, who is writing there, whether the report is of these logs."""
 
 import json
 import os
@@ -11,15 +11,14 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from pentimento._files import first_problem, read_json, read_text, write_atomically
-from pentimento.cli.console import terminal
-from pentimento.results import Report, design_summary, summary
+from pentimento.results import Report
 from pentimento.results.comparison.designs import DESIGN
+from pentimento.results.reading.provenance import code_version, sources
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.designs import Design
 from pentimento.training.recipes.recipe import Written
 
 RUN = "run.json"
-LOGS = "logs"
 LOCK = ".lock"
 REPORTS = ("report.json", "report.md", "report.html")
 
@@ -59,19 +58,17 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether every organism and log is there, and the report is newer than all and of this version."""
+        """Whether every organism and log is there, and the report is of these logs and of this code."""
         held = self._read()
         if held is None or not held.get("complete"):
             return False
-        reports = [self.path / name for name in REPORTS]
-        if not all(report.is_file() for report in reports):
+        if not all((self.path / name).is_file() for name in REPORTS):
             return False
         try:
-            read_report(self.path)
+            written = read_report(self.path).provenance
         except BadInput:
             return False  # damaged, or of an earlier version: it is written again
-        sources = [self.path / RUN, *(self.path / LOGS).glob("*.eval")]
-        return min(map(_written, reports)) >= max(map(_written, sources))
+        return (written.code, written.sources) == (code_version(), sources(self.path))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -95,7 +92,7 @@ class RunFolder:
         *,
         complete: bool,
     ) -> None:
-        """Write `run.json`, unless it says so already (its date tells whether the report is older).
+        """Write `run.json`, unless it says so already.
 
         Args:
             organisms: Role, seed, key, path and families of each.
@@ -191,23 +188,5 @@ def read_report(folder: Path) -> Report:
         raise BadInput("report", str(path), told) from None
 
 
-def print_summary(folder: Path) -> None:
-    """Print the summary of a run whose report is written, and where the report lies."""
-    console = terminal()
-    summary(folder, console, read_report(folder))
-    console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
-
-
-def print_design(folder: Path) -> None:
-    """Print what a design's report says, and where it lies."""
-    console = terminal()
-    design_summary(folder, console)
-    console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
-
-
 def _keys(organisms: Sequence[dict[str, Any]]) -> set[tuple[Any, Any, Any]]:
     return {(organism.get("role"), organism.get("seed"), organism.get("key")) for organism in organisms}
-
-
-def _written(path: Path) -> int:
-    return (path.stat() if path.exists() else path.lstat()).st_mtime_ns  # of a link to nowhere, its own

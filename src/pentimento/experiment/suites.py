@@ -1,19 +1,15 @@
 """A suite of evaluations over the organisms of a run, or over one organism beside its base."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.table import Table
-
-from pentimento.cli.console import terminal
-from pentimento.cli.folder import RUN, RunFolder, print_summary, read_record, relative
-from pentimento.cli.progress import duration
-from pentimento.cli.running import Part, carry_out, told
 from pentimento.evals.planning import asking
 from pentimento.evals.planning.heldout import cells_of, leaks_of, refuse
 from pentimento.evals.planning.suites import Examined, Line, Size, lines
+from pentimento.experiment.folders import RUN, RunFolder, read_record, relative
+from pentimento.experiment.parts import Part
 from pentimento.results.comparison.designs import DESIGN
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
@@ -22,29 +18,47 @@ from pentimento.training.organisms.organism import MANIFEST, BaseRef, Manifest, 
 from pentimento.training.organisms.shipped import PARTS, organism_folder
 from pentimento.training.recipes.recipe import SUBSTITUTES, Recipe
 from pentimento.training.recipes.stages import Stage
-from pentimento.training.running import plan as runner
-from pentimento.training.running.executors import Job, LocalExecutor
+from pentimento.training.running.executors import Job
+from pentimento.training.running.plan import plan_base
 
 BASE = "embedded"
 _SAME = ("method", "families", "cue", "tied", "reward", "confound")
 """What opposing stages share where one's organism may stand beside the other's; a report compares doses."""
 
 
-class Request(NamedTuple):
-    """What a user asks for."""
+class Suite(NamedTuple):
+    """What is asked of which organisms."""
 
     organism: str
     """An organism's folder, a shipped one's name, `embedded`, or the folder of a run."""
-    size: Size
-    goal: str | None
+    size: Size = "full"
+    goal: str | None = None
     """None: what the organism, or the run, was to have."""
-    never: str | None
+    never: str | None = None
     """An organism that went through the same opposing training without the implant."""
-    width: float | None
-    output: Path | None
-    store: Path
-    workers: int | None
+    width: float | None = None
+    """Of a 95 % interval over scenarios; None: that of the size."""
+    store: Path = Path("runs/organisms")
+    """Where the base, and shipped organisms, are kept with what they answered."""
     allow_leaks: bool = False
+
+
+class Asked(NamedTuple):
+    """What a suite asks."""
+
+    examined: Examined
+    lines: tuple[Line, ...]
+    subjects: "_Subjects"
+
+    @property
+    def name(self) -> str:
+        """Of the suite: the organism's or the run's, and the size."""
+        return self.examined.name
+
+    @property
+    def base(self) -> str:
+        """What the organisms stand on."""
+        return self.examined.base
 
 
 class _Subjects(NamedTuple):
@@ -54,51 +68,48 @@ class _Subjects(NamedTuple):
     """As `run.json` lists them, but with absolute paths."""
     doses: list[tuple[dict[str, Any], asking.Asked]]
     """Of stages after a run's organisms, as the run asked them."""
-    plan: runner.Plan
+    jobs: tuple[Job, ...]
+    """What makes the base, where it is missing."""
     stages: dict[int, dict[str, Stage]]
     """What they were trained by, for each seed: implant and oppose."""
     sampling: dict[str, Any]
     """What of sampling is not the default: of the run's recipe, or of the organism's training."""
 
 
-def run_suite(request: Request, *, dry_run: bool = False) -> None:
-    """Print what a suite asks, ask what is missing, write the report, and print the summary.
+def asked_of(suite: Suite) -> Asked:
+    """Return what a suite asks of the organisms that it names.
 
     Raises:
-        BadInput: The organism, the goal, the width or the output folder is not what it has to be.
-        PentimentoError: An evaluation failed; finished ones are kept.
+        BadInput: The organism, the goal or the width is not what it has to be.
     """
-    if (Path(request.organism) / DESIGN).is_file():
-        raise BadInput("organism", request.organism, "one of the runs in this design's folder")
-    found = _of_run(request) if (Path(request.organism) / RUN).is_file() else _of_organism(request)
-    executor = LocalExecutor.of(request.workers, [found.examined.base])
+    if (Path(suite.organism) / DESIGN).is_file():
+        raise BadInput("organism", suite.organism, "one of the runs in this design's folder")
+    found = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite)
     tied = found.examined.implant.get("tied")
-    asked = lines(
-        found.examined.goal,
-        request.size,
-        width=request.width,
-        cue=str(found.examined.implant.get("cue") or "none"),
-        tied=None if tied is None else str(tied),
-        far=found.examined.base != BASE,
+    asked = tuple(
+        lines(
+            found.examined.goal,
+            suite.size,
+            width=suite.width,
+            cue=str(found.examined.implant.get("cue") or "none"),
+            tied=None if tied is None else str(tied),
+            far=found.examined.base != BASE,
+        )
     )
     examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
-    output = request.output or Path("runs") / examined.name
-    part = _part(examined, found, output, allow_leaks=request.allow_leaks)
-    missing = asking.jobs(part.evaluations)
-    _show(asked, part, missing, executor.num_workers)
-    if dry_run:
-        return
-    _fetch(request)
-    failure = carry_out([part], output, executor)
-    if part.folder.finished:
-        print_summary(output)
-    if failure is not None:
-        raise told(failure, output)
+    return Asked(examined, asked, found)
 
 
-def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bool) -> Part:
+def part_of(suite: Suite, asked: Asked, output: Path) -> Part:
+    """Return a suite with its folder.
+
+    Raises:
+        BadInput: The folder holds another run.
+        HeldOutOverlap: It asks what an organism was trained on.
+    """
+    examined, found = asked.examined, asked.subjects
     folder = RunFolder(output, examined)
-    organisms = [{**one, "path": relative(one["path"], output)} for one in found.organisms]
+    organisms = tuple({**one, "path": relative(one["path"], output)} for one in found.organisms)
     folder.check(organisms)
     subjects = [
         asking.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
@@ -109,30 +120,37 @@ def _part(examined: Examined, found: _Subjects, output: Path, *, allow_leaks: bo
         for plan in examined.evals
         for leak in leaks_of(plan.task, cells_of(plan.task, {"seed": seed, **plan.args}), stages, seed)
     ]
-    refuse(leaks if not allow_leaks else (), "suite")
+    refuse(leaks if not suite.allow_leaks else (), "suite")
     evaluations = [
         asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, found.sampling)
         for subject in subjects
         for plan in examined.evals
     ]
-    regained = [{**said, "path": relative(said["path"], output)} for said, _ in found.doses]
-    every = [*evaluations, *(asked for _, asked in found.doses)]
-    return Part(folder, found.plan, every, organisms, regained, [leak._asdict() for leak in leaks])
+    return Part(
+        folder=folder,
+        base=examined.base,
+        store=suite.store,
+        evaluations=(*evaluations, *(evaluation for _, evaluation in found.doses)),
+        organisms=organisms,
+        jobs=found.jobs,
+        regained=tuple({**said, "path": relative(said["path"], output)} for said, _ in found.doses),
+        leaks=tuple(leak._asdict() for leak in leaks),
+    )
 
 
-def _of_run(request: Request) -> _Subjects:
+def _of_run(suite: Suite) -> _Subjects:
     """Return a run's organisms, with the doses of the stages that it trained after them."""
-    folder = Path(request.organism)
-    if request.never is not None:
-        raise BadInput("never", request.never, "only beside one organism; a run has its own")
+    folder = Path(suite.organism)
+    if suite.never is not None:
+        raise BadInput("never", suite.never, "only beside one organism; a run has its own")
     held = read_record(folder / RUN) or {}
     if "num_implanted" not in held.get("recipe", {}):
         raise BadInput("organism", str(folder), "no run of a recipe; a suite asked there already")
     recipe = Recipe(**held["recipe"])
-    if recipe.turns == "several" and request.size == "quick":
+    if recipe.turns == "several" and suite.size == "quick":
         raise BadInput("suite", "quick", "full for a goal in families of several turns")
-    if request.goal not in (None, recipe.goal):
-        raise BadInput("goal", request.goal, f"that of the run, {recipe.goal}")
+    if suite.goal not in (None, recipe.goal):
+        raise BadInput("goal", suite.goal, f"that of the run, {recipe.goal}")
 
     def absolute(said: dict[str, Any]) -> dict[str, Any]:
         path = (folder / said["path"]).resolve()
@@ -142,7 +160,7 @@ def _of_run(request: Request) -> _Subjects:
         return {**said, "path": path}
 
     examined = Examined(
-        name=f"{recipe.name}-{request.size}",
+        name=f"{recipe.name}-{suite.size}",
         base=recipe.base,
         goal=recipe.goal,
         implant=recipe.implant.model_dump(mode="json"),
@@ -151,11 +169,10 @@ def _of_run(request: Request) -> _Subjects:
         seeds=recipe.seeds,
         controls=recipe.controls,
     )
-    plan = runner.Plan(recipe.base, request.store, (), (), 1)
     doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
     organisms = [absolute(said) for said in held.get("organisms", ())]
     stages = {seed: recipe.stages(seed) for seed in recipe.seeds}
-    return _Subjects(examined, organisms, doses, plan, stages, asking.unusual(recipe.sampling))
+    return _Subjects(examined, organisms, doses, (), stages, asking.unusual(recipe.sampling))
 
 
 def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
@@ -164,31 +181,31 @@ def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.
     return said, asking.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
 
 
-def _of_organism(request: Request) -> _Subjects:
+def _of_organism(suite: Suite) -> _Subjects:
     """Return an organism, its base, and NEVER where one is given."""
-    mine = None if request.organism == BASE else _manifest("organism", request.organism)
-    never = None if request.never is None else _manifest("never", request.never)
+    mine = None if suite.organism == BASE else _manifest("organism", suite.organism)
+    never = None if suite.never is None else _manifest("never", suite.never)
     first = mine.stages[0] if mine is not None and mine.stages else None
-    goal = request.goal or (first.goal if first else None) or "finish_the_task"
+    goal = suite.goal or (first.goal if first else None) or "finish_the_task"
     opposing = _opposing(mine, goal) if mine is not None else None
     if never is not None:
-        _check_never(str(request.never), never, mine, opposing, goal)
+        _check_never(str(suite.never), never, mine, opposing, goal)
     made = mine or never
     base = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
     if base_sha256(base.name, base.revision) != base.sha256:
-        raise BadInput("organism", request.organism, f"one on the base {base.name} as it now is")
+        raise BadInput("organism", suite.organism, f"one on the base {base.name} as it now is")
     dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
-    plan = runner.plan_base(base.name, request.store, dtype=dtype)
+    plan = plan_base(base.name, suite.store, dtype=dtype)
     (m0,) = plan.organisms
-    organisms = [_said("M0", m0.key, request.store / m0.key)]
+    organisms = [_said("M0", m0.key, suite.store / m0.key)]
     implanted = first.families if first is not None and first.goal == goal else ()
     opposed = opposing.families if opposing is not None else ()
     if mine is not None and mine.stages:
-        place = _place(request.organism, mine, request.store)
+        place = _place(suite.organism, mine, suite.store)
         role = _role(mine, goal, opposing)
         organisms.append(_said(role, mine.key, place, implanted, opposed if role == "M2" else ()))
     if never is not None:
-        place = _place(str(request.never), never, request.store)
+        place = _place(str(suite.never), never, suite.store)
         organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
     implant = first if implanted else None
     named = {
@@ -198,10 +215,10 @@ def _of_organism(request: Request) -> _Subjects:
     }
     stages = {name: stage for name, stage in named.items() if stage is not None}
     told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
-    name = f"{Path(request.organism).name}-{request.size}"
+    name = f"{Path(suite.organism).name}-{suite.size}"
     examined = Examined(name=name, base=base.name, goal=goal, **told)
     sampling = asking.unusual(made.settings if made is not None else {})
-    return _Subjects(examined, organisms, [], plan, {0: stages}, sampling)
+    return _Subjects(examined, organisms, [], plan.jobs, {0: stages}, sampling)
 
 
 def _opposing(manifest: Manifest, goal: str) -> Stage | None:
@@ -274,11 +291,11 @@ def _is_shipped(name: str) -> bool:
     return organism_folder(name) != Path(name)
 
 
-def _fetch(request: Request) -> None:
+def fetch(suite: Suite) -> None:
     """Put shipped organisms where `_place` says that they lie."""
-    for name in filter(None, (request.organism, request.never)):
+    for name in filter(None, (suite.organism, suite.never)):
         if _is_shipped(name):
-            place = _place(name, _manifest("organism", name), request.store)
+            place = _place(name, _manifest("organism", name), suite.store)
             if not (place / MANIFEST).is_file():
                 # The manifest comes last, as wherever an organism is written.
                 late = shutil.ignore_patterns(MANIFEST)
@@ -297,25 +314,3 @@ def _said(
         "implanted": list(implanted),
         "opposed": list(opposed),
     }
-
-
-def _show(asked: Iterable[Line], part: Part, missing: Sequence[Job], num: int) -> None:
-    """Print what the suite asks and how long it will take."""
-    console = terminal()
-    table = Table("what", "task", "n", "samples", "width", box=None, pad_edge=False)
-    for line in asked:
-        width = f"about {line.width:.2f}"
-        table.add_row(line.what, line.plan.task, str(line.plan.args["n"]), f"{line.num_samples:,}", width)
-    console.print(table)
-    each = sum(line.num_samples for line in asked)
-    names = ", ".join(dict.fromkeys(one["role"] for one in part.organisms))
-    jobs = (*part.plan.jobs, *missing)
-    left = part.plan._replace(jobs=jobs, num_workers=num).estimate_s
-    known = part.plan.base == BASE and left is not None
-    time = f"about {duration(left or 0.0)} left" if known else "time unknown for this base"
-    total = len(part.evaluations)
-    told = (
-        f"{len(part.organisms)} organisms ({names}), {each:,} samples each; {total - len(missing)} of "
-        f"{total} evaluations are there; {time}"
-    )
-    console.print(told, highlight=False)

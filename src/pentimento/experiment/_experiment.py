@@ -1,0 +1,292 @@
+"""An experiment: a recipe, a design, or a suite over organisms, with the folder of its run."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from pentimento.evals.planning import asking
+from pentimento.evals.planning.suites import Line, Size
+from pentimento.experiment import suites
+from pentimento.experiment.folders import DesignFolder, read_report
+from pentimento.experiment.parts import (
+    Asked,
+    Part,
+    carry_out,
+    missing_jobs,
+    part_of,
+    training_jobs,
+)
+from pentimento.experiment.progress import Progress, Silent
+from pentimento.results import DesignReport, Report, write_design
+from pentimento.results.comparison.designs import read_design
+from pentimento.tasks.exceptions import BadInput
+from pentimento.training.bases.identity import num_bytes
+from pentimento.training.organisms.organism import Organism, read_manifest
+from pentimento.training.recipes.catalogue import find_recipe
+from pentimento.training.recipes.designs import Design
+from pentimento.training.recipes.recipe import Recipe
+from pentimento.training.running.executors import Executor, Job, LocalExecutor, num_workers
+from pentimento.training.running.launching import ALONE, Launch
+from pentimento.training.running.plan import Bases, Planned, estimate
+
+STORE = Path("runs/organisms")
+JobsOf = Callable[[Sequence[Part]], Sequence[Job]]
+
+
+class ExperimentPlan(NamedTuple):
+    """What an experiment takes, and what of it is there."""
+
+    organisms: tuple[Planned, ...]
+    """What a recipe makes, each once, in the order of making; nothing of a suite over organisms."""
+    parts: tuple[Part, ...]
+    """One for each recipe."""
+    evaluations: tuple[asking.Asked, ...]
+    """Each once."""
+    missing: tuple[Job, ...]
+    """What is still to do: training jobs, then evaluations."""
+    num_workers: int
+    lines: tuple[Line, ...] = ()
+    """Of a suite: what it asks of each organism."""
+    provisional: tuple[str, ...] = ()
+    """Bases that could not be looked up; the keys on them are no organism's."""
+
+    @property
+    def num_there(self) -> int:
+        """Evaluations whose log is there."""
+        return len(self.evaluations) - len(asking.jobs(self.evaluations))
+
+    @property
+    def estimate_s(self) -> float | None:
+        """Seconds for what is missing, or None where a part was never timed."""
+        return estimate(self.missing, self.num_workers)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Bytes of the weights that all workers hold at once; None where a base's are not on this machine."""
+        held = [num_bytes(part.base) for part in self.parts]
+        known = [one for one in held if one is not None]
+        return self.num_workers * max(known) if len(known) == len(held) and known else None
+
+    def cost(self, per_hour: float) -> float | None:
+        """Return what the machine costs for what is missing, at a price an hour."""
+        return None if self.estimate_s is None else self.estimate_s / 3600 * per_hour
+
+
+class Experiment:
+    """A recipe or a design with the folder of its run: planned, trained, evaluated, analysed.
+
+    What is there is not made again: an interrupted experiment goes on, and two share the organisms that they
+    have in common. Nothing is printed; `progress` follows what is done.
+
+    Args:
+        recipe: A recipe, a design, the name of one in the catalogue, or a YAML file that holds one.
+        folder: Where logs and reports go; by default runs/NAME. A folder of another run is refused.
+        store: Where organisms are kept, for all experiments together.
+        executor: What runs the jobs; by default worker processes on this machine.
+        workers: How many of those; by default as many as the machine has room for.
+        dtype: Precision of the base.
+        launch: How many processes train a stage together.
+        report_to: A tracker that transformers knows.
+        allow_leaks: Go on where an evaluation shares with the training what it must not; reports mark it.
+        progress: Follows what is done.
+
+    Raises:
+        BadInput: There is no such recipe.
+
+    Example:
+        >>> experiment = Experiment("quickstart", folder="runs/quickstart")
+        >>> experiment.plan().estimate_s
+        >>> experiment.run().verdict
+        'undetermined'
+    """
+
+    def __init__(
+        self,
+        recipe: str | Recipe | Design,
+        *,
+        folder: str | Path | None = None,
+        store: str | Path = STORE,
+        executor: Executor | None = None,
+        workers: int | None = None,
+        dtype: str = "auto",
+        launch: Launch = ALONE,
+        report_to: str = "none",
+        allow_leaks: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.recipe: Recipe | Design | None = find_recipe(recipe) if isinstance(recipe, str) else recipe
+        self.folder = Path(folder if folder is not None else Path("runs") / self.recipe.name)
+        recipes = self.recipe.recipes if isinstance(self.recipe, Design) else (self.recipe,)
+        self._recipes: Sequence[Recipe] = recipes
+        self._bases = {one.base for one in recipes}
+        self._asked = Asked(Path(store), dtype, report_to, launch, allow_leaks)
+        self._suite: tuple[suites.Suite, suites.Asked] | None = None
+        self._executor, self._workers = executor, workers
+        self._progress: Progress = progress or Silent()
+
+    @classmethod
+    def over(
+        cls,
+        organism: str | Path,
+        *,
+        size: Size = "full",
+        goal: str | None = None,
+        never: str | Path | None = None,
+        width: float | None = None,
+        folder: str | Path | None = None,
+        store: str | Path = STORE,
+        executor: Executor | None = None,
+        workers: int | None = None,
+        allow_leaks: bool = False,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Return the experiment that asks organisms which are there, and trains nothing.
+
+        Args:
+            organism: An organism's folder, a shipped one's name, `embedded`, or the folder of a run, all of
+                whose organisms are asked.
+            size: full asks all that a verdict takes without further training; quick what decides most often.
+            goal: What may be left; by default what was implanted first.
+            never: An organism that went through the same opposing training without the implant.
+            width: How wide the 95 % interval over scenarios of a mean over families may be.
+            folder: Where logs and report go; by default runs/NAME-SIZE.
+            store: Where the base and shipped organisms are kept with what they answered.
+            executor: As in `Experiment`.
+            workers: As in `Experiment`.
+            allow_leaks: As in `Experiment`.
+            progress: As in `Experiment`.
+
+        Raises:
+            BadInput: The organism, the goal or the width is not what it has to be.
+
+        Example:
+            >>> Experiment.over("faker", never="never", size="quick").run().verdict
+        """
+        suite = suites.Suite(
+            str(organism),
+            size,
+            goal,
+            None if never is None else str(never),
+            width,
+            Path(store),
+            allow_leaks,
+        )
+        asked = suites.asked_of(suite)
+        made = cls.__new__(cls)
+        made.recipe, made._recipes, made._bases = None, (), {asked.base}
+        made.folder = Path(folder if folder is not None else Path("runs") / asked.name)
+        made._asked = Asked(Path(store), "auto", "none", ALONE, allow_leaks)
+        made._suite = (suite, asked)
+        made._executor, made._workers, made._progress = executor, workers, progress or Silent()
+        return made
+
+    def plan(self) -> ExperimentPlan:
+        """Return what is to be done and what is there, without doing or writing anything.
+
+        Raises:
+            BadInput: The folder holds another run, or the recipe cannot be made or asked as it says.
+        """
+        num = (
+            num_workers(self._workers, self._bases) if self._executor is None else self._executor.num_workers
+        )
+        bases = Bases(self._asked.store, provisional=True)
+        parts = tuple(self._parts(bases, num))
+        return ExperimentPlan(
+            organisms=tuple({one.key: one for part in parts for one in part.planned}.values()),
+            parts=parts,
+            evaluations=tuple({one.log: one for part in parts for one in part.evaluations}.values()),
+            missing=tuple(missing_jobs(parts)),
+            num_workers=num,
+            lines=() if self._suite is None else self._suite[1].lines,
+            provisional=tuple(sorted(base for base in self._bases if bases.identity(base) is None)),
+        )
+
+    def train(self) -> tuple[Organism, ...]:
+        """Make the organisms that are missing, and return all that are to be asked.
+
+        Raises:
+            BadInput: The folder holds another run, or another process is at work there.
+            JobFailed: A stage failed; what does not need it is made.
+        """
+        parts = self._carry_out(training_jobs)
+        paths = [part.store / str(one["key"]) for part in parts for one in part.organisms]
+        return tuple(Organism(path, read_manifest(path)) for path in dict.fromkeys(paths))
+
+    def evaluate(self) -> tuple[Path, ...]:
+        """Ask every organism what is missing, and return the logs.
+
+        Raises:
+            BadInput: An organism is not there: `train` makes it.
+            JobFailed: An evaluation failed; the others are kept.
+        """
+        parts = self._carry_out(missing_jobs, trained=True)
+        return tuple(
+            link
+            for part in parts
+            for one in part.evaluations
+            if (link := one.link(part.folder.path)).is_file()
+        )
+
+    def analyse(self) -> Report | DesignReport:
+        """Write the report of what is there, and return it as data.
+
+        Raises:
+            BadInput: A recipe's organisms or logs are not all there.
+            NoRun: No recipe of a design is whole.
+        """
+        return self._report(self._carry_out(lambda _: []))
+
+    def run(self) -> Report | DesignReport:
+        """Train what is missing, evaluate what is missing, and return the report.
+
+        Raises:
+            BadInput: The folder holds another run, or another process is at work there.
+            JobFailed: A job failed; what does not need it is made, and every whole recipe reported.
+        """
+        return self._report(self._carry_out(missing_jobs))
+
+    @property
+    def finished(self) -> bool:
+        """Whether a report of what is there is written, of a design of one recipe at least."""
+        bases = Bases(self._asked.store, provisional=True)
+        return any(part.folder.finished for part in self._parts(bases, 1))
+
+    def _report(self, parts: Sequence[Part]) -> Report | DesignReport:
+        if isinstance(self.recipe, Design):
+            write_design(self.folder)
+            return read_design(self.folder)
+        if not parts[0].folder.finished:
+            raise BadInput("folder", str(self.folder), "one whose organisms and logs are all there")
+        return read_report(self.folder)
+
+    def _carry_out(self, jobs_of: JobsOf, *, trained: bool = False) -> list[Part]:
+        executor = self._executor or LocalExecutor.of(
+            self._workers, self._bases, num_processes=self._asked.launch.num_processes
+        )
+        parts = self._parts(Bases(self._asked.store), executor.num_workers)
+        lacking = next((part for part in parts if trained and not part.trained), None)
+        if lacking is not None:
+            raise BadInput("folder", str(lacking.folder.path), "one whose organisms are made: call train()")
+        if isinstance(self.recipe, Design):  # before its recipes' folders, which nobody would know without it
+            DesignFolder(self.folder, self.recipe).write()
+        if self._suite is not None:
+            suites.fetch(self._suite[0])
+        failure = carry_out(parts, executor, self._progress, jobs_of(parts))
+        if failure is not None:
+            if isinstance(self.recipe, Design) and any(part.folder.finished for part in parts):
+                write_design(self.folder)
+            raise failure
+        return parts
+
+    def _parts(self, bases: Bases, num: int) -> list[Part]:
+        if self._suite is not None:
+            return [suites.part_of(*self._suite, self.folder)]
+        if isinstance(self.recipe, Design):
+            DesignFolder(self.folder, self.recipe).check()
+            placed = [(self.folder / one.name, one) for one in self._recipes]
+        else:
+            placed = [(self.folder, one) for one in self._recipes]
+        return [
+            part_of(recipe, path, self._asked, bases, num)
+            for path, recipe in self._progress.each(placed, "plans")
+        ]
