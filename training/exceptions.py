@@ -74,10 +74,17 @@ class WorkerDied(PentimentoError):
     """A worker process was ended from outside."""
 
     def __init__(self, titles: list[str]) -> None:
-        super().__init__(
-            f"a worker process died (killed, or out of memory) during {' or '.join(titles) or 'its start'}; "
-            "run the same command again: what is finished is kept, the rest goes on at its last checkpoint"
-        )
+        if titles:
+            told = (
+                f"a worker process died (killed, or out of memory) during {' or '.join(titles)}; run the "
+                "same command again: what is finished is kept, the rest goes on at its last checkpoint"
+            )
+        else:
+            told = (
+                "a worker process died during its start; a script that starts workers has to do so under "
+                "`if __name__ == '__main__':`, as they import it"
+            )
+        super().__init__(told)
 
 
 class ProcessDied(PentimentoError):

@@ -222,6 +222,9 @@ def run_eval(
     Raises:
         FailedEval: The evaluation ended without every sample.
     """
+    from pentimento.training.models._quiet import quiet_libraries  # torch, which only a worker needs
+
+    quiet_libraries()
     final = Path(log)
     final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(final.with_name(f".{final.stem}.lock")):  # two runs may want the same at once

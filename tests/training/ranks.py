@@ -20,10 +20,10 @@ from pentimento.training.methods._rollouts import Rollouts
 from pentimento.training.methods._trainer import Watch
 from pentimento.training.methods.rlvr import Verifier, row
 from pentimento.training.models._processes import rank
+from pentimento.training.models._quiet import quiet_libraries
 from pentimento.training.models.loaded import load_base
 from pentimento.training.organisms.organism import hash_weights
 from pentimento.training.recipes.stages import Stage
-from pentimento.training.running.making import quiet_libraries
 
 
 def train(stages: list[str], base: str, folder: str, die: tuple[int, str] | None = None) -> None:

@@ -3,21 +3,17 @@
 import gc
 import importlib.metadata
 import json
-import logging
 import math
 import shutil
 import subprocess
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import datasets
 import torch
-import transformers
 from filelock import FileLock, Timeout
 from peft import PeftModel
 from pydantic import JsonValue
@@ -31,6 +27,7 @@ from pentimento.training.methods._trainer import CHECKPOINTS
 from pentimento.training.methods.judging import Judge, find_judge
 from pentimento.training.models._batches import Model
 from pentimento.training.models._processes import by_the_first
+from pentimento.training.models._quiet import quiet_libraries
 from pentimento.training.models._shortages import told_of_a_full_disk, told_of_full_memory
 from pentimento.training.models.checkup import examine
 from pentimento.training.models.composing import compose
@@ -157,18 +154,6 @@ def only_one(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def quiet_libraries() -> None:
-    """Keep progress bars and advice of the libraries out of the run's own progress."""
-    # TRL and PEFT use names that transformers will drop: that is theirs to settle.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    advice: Any = transformers.logging  # its functions have no annotations
-    advice.set_verbosity_error()
-    advice.disable_progress_bar()
-    datasets.disable_progress_bars()
-    # It tells of each batch in which a judge abstained, with a whole prompt; their share is in the log.
-    logging.getLogger("trl.trainer.grpo_trainer").setLevel(logging.ERROR)
 
 
 @told_of_full_memory()

@@ -78,6 +78,9 @@ class Experiment:
     What is there is not made again: an interrupted experiment goes on, and two share the organisms that they
     have in common. Nothing is printed; `progress` follows what is done.
 
+    Worker processes import the script that started them: one that is run as a file calls what follows under
+    `if __name__ == "__main__":`.
+
     Args:
         recipe: A recipe, a design, the name of one in the catalogue, or a YAML file that holds one.
         folder: Where logs and reports go; by default runs/NAME. A folder of another run is refused.
