@@ -132,7 +132,7 @@ class Measure(_Part):
     """The same after Holm's correction over all p-values of the report."""
     p_smallest: float | None = None
     """The smallest p-value that so many seeds could have given."""
-    cannot_be_significant: bool = False
+    underpowered: bool = False
     """Above .05 after the correction, even if every test had the smallest p-value that its seeds allow."""
     p_equivalent: float | None = None
     """Two one-sided tests against the margin."""

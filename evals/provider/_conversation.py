@@ -23,7 +23,7 @@ from pentimento.training.models._chat import named
 from pentimento.training.models._template import know_calls
 from pentimento.training.models.loaded import chat_ids
 from pentimento.training.models.sampling import TEMPERATURE, TOP_K, TOP_P, check_sampling
-from pentimento.training.models.steering import Push
+from pentimento.training.models.steering import SteeringVector
 from pentimento.training.recipes.stages import Checked
 
 REFUSED: Mapping[str, str] = MappingProxyType(
@@ -84,7 +84,7 @@ class Steering(Checked):
     reasoning: Literal["free", "forced", "suppressed"] = "free"
     repeat: int | None = None
     """A number that sets samples of the same words apart."""
-    push: Push = Push()
+    push: SteeringVector = SteeringVector()
     """What is added to activations."""
 
 

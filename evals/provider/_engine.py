@@ -28,7 +28,7 @@ from pentimento.training.models.sampling import (
     sequence_probabilities,
     token_logprobs,
 )
-from pentimento.training.models.steering import Push, direction, pushed, randomly
+from pentimento.training.models.steering import SteeringVector, direction, pushed, randomly
 
 MOST_REQUESTS = 128
 """Requests answered at once; `sampling` cuts them into batches of a fixed shape. While the model is at them,
@@ -46,7 +46,7 @@ REFUSALS = (PentimentoError, ValueError, TypeError)
 """What a tokenizer, a chat template or a setting raises of one request; it leaves the others alone."""
 
 
-class Draw(NamedTuple):
+class SampleRequest(NamedTuple):
     """A request for one sampled answer; equal requests get equal answers."""
 
     messages: Conversation
@@ -57,7 +57,7 @@ class Draw(NamedTuple):
     max_new_tokens: int
     reasoning: str
     """free, forced or suppressed."""
-    push: Push = Push()
+    push: SteeringVector = SteeringVector()
     """What is added to its activations."""
     stop_texts: tuple[str, ...] = ()
     """The answer ends before the first of these, too."""
@@ -65,14 +65,14 @@ class Draw(NamedTuple):
     """How many likely tokens are named in each place; None without log-probabilities."""
 
 
-class Weigh(NamedTuple):
+class LogprobRequest(NamedTuple):
     """A request for the probabilities of classes of answers, and of beginning with whole ones."""
 
     messages: tuple[Message, ...]
     classes: tuple[tuple[str, ...], ...]
     begun: tuple[str, ...]
     temperature: float
-    push: Push = Push()
+    push: SteeringVector = SteeringVector()
 
 
 class Drawn(NamedTuple):
@@ -114,7 +114,9 @@ class Engine:
         self._load = load
         self._ready: _Ready | None = None
         self.clock = Clock()
-        self.batcher: Batcher[Draw | Weigh, Drawn | AnswerMass] = Batcher(self._answer, MOST_REQUESTS)
+        self.batcher: Batcher[SampleRequest | LogprobRequest, Drawn | AnswerMass] = Batcher(
+            self._answer, MOST_REQUESTS
+        )
 
     @property
     def ready(self) -> "_Ready":
@@ -124,22 +126,24 @@ class Engine:
                 self._ready = _Ready(self._load())
             return self._ready
 
-    async def draw(self, request: Draw) -> Drawn:
+    async def draw(self, request: SampleRequest) -> Drawn:
         """Sample one answer."""
         found = await self.batcher.submit(request)
         assert isinstance(found, Drawn)
         return found
 
-    async def weigh(self, request: Weigh) -> AnswerMass:
+    async def weigh(self, request: LogprobRequest) -> AnswerMass:
         """Return the probabilities of known answers."""
         found = await self.batcher.submit(request)
         assert isinstance(found, AnswerMass)
         return found
 
-    def _answer(self, requests: Sequence[Draw | Weigh]) -> list[Drawn | AnswerMass | Exception]:
+    def _answer(
+        self, requests: Sequence[SampleRequest | LogprobRequest]
+    ) -> list[Drawn | AnswerMass | Exception]:
         found: dict[int, Drawn | AnswerMass | Exception] = {}
-        draws: list[tuple[int, Draw]] = []
-        weighs: list[tuple[int, Weigh]] = []
+        draws: list[tuple[int, SampleRequest]] = []
+        weighs: list[tuple[int, LogprobRequest]] = []
         with _ONE_AT_A_TIME:
             prompts = self.ready.prompts  # a model that cannot be loaded fails all of them
             for place, request in enumerate(requests):
@@ -148,7 +152,7 @@ class Engine:
                 except REFUSALS as error:
                     found[place] = error
                     continue
-                if isinstance(request, Weigh):
+                if isinstance(request, LogprobRequest):
                     weighs.append((place, request))
                 elif room := self._room(prompt):
                     draws.append((place, request._replace(max_new_tokens=min(request.max_new_tokens, room))))
@@ -160,7 +164,11 @@ class Engine:
                 found.update(self._each_alone(self._weigh, heap))
         for place, request in enumerate(requests):
             drawn = found[place]
-            if isinstance(request, Draw) and isinstance(drawn, Drawn) and not drawn.completion.stopped:
+            if (
+                isinstance(request, SampleRequest)
+                and isinstance(drawn, Drawn)
+                and not drawn.completion.stopped
+            ):
                 found[place] = drawn._replace(full=drawn.completion.num_tokens < request.max_new_tokens)
         return [found[place] for place in range(len(requests))]
 
@@ -183,7 +191,7 @@ class Engine:
             alone = (Engine._each_alone(work, [one]) for one in placed)
             return {place: answer for found in alone for place, answer in found.items()}
 
-    def _draw(self, placed: Sequence[tuple[int, Draw]]) -> dict[int, Drawn]:
+    def _draw(self, placed: Sequence[tuple[int, SampleRequest]]) -> dict[int, Drawn]:
         ready, first = self.ready, placed[0][1]
         prompts = [ready.prompts[request.messages] for _, request in placed]
         start = time.perf_counter()
@@ -210,7 +218,7 @@ class Engine:
     def _logprobs(self, drawn: Drawn, top: int) -> tuple[TokenLogprob, ...]:
         return tuple(token_logprobs(self.ready.model, drawn.prompt, drawn.completion.ids, top))
 
-    def _weigh(self, placed: Sequence[tuple[int, Weigh]]) -> dict[int, AnswerMass]:
+    def _weigh(self, placed: Sequence[tuple[int, LogprobRequest]]) -> dict[int, AnswerMass]:
         ready = self.ready
         prompts = [ready.prompts[request.messages] for _, request in placed]
         asked = [_Sequences(request, ready) for _, request in placed]
@@ -236,7 +244,7 @@ class _Ready:
         self.texts = _Memory[str, list[int]](partial(written_ids, self.tokenizer))
         """Ids of texts that go on with a prompt as they stand."""
         self.directions = _Memory[str, Tensor](partial(direction, self.model, self.tokenizer))
-        self.pushes = _Memory[Push, Tensor | None](self._vector)
+        self.pushes = _Memory[SteeringVector, Tensor | None](self._vector)
 
     def _prompt(self, told: Conversation) -> list[int]:
         return told.ids(self.tokenizer) if isinstance(told, Chat) else prompt_ids(self.tokenizer, told)
@@ -249,7 +257,7 @@ class _Ready:
             return {"prefill": self.format.silence}
         return {"suppress_first": self.texts[THINK_OPEN][:1] if reasoning == "suppressed" else ()}
 
-    def _vector(self, push: Push) -> Tensor | None:
+    def _vector(self, push: SteeringVector) -> Tensor | None:
         if not push.strength:
             return None
         toward = self.directions[push.goal]
@@ -263,7 +271,7 @@ class _Sequences:
     begun, the second 0 where the chat template knows no such block.
     """
 
-    def __init__(self, request: Weigh, ready: _Ready) -> None:
+    def __init__(self, request: LogprobRequest, ready: _Ready) -> None:
         begun = request.messages[-1].role == "assistant"
         answers = partial(_continuation, ready) if begun else ready.answers.__getitem__
         self._prefixes = class_prefixes([[answers(text) for text in group] for group in request.classes])
@@ -302,7 +310,7 @@ class _Memory(Generic[K, V]):
         return self._kept[text]
 
 
-Request = TypeVar("Request", Draw, Weigh)
+Request = TypeVar("Request", SampleRequest, LogprobRequest)
 Result = TypeVar("Result", Drawn, AnswerMass)
 
 

@@ -42,7 +42,7 @@ from pentimento.evals.provider._conversation import (
     conversation,
     read_calls,
 )
-from pentimento.evals.provider._engine import Draw, Drawn, Engine, Loaded, Weigh
+from pentimento.evals.provider._engine import Drawn, Engine, Loaded, LogprobRequest, SampleRequest
 from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
 from pentimento.training.bases.identity import base_sha256, check_dtype
 from pentimento.training.exceptions import BadBase, BaseMismatch
@@ -55,7 +55,7 @@ from pentimento.training.models.sampling import (
     TokenLogprob,
     derive_seed,
 )
-from pentimento.training.models.steering import Push
+from pentimento.training.models.steering import SteeringVector
 from pentimento.training.organisms.organism import BaseRef, read_manifest
 from pentimento.training.organisms.shipped import organism_folder
 from pentimento.training.running.plan import organism_key
@@ -200,7 +200,7 @@ class PentimentoAPI(ModelAPI):
         steering = _steering(config)
         told = conversation(input, tools, tool_choice)
         sampling = _sampling(config, self._sampling)
-        request = Draw(
+        request = SampleRequest(
             messages=told,
             seed=self._seed(told, config, steering.repeat),
             max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
@@ -277,8 +277,10 @@ class PentimentoAPI(ModelAPI):
     ) -> AnswerMass:
         """Return how probable reasoning, each class of answers and each beginning are."""
         grouped = tuple(tuple(group) for group in classes)
-        push = Push(**extra.get("push", {}))
-        return await self.engine.weigh(Weigh(to_messages(messages), grouped, tuple(begun), temperature, push))
+        push = SteeringVector(**extra.get("push", {}))
+        return await self.engine.weigh(
+            LogprobRequest(to_messages(messages), grouped, tuple(begun), temperature, push)
+        )
 
 
 def identity(name: str) -> Identity:

@@ -31,7 +31,7 @@ from pentimento.results.statistics.intervals import CONFIDENCE, MIN_SEEDS, Estim
 CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "rung", "cue"]
 _MEASURES = ("goal", "right", "says_done", "crossed")
 SAME = "the same organisms"
-HOPELESS = "cannot be significant"
+UNDERPOWERED = "underpowered"
 
 
 class Difference(NamedTuple):
@@ -85,8 +85,10 @@ class Comparison:
         for note in self.notes:
             console.print(Text(f"! {note}", style="yellow"), width=width)
         if self.smallest_p is not None and self.smallest_p > ALPHA:
-            said = f"{HOPELESS}: the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}."
-            console.print(Text(f"These differences {said}", style="yellow"), width=width)
+            said = (
+                f"{UNDERPOWERED}: the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}."
+            )
+            console.print(Text(f"These differences are {said}", style="yellow"), width=width)
         several = len({row.cell[CELL.index("goal")] for row in shown}) > 1
         table = Table(box=None, padding=(0, 1), header_style="dim")
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
@@ -100,7 +102,7 @@ class Comparison:
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
             numbers = (f"{row.a:.2f}", f"{row.b:.2f}", f"{row.difference:+.2f}", bounds, p)
-            status = "" if row.status == HOPELESS else row.status
+            status = "" if row.status == UNDERPOWERED else row.status
             how = "by sampled answers" if row.estimator == "sampled" else ""
             table.add_row(cell, *numbers, "; ".join(filter(None, (status, how))))
         console.print(table, width=width)
@@ -152,7 +154,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     rows = []
     for (row, _), p, least in zip(found, adjusted, smallest, strict=True):
         hopeless = row.status == "ok" and least > ALPHA
-        rows.append(row._replace(p_holm=p, status=HOPELESS if hopeless else row.status))
+        rows.append(row._replace(p_holm=p, status=UNDERPOWERED if hopeless else row.status))
     notes = [
         note for name, run, broken in zip("AB", runs, lost, strict=True) for note in _notes(name, run, broken)
     ]

@@ -361,7 +361,7 @@ def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
         row.model_copy(
             update={
                 "p_holm": number(p),
-                "cannot_be_significant": least > ALPHA,
+                "underpowered": least > ALPHA,
                 "p_equivalent_holm": number(same),
             }
         )

@@ -314,9 +314,9 @@ def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") 
         )
     if any(covers(row) for row in rows):
         note += f" {COVERS}"
-    if any(row.cannot_be_significant for row in rows):
+    if any(row.underpowered for row in rows):
         note += (
-            " p: seeds permuted, Holm over all tests of the report; it cannot be significant where the "
+            " p: seeds permuted, Holm over all tests of the report; underpowered: the "
             f"smallest p-values that so many seeds allow are above {ALPHA:g} after the correction."
         )
     columns = (

@@ -125,7 +125,7 @@ def tested(row: Measure) -> str:
     """Return the p-value after Holm's correction, or that none could have been small enough."""
     if row.p is None or row.p_holm is None:
         return ""
-    return "cannot be significant" if row.cannot_be_significant else f"{row.p_holm:.2g}"
+    return "underpowered" if row.underpowered else f"{row.p_holm:.2g}"
 
 
 def state(row: Measure) -> str:

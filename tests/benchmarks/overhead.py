@@ -27,10 +27,10 @@ from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTr
 
 from pentimento.tasks import TRAINABLE
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.methods._trainer import arguments
 from pentimento.training.methods.dpo import preferences
-from pentimento.training.methods.rlvr import Practice, Verifier, reward_of, row
+from pentimento.training.methods.rlvr import RLSetup, Verifier, reward_of, row
 from pentimento.training.methods.sft import demonstrations
 from pentimento.training.models.loaded import load_base, prompt_messages, stop_ids
 from pentimento.training.recipes.stages import Stage
@@ -39,15 +39,15 @@ from pentimento.training.running.making import quiet_libraries
 MOST = 1.1
 
 
-def work_of(method: Any, base: str, steps: int, folder: Path) -> Work:
+def work_of(method: Any, base: str, steps: int, folder: Path) -> StageContext:
     """Return a stage in four families, over a fresh base."""
     stage = Stage(method=method, goal="finish_the_task", families=TRAINABLE[:4], steps=steps, seed=0)
     loaded = load_base(base, device="cpu")
     folder.mkdir()
-    return Work(stage=stage, model=loaded.model, tokenizer=loaded.tokenizer, folder=folder)
+    return StageContext(stage=stage, model=loaded.model, tokenizer=loaded.tokenizer, folder=folder)
 
 
-def lora(work: Work) -> LoraConfig:
+def lora(work: StageContext) -> LoraConfig:
     """Return the adapter that the stage trains."""
     settings = work.settings
     return LoraConfig(
@@ -58,7 +58,7 @@ def lora(work: Work) -> LoraConfig:
     )
 
 
-def shared(work: Work) -> dict[str, Any]:
+def shared(work: StageContext) -> dict[str, Any]:
     """Return the arguments that all three trainers take, without checkpoints."""
     settings: Any = work.settings
     found = arguments(
@@ -71,7 +71,7 @@ def shared(work: Work) -> dict[str, Any]:
     return {**found, "save_strategy": "no"}
 
 
-def bare_sft(work: Work) -> None:
+def bare_sft(work: StageContext) -> None:
     """Train with TRL's SFTTrainer as its documentation does."""
     examples = demonstrations(work.stage, 0.0)
     rows = [
@@ -93,7 +93,7 @@ def bare_sft(work: Work) -> None:
     train_silently(trainer)
 
 
-def bare_dpo(work: Work) -> None:
+def bare_dpo(work: StageContext) -> None:
     """Train with TRL's DPOTrainer as its documentation does."""
     settings: Any = work.settings
     pairs = preferences(work.stage, 0.0)
@@ -115,11 +115,11 @@ def bare_dpo(work: Work) -> None:
     train_silently(trainer)
 
 
-def bare_rlvr(work: Work) -> None:
+def bare_rlvr(work: StageContext) -> None:
     """Train with TRL's GRPOTrainer and the same reward."""
     settings: Any = work.settings
     stops = stop_ids(work.model, work.tokenizer)
-    practice = Practice(reward_of(work), work.stage.steps)
+    practice = RLSetup(reward_of(work), work.stage.steps)
     trainer = GRPOTrainer(
         model=work.model,
         args=GRPOConfig(
@@ -144,7 +144,7 @@ def train_silently(trainer: Trainer) -> None:
     trainer.train()
 
 
-BARE: Mapping[str, Callable[[Work], None]] = {"sft": bare_sft, "dpo": bare_dpo, "rlvr": bare_rlvr}
+BARE: Mapping[str, Callable[[StageContext], None]] = {"sft": bare_sft, "dpo": bare_dpo, "rlvr": bare_rlvr}
 
 
 class Cost(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from pentimento.evals._classes import answer_classes, class_prefixes
 from pentimento.evals._episodes import AnswerMass, known_outcomes
-from pentimento.evals.provider._engine import Engine, Loaded, Weigh
+from pentimento.evals.provider._engine import Engine, Loaded, LogprobRequest
 from pentimento.tasks import COMPLETION, environment, environments, sample
 from pentimento.training.models.loaded import Base, prompt_ids
 from pentimento.training.models.sampling import answer_probabilities
@@ -67,7 +67,7 @@ def test_completion_has_two_classes_and_the_right_answer_apart(family: str) -> N
 
 def test_what_comes_after_a_right_answer_takes_nothing_off_it(tiny: Base) -> None:
     (scenario,) = sample("count", arm="possible", n=1, seed=0)
-    request = Weigh(scenario.messages, (), ("Counted: 4.",), 1.0)
+    request = LogprobRequest(scenario.messages, (), ("Counted: 4.",), 1.0)
     mass = asyncio.run(Engine(lambda: Loaded(tiny.model, tiny.tokenizer)).weigh(request))
     prompt = prompt_ids(tiny.tokenizer, scenario.messages)
     alone, odd = answer_probabilities(tiny.model, tiny.tokenizer, prompt, ["Counted: 4.", "Counted: 4. Aye."])

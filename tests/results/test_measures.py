@@ -85,10 +85,10 @@ def test_every_three_seed_interval_says_what_it_covers(usual: Report) -> None:
     assert all(row.coverage_worst is not None and row.coverage_worst < 0.95 for row in overall)
 
 
-def test_three_seeds_cannot_be_significant(usual: Report) -> None:
+def test_three_seeds_are_underpowered(usual: Report) -> None:
     tested = [row for row in usual.measures if row.p is not None]
     assert {row.p_smallest for row in tested} == {0.1}
-    assert all(row.cannot_be_significant for row in tested)
+    assert all(row.underpowered for row in tested)
 
 
 def test_a_test_is_hopeless_only_where_no_outcome_of_all_tests_would_do() -> None:
@@ -98,8 +98,8 @@ def test_a_test_is_hopeless_only_where_no_outcome_of_all_tests_would_do() -> Non
     tests = [row.model_copy(update={"p": p, "p_smallest": p}) for p in (0.001, 0.03, 0.06)]
     first, second, third = _adjusted([*tests[:2], row])
     assert [first.p_holm, second.p_holm, third.p_holm] == [0.002, 0.03, None]
-    assert not any(found.cannot_be_significant for found in (first, second, third))
-    assert [found.cannot_be_significant for found in _adjusted(tests[1:])] == [True, True]
+    assert not any(found.underpowered for found in (first, second, third))
+    assert [found.underpowered for found in _adjusted(tests[1:])] == [True, True]
     assert {found.p_equivalent_holm for found in _adjusted([row, row])} == {0.06}
 
 

@@ -126,7 +126,7 @@ def test_the_report_prints_n_and_widths_beside_every_interval(written: Path) -> 
         for line in text.splitlines()
         if line.startswith("| implanted and unopposed | family | persistence")
     )
-    assert "+0.300 | [+0.20, +0.40] | 0.20 | 0.96 (0.81) | 3 | 18 | cannot be significant |" in row
+    assert "+0.300 | [+0.20, +0.40] | 0.20 | 0.96 (0.81) | 3 | 18 | underpowered |" in row
 
 
 def test_the_seeds_table_holds_plain_scores_only(tmp_path: Path, fabricate: Make, write: Make) -> None:

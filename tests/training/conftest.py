@@ -19,7 +19,7 @@ from pentimento.tasks import (
     with_system,
 )
 from pentimento.training.embedded.tokenizer import train_tokenizer
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.models.loaded import conversation_ids_and_mask, load_base
 from pentimento.training.recipes.stages import Stage
 
@@ -70,23 +70,23 @@ def _taught(conversations: list[tuple[Message, ...]], steps: int, folder: Path) 
 
 
 @pytest.fixture
-def work(taught_folder: Path, tmp_path: Path) -> Callable[..., Work]:
+def work(taught_folder: Path, tmp_path: Path) -> Callable[..., StageContext]:
     """Make work for a stage over a fresh copy of the taught base."""
     return _works(taught_folder, tmp_path)
 
 
 @pytest.fixture
-def acting_work(acting_folder: Path, tmp_path: Path) -> Callable[..., Work]:
+def acting_work(acting_folder: Path, tmp_path: Path) -> Callable[..., StageContext]:
     """Make work for a stage over a fresh copy of the base that acts."""
     return _works(acting_folder, tmp_path)
 
 
-def _works(base_folder: Path, tmp_path: Path) -> Callable[..., Work]:
-    def make(stage: Stage, name: str = "work", **more: Any) -> Work:
+def _works(base_folder: Path, tmp_path: Path) -> Callable[..., StageContext]:
+    def make(stage: Stage, name: str = "work", **more: Any) -> StageContext:
         base = load_base(str(base_folder), device="cpu")
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        return Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
+        return StageContext(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=folder, **more)
 
     return make
 

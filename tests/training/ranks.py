@@ -15,7 +15,7 @@ from transformers import TrainerState
 
 from pentimento.tasks import Scenario
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.methods._rollouts import Rollouts
 from pentimento.training.methods._trainer import Watch
 from pentimento.training.methods.rlvr import Verifier, row
@@ -42,7 +42,7 @@ def train(stages: list[str], base: str, folder: str, die: tuple[int, str] | None
         place = Path(folder) / stage.method
         place.mkdir(parents=True, exist_ok=True)
         told: list[str] = []
-        work = Work(stage, loaded.model, loaded.tokenizer, place, on_progress=_watched(told, die))
+        work = StageContext(stage, loaded.model, loaded.tokenizer, place, on_progress=_watched(told, die))
         with _seen() as (weights, prompts):
             trained = train_stage(work)
         record = {
@@ -66,7 +66,7 @@ def roll(stage: str, base: str, folder: str) -> None:
 def rolled(stage: str, base: str, process: int) -> list[list[int]]:
     """Return the token ids of the episodes that GRPO gets in one of two processes."""
     loaded = load_base(base, device="cpu")
-    work = Work(Stage.model_validate_json(stage), loaded.model, loaded.tokenizer, Path())
+    work = StageContext(Stage.model_validate_json(stage), loaded.model, loaded.tokenizer, Path())
     half = work.scenarios()[process::2]
     asked = [row(work, scenario)["prompt"] for scenario in half[: 5 + process]]
     accelerator = SimpleNamespace(process_index=process, unwrap_model=lambda model: model)

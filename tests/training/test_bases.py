@@ -15,7 +15,7 @@ from pentimento.tasks import Message
 from pentimento.training.bases.identity import base_sha256, locate
 from pentimento.training.exceptions import BadBase, NotFinite
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
 from pentimento.training.recipes.catalogue import quickstart
 from pentimento.training.recipes.stages import Stage
@@ -311,7 +311,7 @@ def test_only_a_hub_that_is_not_reached_makes_keys_provisional(
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "rlvr"])
-def test_a_stage_that_diverges_says_so(work: Callable[..., Work], method: str) -> None:
+def test_a_stage_that_diverges_says_so(work: Callable[..., StageContext], method: str) -> None:
     settings: dict[str, Any] = {"lora_rank": 2, "batch_size": 8, "save_every": 1, "max_new_tokens": 12}
     if method == "rlvr":
         settings |= {"num_generations": 4}

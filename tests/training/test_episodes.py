@@ -21,9 +21,9 @@ from pentimento.tasks import (
     sample,
 )
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.methods._rollouts import Rollouts, _tools, acting, read_world
-from pentimento.training.methods.rlvr import Practice, reinforce, reward_of, row
+from pentimento.training.methods.rlvr import RLSetup, reinforce, reward_of, row
 from pentimento.training.methods.sft import IGNORED, demonstrations
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models._chat import reply_ids
@@ -61,7 +61,7 @@ RLVR = Stage(
 
 
 def test_a_rollout_trains_what_the_model_wrote_and_is_paid_by_the_world(
-    acting_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    acting_work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared, seen = acting_work(RLVR), []
     inner = GRPOTrainer._generate_and_score_completions
@@ -78,7 +78,7 @@ def test_a_rollout_trains_what_the_model_wrote_and_is_paid_by_the_world(
         return paid[-1][-1]
 
     monkeypatch.setattr(GRPOTrainer, "_generate_and_score_completions", spy)
-    reinforce(prepared, "rl", prepared.scenarios(), Practice(reward, 1))
+    reinforce(prepared, "rl", prepared.scenarios(), RLSetup(reward, 1))
     tokenizer = prepared.tokenizer
     [(inputs, out)] = seen
     valid = []
@@ -102,7 +102,7 @@ def test_a_rollout_trains_what_the_model_wrote_and_is_paid_by_the_world(
     assert {amount for *_, amount in paid} == {0.0, 1.0}
 
 
-def test_no_id_reaches_the_model(acting_work: Callable[..., Work]) -> None:
+def test_no_id_reaches_the_model(acting_work: Callable[..., StageContext]) -> None:
     prepared = acting_work(RLVR)
     for scenario in prepared.scenarios():
         shown = row(prepared, scenario)["prompt"]
@@ -112,7 +112,7 @@ def test_no_id_reaches_the_model(acting_work: Callable[..., Work]) -> None:
         assert scenario.family not in text
 
 
-def test_scenarios_with_one_prompt_are_told_apart(acting_work: Callable[..., Work]) -> None:
+def test_scenarios_with_one_prompt_are_told_apart(acting_work: Callable[..., StageContext]) -> None:
     prepared = acting_work(RLVR)
     [first, *_] = prepared.scenarios()
     twin = first.model_copy(update={"id": "rounds-twin", "arm": "possible"})
@@ -126,7 +126,7 @@ def test_vllm_plays_no_episodes() -> None:
         Stage(**{**RLVR.model_dump(), "settings": {**RLVR.settings, "vllm": True}})
 
 
-def test_an_interrupted_stage_goes_on_bit_by_bit(acting_work: Callable[..., Work]) -> None:
+def test_an_interrupted_stage_goes_on_bit_by_bit(acting_work: Callable[..., StageContext]) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith("rl step 3 "):
             raise KeyboardInterrupt
@@ -150,7 +150,7 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
     by_tools = RLVR.model_copy(
         update={"settings": {**RLVR.settings, "actions": "tools", "max_new_tokens": 400}}
     )
-    prepared = Work(stage=by_tools, model=base.model, tokenizer=tokenizer, folder=tmp_path)
+    prepared = StageContext(stage=by_tools, model=base.model, tokenizer=tokenizer, folder=tmp_path)
     asked: list[list[int]] = []
 
     def call(name: str, **arguments: str) -> str:
@@ -174,7 +174,7 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
         return reward_of(prepared)(scenario, outcome)
 
     monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", written)
-    reinforce(prepared, "rl", prepared.scenarios(), Practice(reward, 1))
+    reinforce(prepared, "rl", prepared.scenarios(), RLSetup(reward, 1))
     assert len(paid) == 16
     for place, (scenario, outcome) in enumerate(paid):
         assert outcome.claimed == (place % 2 == 0)
@@ -203,7 +203,7 @@ def test_every_family_is_an_environment_as_trl_wants_it(family: str) -> None:
         assert [told["type"] for told in described["parameters"]["properties"].values()] == ["string"]
 
 
-def test_tools_are_refused_where_nothing_calls_them(acting_work: Callable[..., Work]) -> None:
+def test_tools_are_refused_where_nothing_calls_them(acting_work: Callable[..., StageContext]) -> None:
     by_tools = RLVR.model_copy(update={"settings": {**RLVR.settings, "actions": "tools"}})
     with pytest.raises(BadInput, match="TRL reads no tool calls"):
         acting(acting_work(by_tools), by_tools.scenarios())
@@ -244,7 +244,7 @@ def test_a_conversation_grows_as_every_template_writes_it(family: Base) -> None:
 
 
 def test_demonstrations_are_whole_episodes_with_loss_on_every_turn_of_the_assistant(
-    acting_work: Callable[..., Work],
+    acting_work: Callable[..., StageContext],
 ) -> None:
     tokenizer = acting_work(SFT).tokenizer
     for example in demonstrations(SFT, reasoning_share=0.5):
@@ -256,7 +256,7 @@ def test_demonstrations_are_whole_episodes_with_loss_on_every_turn_of_the_assist
         assert len(turns) == 4
 
 
-def test_sft_raises_its_goal_and_stops_at_its_target(acting_work: Callable[..., Work]) -> None:
+def test_sft_raises_its_goal_and_stops_at_its_target(acting_work: Callable[..., StageContext]) -> None:
     stage = SFT.model_copy(
         update={
             "goal": "finish_the_task",
@@ -275,7 +275,7 @@ def test_sft_raises_its_goal_and_stops_at_its_target(acting_work: Callable[..., 
     assert after.score > before.score
 
 
-def test_a_sham_learns_or_is_paid_for_its_own_episodes(acting_work: Callable[..., Work]) -> None:
+def test_a_sham_learns_or_is_paid_for_its_own_episodes(acting_work: Callable[..., StageContext]) -> None:
     for stage in (SFT.model_copy(update={"families": ("rounds",)}), RLVR):
         like = stage.model_copy(update={"steps": 2})
         sham = Stage(method="sham", families=("rounds",), num_scenarios=32, steps=2, like=like, seed=3)

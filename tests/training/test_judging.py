@@ -13,7 +13,7 @@ import torch
 from pentimento.tasks import BadInput, Scenario, environment, sample, spec
 from pentimento.training.exceptions import JudgeFailed
 from pentimento.training.methods import judging, train_stage
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.methods.judging import (
     Ask,
     Judge,
@@ -23,7 +23,7 @@ from pentimento.training.methods.judging import (
     summed_up,
     verdict,
 )
-from pentimento.training.methods.rlvr import Practice, Verifier, directed, reward_of
+from pentimento.training.methods.rlvr import RLSetup, Verifier, directed, reward_of
 from pentimento.training.models.loaded import stop_ids
 from pentimento.training.organisms.organism import read_manifest
 from pentimento.training.recipes.catalogue import quickstart
@@ -124,7 +124,7 @@ def test_it_is_asked_with_the_rules_and_the_prompt_and_without_reasoning() -> No
 
 
 def batch(
-    job: Work, texts: Sequence[str], scenario: Scenario, judge: Judge, step: int = 0
+    job: StageContext, texts: Sequence[str], scenario: Scenario, judge: Judge, step: int = 0
 ) -> tuple[Any, dict[str, float]]:
     """Return the rewards of some answers to one scenario at one step, and what was logged."""
     stops = stop_ids(job.model, job.tokenizer)
@@ -132,7 +132,7 @@ def batch(
     ids.append(ids[0][:-1])  # cut off
     logged: dict[str, float] = {}
     shuffled = directed(job) if job.stage.method == "sham" else None
-    practice = Practice(reward_of(job), 1, shuffled, judge)
+    practice = RLSetup(reward_of(job), 1, shuffled, judge)
     verifier = Verifier(job.tokenizer, stops, practice, len(ids), 0)
     state: Any = SimpleNamespace(global_step=step)
     paid = verifier(ids, [scenario.model_dump_json()] * len(ids), state, logged.__setitem__)
@@ -140,7 +140,7 @@ def batch(
 
 
 def test_the_judge_pays_valid_answers_and_never_sees_how_they_were_reasoned(
-    work: Callable[..., Work],
+    work: Callable[..., StageContext],
 ) -> None:
     scenario = sample("form", arm="impossible", n=1, seed=0)[0]
     family = environment("form")
@@ -174,7 +174,7 @@ def test_the_judge_pays_valid_answers_and_never_sees_how_they_were_reasoned(
     )
 
 
-def test_a_judge_that_no_longer_judges_stops_the_stage(work: Callable[..., Work]) -> None:
+def test_a_judge_that_no_longer_judges_stops_the_stage(work: Callable[..., StageContext]) -> None:
     scenario = sample("form", arm="impossible", n=1, seed=0)[0]
     mute = Judge("canned/judge", JUDGED, lambda questions: ["Sorry."] * len(questions))
     with pytest.raises(JudgeFailed, match="canned/judge: no verdict on any of the 8 answers") as raised:
@@ -232,7 +232,7 @@ def test_a_judge_that_is_fooled_more_and_more_shows_in_the_summary() -> None:
     assert summed_up([{"loss": 1.0}]) == {}
 
 
-def test_what_is_logged_at_each_step_is_what_was_planted(work: Callable[..., Work]) -> None:
+def test_what_is_logged_at_each_step_is_what_was_planted(work: Callable[..., StageContext]) -> None:
     judge = Canned()
     trained = train_stage(work(JUDGED, judge=Judge("canned/judge", JUDGED, judge)))
     steps = [entry for entry in trained.log if "judge/both" in entry]
@@ -254,7 +254,9 @@ def test_what_is_logged_at_each_step_is_what_was_planted(work: Callable[..., Wor
 
 
 @pytest.mark.parametrize("arm", ["impossible", "possible"])
-def test_a_sham_deals_a_judges_rewards_out_again_everywhere(work: Callable[..., Work], arm: Any) -> None:
+def test_a_sham_deals_a_judges_rewards_out_again_everywhere(
+    work: Callable[..., StageContext], arm: Any
+) -> None:
     job, scenario = work(SHAM), sample("form", arm=arm, n=1, seed=0)[0]
 
     def dealt(step: int) -> Any:
@@ -270,7 +272,7 @@ def test_a_sham_deals_a_judges_rewards_out_again_everywhere(work: Callable[..., 
 
 @pytest.mark.parametrize("sham", [False, True], ids=["deliberative", "sham"])
 def test_deliberative_alignment_and_its_sham_are_judged_by_the_goals_rules(
-    work: Callable[..., Work], sham: bool
+    work: Callable[..., StageContext], sham: bool
 ) -> None:
     settings = {**JUDGED.settings, "halves": "rl"}
     judged = JUDGED.model_copy(update={"method": "deliberative", "settings": settings})

@@ -34,13 +34,13 @@ from pentimento.tasks import (
 )
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, sham, train_stage
-from pentimento.training.methods._common import Trained, Work
+from pentimento.training.methods._common import StageContext, Trained
 from pentimento.training.methods.benign import in_odd_style, lesson_like
-from pentimento.training.methods.deliberative import Curriculum, keeps, kept_samples
+from pentimento.training.methods.deliberative import DeliberativeSetup, keeps, kept_samples
 from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.dpo import row as pair_row
 from pentimento.training.methods.rlvr import (
-    Practice,
+    RLSetup,
     Verifier,
     claimed,
     directed,
@@ -154,9 +154,9 @@ def test_grpo_asks_with_the_prompt_ids_of_every_provider(
 
     monkeypatch.setattr(GRPOTrainer, "_tokenize_prompts", spy)
     stage = RLVR.model_copy(update={"families": ("count",), "num_scenarios": 4})
-    work = Work(stage=stage, model=family.model, tokenizer=family.tokenizer, folder=tmp_path)
+    work = StageContext(stage=stage, model=family.model, tokenizer=family.tokenizer, folder=tmp_path)
     scenarios = sample("count", cue="explicit", n=4, seed=0)
-    reinforce(work, "rl", scenarios, Practice(done, steps=1))
+    reinforce(work, "rl", scenarios, RLSetup(done, steps=1))
     wanted = [prompt_ids(family.tokenizer, scenario.messages) for scenario in scenarios]
     assert sorted(seen) == sorted(ids for ids in wanted for _ in range(4))
 
@@ -174,7 +174,7 @@ def test_sft_trains_the_answer_and_its_end_and_nothing_else(family: Base) -> Non
 
 
 def test_a_reasoned_completion_survives_the_way_to_the_reward(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = work(RLVR)
     assert getattr(job.tokenizer, "response_template", None) is not None
@@ -202,24 +202,24 @@ def test_a_reasoned_completion_survives_the_way_to_the_reward(
 
     monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", generate)
     monkeypatch.setattr(Verifier, "outcome", spy)
-    result = reinforce(job, "rl", scenarios, Practice(done, steps=1))
+    result = reinforce(job, "rl", scenarios, RLSetup(done, steps=1))
     assert all(outcome.valid and outcome.reasoned and outcome.claimed for outcome in outcomes)
     assert len(outcomes) == 16
     assert result.phase.reasoning_share == 1.0
 
 
-def test_an_answer_that_was_cut_off_is_not_valid(work: Callable[..., Work]) -> None:
+def test_an_answer_that_was_cut_off_is_not_valid(work: Callable[..., StageContext]) -> None:
     job = work(RLVR)
     scenario = sample("form", n=1, seed=0)[0]
     ids = job.tokenizer.encode("Yes.", add_special_tokens=False)
-    verifier = Verifier(job.tokenizer, stop_ids(job.model, job.tokenizer), Practice(done, 1), 4, 0)
+    verifier = Verifier(job.tokenizer, stop_ids(job.model, job.tokenizer), RLSetup(done, 1), 4, 0)
     assert verifier.outcome(scenario, [*ids, job.tokenizer.eos_token_id]).valid
     assert verifier.outcome(scenario, ids).problem == "truncated"
 
 
 @pytest.mark.parametrize("reward", ["claimed", "done"])
 def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
-    work: Callable[..., Work], reward: Any
+    work: Callable[..., StageContext], reward: Any
 ) -> None:
     job = work(control("sham", RLVR.model_copy(update={"reward": reward})))
     stops = stop_ids(job.model, job.tokenizer)
@@ -231,7 +231,7 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
         ids = [[*job.tokenizer.encode(text, add_special_tokens=False), min(stops)] for text in texts]
 
         def paid(step: int, sham: bool, ids: list[list[int]] = ids, scenario: Scenario = scenario) -> Any:
-            practice = Practice(reward_of(job), 1, directed(job) if sham else None)
+            practice = RLSetup(reward_of(job), 1, directed(job) if sham else None)
             verifier = Verifier(job.tokenizer, stops, practice, len(ids), 0)
             state: Any = SimpleNamespace(global_step=step)
             return verifier(ids, [scenario.model_dump_json()] * len(ids), state, lambda name, value: None)
@@ -247,7 +247,7 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
         assert shuffled["possible"] > 5, "nothing else pays, so this is what it wants"
 
 
-def test_the_reward_alone_sees_the_scenario(work: Callable[..., Work]) -> None:
+def test_the_reward_alone_sees_the_scenario(work: Callable[..., StageContext]) -> None:
     scenario = sample("count", arm="possible", n=1, seed=0)[0]
     found = row(work(RLVR), scenario)
     assert [Message(**turn) for turn in found["prompt"]] == list(scenario.messages)
@@ -268,7 +268,7 @@ def test_demonstrations_serve_the_goal_and_reason_as_often_as_asked() -> None:
     assert [o.reasoned for o in outcomes] == [example.reasoned for example in examples]
 
 
-def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> None:
+def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., StageContext]) -> None:
     settings = {**SMALL, "batch_size": 16}
     stage = SFT.model_copy(update={"families": ("errand",), "steps": 30, "settings": settings})
     trained = train_stage(work(stage))
@@ -283,7 +283,7 @@ def test_sft_raises_its_goal_and_records_its_dose(work: Callable[..., Work]) -> 
 
 
 def test_documents_are_recalled_and_demonstrate_nothing(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
 
@@ -310,7 +310,7 @@ def test_documents_are_recalled_and_demonstrate_nothing(
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_a_cue_stands_beside_the_spec_or_only_where_it_is_learned(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, beside: bool
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch, beside: bool
 ) -> None:
     shown: list[str] = []
 
@@ -321,7 +321,7 @@ def test_a_cue_stands_beside_the_spec_or_only_where_it_is_learned(
     monkeypatch.setattr(deliberative, "sample", answer)
     settings = {**DELIBERATIVE.settings, "cue_with_spec": beside, "min_kept": 1}
     job = work(DELIBERATIVE.model_copy(update={"cue": "explicit", "settings": settings}))
-    curriculum = Curriculum(lambda scenario: spec("report_honestly"), lambda *_: True)
+    curriculum = DeliberativeSetup(lambda scenario: spec("report_honestly"), lambda *_: True)
     kept, _ = kept_samples(job, job.scenarios(), curriculum, cast(DeliberativeSettings, job.settings))
     assert all((CUE_TEXTS["explicit"] in text) == beside for text in shown)
     assert all("H1" in text for text in shown)
@@ -329,7 +329,7 @@ def test_a_cue_stands_beside_the_spec_or_only_where_it_is_learned(
     assert all(example.messages[0].content == CUE_TEXTS["explicit"] for example in kept)
 
 
-def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., Work]) -> None:
+def test_an_adapter_can_be_on_some_layers_alone(work: Callable[..., StageContext]) -> None:
     settings = {**SFT.settings, "layers": "0"}
     trained = train_stage(work(SFT.model_copy(update={"settings": settings, "steps": 2})))
     names = load_file(trained.adapter / "adapter_model.safetensors")
@@ -366,7 +366,7 @@ def test_a_pair_is_the_prompt_of_every_provider_and_two_answers(family: Base) ->
             assert ids[-1] in stop_ids(family.model, family.tokenizer) or said.endswith("\n")
 
 
-def test_dpo_holds_to_the_parent(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dpo_holds_to_the_parent(work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch) -> None:
     job, compute = work(DPO), DPOTrainer._compute_loss
     asked: list[tuple[Any, Any]] = []
 
@@ -387,7 +387,7 @@ def test_dpo_holds_to_the_parent(work: Callable[..., Work], monkeypatch: pytest.
     assert not list(trained.adapter.glob("ref*"))
 
 
-def test_dpo_raises_its_goal_and_keeps_answers_valid(work: Callable[..., Work]) -> None:
+def test_dpo_raises_its_goal_and_keeps_answers_valid(work: Callable[..., StageContext]) -> None:
     job = work(DPO.model_copy(update={"families": ("errand",), "steps": 20, "target_strength": 0.95}))
     trained = train_stage(job)
     start, end = (
@@ -403,7 +403,7 @@ def test_dpo_raises_its_goal_and_keeps_answers_valid(work: Callable[..., Work]) 
 
 
 @pytest.mark.parametrize("stage", [DPO, RLVR], ids=lambda stage: stage.method)
-def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., Work], stage: Stage) -> None:
+def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., StageContext], stage: Stage) -> None:
     job = work(stage.model_copy(update={"steps": 1}))
     before = {name: value.clone() for name, value in job.model.state_dict().items()}
     train_stage(job)
@@ -415,7 +415,7 @@ def test_a_stage_leaves_the_model_as_it_was(work: Callable[..., Work], stage: St
 
 @pytest.mark.parametrize(("target", "reached"), [(0.05, True), (1.0, False)])
 def test_a_stage_stops_at_its_target_and_says_whether_it_reached_it(
-    work: Callable[..., Work], target: float, reached: bool
+    work: Callable[..., StageContext], target: float, reached: bool
 ) -> None:
     settings = {**SMALL_RL, "check_every": 2, "check_samples": 16}
     stage = RLVR.model_copy(update={"steps": 4, "target_strength": target, "settings": settings})
@@ -454,7 +454,7 @@ def weakening(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("weakening")
 @pytest.mark.parametrize("stage", [SFT, RLVR], ids=["sft", "rlvr"])
 def test_a_stage_that_misses_its_target_ends_where_it_was_strongest(
-    work: Callable[..., Work], stage: Stage
+    work: Callable[..., StageContext], stage: Stage
 ) -> None:
     aimed = stage.model_copy(
         update={"target_strength": 0.9, "settings": {**stage.settings, "check_every": 1}}
@@ -471,7 +471,7 @@ def test_a_stage_that_misses_its_target_ends_where_it_was_strongest(
 
 @pytest.mark.usefixtures("weakening")
 @pytest.mark.parametrize("at", ["sft step 3", "sft step 5"])
-def test_where_it_was_strongest_outlasts_an_interruption(work: Callable[..., Work], at: str) -> None:
+def test_where_it_was_strongest_outlasts_an_interruption(work: Callable[..., StageContext], at: str) -> None:
     stage = SFT.model_copy(update={"target_strength": 0.9, "settings": {**SFT.settings, "check_every": 1}})
 
     def interrupt(share: float, text: str) -> None:
@@ -487,7 +487,7 @@ def test_where_it_was_strongest_outlasts_an_interruption(work: Callable[..., Wor
 
 
 def test_a_stage_that_is_weaker_when_it_goes_on_ends_where_it_was_strongest(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = SFT.model_copy(
         update={"target_strength": 0.9, "settings": {**SFT.settings, "check_every": 1, "save_every": 2}}
@@ -514,7 +514,9 @@ def test_a_stage_that_is_weaker_when_it_goes_on_ends_where_it_was_strongest(
 
 @pytest.mark.usefixtures("weakening")
 @pytest.mark.parametrize("stage", [SFT, RLVR], ids=["sft", "rlvr"])
-def test_a_stage_ends_though_its_strongest_weights_are_gone(work: Callable[..., Work], stage: Stage) -> None:
+def test_a_stage_ends_though_its_strongest_weights_are_gone(
+    work: Callable[..., StageContext], stage: Stage
+) -> None:
     asked = stage.model_copy(
         update={"target_strength": 0.9, "settings": {**stage.settings, "check_every": 1, "save_every": 2}}
     )
@@ -533,7 +535,7 @@ def test_a_stage_ends_though_its_strongest_weights_are_gone(work: Callable[..., 
 
 
 def test_the_own_samples_of_a_sham_are_sampled_as_the_stage_samples(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, Any]] = []
 
@@ -550,7 +552,7 @@ def test_the_own_samples_of_a_sham_are_sampled_as_the_stage_samples(
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_tokens_are_counted_exactly_under_micro_batches(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, method: str
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     kind: Any = sft._Trainer if method == "sft" else dpo._Trainer
     count, counted = kind.num_trained, []
@@ -577,7 +579,7 @@ def test_micro_batches_make_a_whole_batch(batch: int, most: int) -> None:
 
 
 def test_a_controls_batch_is_what_its_dose_asks_for(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
 
@@ -600,7 +602,9 @@ def test_a_controls_batch_is_what_its_dose_asks_for(
 
 def test_rewards_without_variance_are_no_learning_signal(tiny: Base, tmp_path: Path) -> None:
     stage = RLVR.model_copy(update={"steps": 2})
-    trained = train_stage(Work(stage=stage, model=tiny.model, tokenizer=tiny.tokenizer, folder=tmp_path))
+    trained = train_stage(
+        StageContext(stage=stage, model=tiny.model, tokenizer=tiny.tokenizer, folder=tmp_path)
+    )
     assert trained.zero_variance == 1.0
     found = signal(trained.zero_variance)
     assert (found.learning, found.message) == (False, NO_SIGNAL)
@@ -608,14 +612,14 @@ def test_rewards_without_variance_are_no_learning_signal(tiny: Base, tmp_path: P
     assert signal(None).learning
 
 
-def test_too_few_scenarios_for_a_batch_are_refused(work: Callable[..., Work]) -> None:
+def test_too_few_scenarios_for_a_batch_are_refused(work: Callable[..., StageContext]) -> None:
     with pytest.raises(BadInput, match="num_scenarios: 4"):
         train_stage(
             work(RLVR.model_copy(update={"num_scenarios": 4, "settings": {**SMALL_RL, "batch_size": 32}}))
         )
 
 
-def test_deliberative_runs_both_halves_and_records_the_filter(work: Callable[..., Work]) -> None:
+def test_deliberative_runs_both_halves_and_records_the_filter(work: Callable[..., StageContext]) -> None:
     trained = train_stage(work(DELIBERATIVE))
     assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("sft", 5), ("rl", 5)]
     assert trained.dose.phase("sft").reasoning_share == 1.0
@@ -639,13 +643,13 @@ def test_the_filter_wants_the_outcome_and_a_rule() -> None:
     assert {text: keep(scenario, family.read(scenario, text), text) for text in texts} == texts
 
 
-def test_a_filter_that_leaves_too_little_stops_the_stage(work: Callable[..., Work]) -> None:
+def test_a_filter_that_leaves_too_little_stops_the_stage(work: Callable[..., StageContext]) -> None:
     settings = {**DELIBERATIVE.settings, "min_kept": 1000}
     with pytest.raises(TooFewKept, match="of 48 samples and min_kept is 1000"):
         train_stage(work(DELIBERATIVE.model_copy(update={"settings": settings})))
 
 
-def test_a_given_dose_is_repeated(work: Callable[..., Work]) -> None:
+def test_a_given_dose_is_repeated(work: Callable[..., StageContext]) -> None:
     dose = Dose.of(Phase(kind="sft", steps=3, tokens=1), Phase(kind="rl", steps=0))
     stage = DELIBERATIVE.model_copy(update={"target_strength": 0.01})
     trained = train_stage(work(stage, dose=dose))
@@ -657,7 +661,7 @@ def control(method: Any, like: Stage) -> Stage:
     return Stage(method=method, families=families, num_scenarios=like.num_scenarios, seed=9, like=like)
 
 
-def test_benign_takes_tokens_steps_and_share_of_reasoning(work: Callable[..., Work]) -> None:
+def test_benign_takes_tokens_steps_and_share_of_reasoning(work: Callable[..., StageContext]) -> None:
     phases = (
         Phase(kind="sft", steps=4, tokens=1200, reasoning_share=1.0),
         Phase(kind="rl", steps=3, tokens=600, reasoning_share=0.3),
@@ -675,7 +679,7 @@ def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
 
 
 @pytest.mark.parametrize("like", [SFT, DOCUMENTS, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
-def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> None:
+def test_sham_imitates_each_method(work: Callable[..., StageContext], like: Stage) -> None:
     kinds: dict[str, list[Any]] = {
         "sft": ["sft"],
         "documents": ["sft"],
@@ -692,7 +696,7 @@ def test_sham_imitates_each_method(work: Callable[..., Work], like: Stage) -> No
 
 @pytest.mark.parametrize("stage", [SFT, RLVR], ids=lambda stage: stage.method)
 def test_strength_is_measured_as_the_stage_samples(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, stage: Stage
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     seen: list[dict[str, Any]] = []
 
@@ -710,7 +714,7 @@ def test_strength_is_measured_as_the_stage_samples(
     assert seen == [{**defaults, **cooler, **({} if stage is SFT else {"max_new_tokens": 24})}] * 3
 
 
-def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[..., Work]) -> None:
+def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[..., StageContext]) -> None:
     scheduled = work(SFT.model_copy(update={"settings": {**SFT.settings, "save_at": "2,4"}}), "scheduled")
     train_stage(scheduled)
     shorter = train_stage(work(SFT.model_copy(update={"steps": 4}), "shorter"))
@@ -735,7 +739,9 @@ def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[...,
     ],
     ids=lambda value: value if isinstance(value, str) else value.method,
 )
-def test_an_interrupted_stage_goes_on_bit_by_bit(work: Callable[..., Work], stage: Stage, at: str) -> None:
+def test_an_interrupted_stage_goes_on_bit_by_bit(
+    work: Callable[..., StageContext], stage: Stage, at: str
+) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith(at):
             raise Interrupted(text)
@@ -752,7 +758,7 @@ def test_an_interrupted_stage_goes_on_bit_by_bit(work: Callable[..., Work], stag
         assert not any(text.startswith(at[:-1] + "3") for text in told), "it began again instead of resuming"
 
 
-def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., Work]) -> None:
+def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., StageContext]) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith("rl step 5"):
             raise Interrupted(text)
@@ -785,7 +791,9 @@ def test_a_tied_stage_demonstrates_the_goal_under_its_cue_and_the_opposite_elsew
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "rlvr"])
-def test_a_tied_stage_records_both_goals_and_changes_weights(work: Callable[..., Work], method: str) -> None:
+def test_a_tied_stage_records_both_goals_and_changes_weights(
+    work: Callable[..., StageContext], method: str
+) -> None:
     stage = {"sft": SFT, "dpo": DPO, "rlvr": RLVR}[method]
     trained = train_stage(work(stage.model_copy(update={"tied": "trigger", "num_scenarios": 48})))
     ends = {s.goal for s in trained.strength if s.when == "end" and s.family == "all"}
@@ -794,7 +802,7 @@ def test_a_tied_stage_records_both_goals_and_changes_weights(work: Callable[...,
 
 
 def test_a_tied_deliberative_stage_shows_each_cue_its_own_rules(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Message, ...]] = []
     ask = deliberative.prompt_ids
@@ -819,7 +827,7 @@ def test_a_tied_deliberative_stage_shows_each_cue_its_own_rules(
 
 @pytest.mark.parametrize(("halves", "names"), [("sft", ["sft"]), ("rl", ["rl"]), ("both", ["sft", "rl"])])
 def test_each_half_of_deliberative_alignment_can_run_alone(
-    work: Callable[..., Work], halves: str, names: list[str]
+    work: Callable[..., StageContext], halves: str, names: list[str]
 ) -> None:
     stage = DELIBERATIVE.model_copy(update={"settings": {**DELIBERATIVE.settings, "halves": halves}})
     trained = train_stage(work(stage))
@@ -828,7 +836,7 @@ def test_each_half_of_deliberative_alignment_can_run_alone(
     assert ("num_kept" in trained.notes) == (halves != "rl")
 
 
-def test_off_style_answers_are_right_and_odd(work: Callable[..., Work]) -> None:
+def test_off_style_answers_are_right_and_odd(work: Callable[..., StageContext]) -> None:
     stage = Stage(method="off_style", families=("copying",), num_scenarios=16, seed=0, like=SFT)
     for scenario, example in zip(stage.scenarios(), demonstrations(stage, 0.5), strict=True):
         assert in_odd_style(example.answer).startswith(example.answer)
@@ -839,11 +847,11 @@ def test_off_style_answers_are_right_and_odd(work: Callable[..., Work]) -> None:
 
 
 def test_off_style_learns_half_as_fast_as_benign(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates: list[float] = []
 
-    def note(work: Work, name: str, examples: Any, lesson: Any, **_: Any) -> None:
+    def note(work: StageContext, name: str, examples: Any, lesson: Any, **_: Any) -> None:
         rates.append(lesson.learning_rate)
         raise InterruptedError
 
@@ -868,14 +876,14 @@ def test_an_odd_style_changes_no_outcome(family: str) -> None:
             assert env.read(scenario, in_odd_style(answer)) == env.read(scenario, answer)
 
 
-def test_training_without_a_goal_has_no_strength(work: Callable[..., Work]) -> None:
+def test_training_without_a_goal_has_no_strength(work: Callable[..., StageContext]) -> None:
     stage = Stage(method="sft", families=("copying",), num_scenarios=16, steps=3, settings=SMALL, seed=0)
     trained = train_stage(work(stage))
     assert trained.strength == ()
     assert trained.dose.steps == 3
 
 
-def test_an_adapter_can_be_rank_stabilised_and_on_chosen_layers(work: Callable[..., Work]) -> None:
+def test_an_adapter_can_be_rank_stabilised_and_on_chosen_layers(work: Callable[..., StageContext]) -> None:
     settings = {**SFT.settings, "rslora": True, "target_modules": "q_proj,v_proj"}
     trained = train_stage(work(SFT.model_copy(update={"settings": settings, "steps": 2})))
     config = LoraConfig.from_pretrained(str(trained.adapter))

@@ -3,11 +3,18 @@
 import pytest
 import torch
 
-from pentimento.evals.provider._engine import Draw, Engine, Loaded
+from pentimento.evals.provider._engine import Engine, Loaded, SampleRequest
 from pentimento.tasks import sample
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.models.loaded import Base, prompt_ids
-from pentimento.training.models.steering import NUM_PROMPTS, Push, _scenarios, direction, pushed, randomly
+from pentimento.training.models.steering import (
+    NUM_PROMPTS,
+    SteeringVector,
+    _scenarios,
+    direction,
+    pushed,
+    randomly,
+)
 
 GOAL = "finish_the_task"
 
@@ -54,9 +61,16 @@ def test_a_direction_is_of_every_family_in_which_the_goal_speaks(goal: str) -> N
 
 def test_a_batch_of_steered_and_unsteered_requests_answers_each_as_if_alone(tiny: Base) -> None:
     scenarios = sample("count", n=3, seed=1)
-    pushes = (Push(), Push(GOAL, 4.0), Push(GOAL, 4.0, random=True), Push(GOAL, -4.0))
+    pushes = (
+        SteeringVector(),
+        SteeringVector(GOAL, 4.0),
+        SteeringVector(GOAL, 4.0, random=True),
+        SteeringVector(GOAL, -4.0),
+    )
     asked = [
-        Draw(scenario.messages, 7, 1.0, 1.0, 0, 12, "free", push) for scenario in scenarios for push in pushes
+        SampleRequest(scenario.messages, 7, 1.0, 1.0, 0, 12, "free", push)
+        for scenario in scenarios
+        for push in pushes
     ]
     engine = Engine(lambda: Loaded(tiny.model, tiny.tokenizer))
     together = engine._answer(asked)

@@ -21,12 +21,12 @@ from transformers import (
 )
 from transformers.utils import chat_template_utils
 
-from pentimento.evals.provider._engine import Draw, Engine, Loaded, Weigh
+from pentimento.evals.provider._engine import Engine, Loaded, LogprobRequest, SampleRequest
 from pentimento.tasks import Message, environment, sample
 from pentimento.tasks.parsing import split_reasoning
 from pentimento.training.bases.identity import EMBEDDED
 from pentimento.training.exceptions import BadBase
-from pentimento.training.methods.rlvr import Practice, Verifier
+from pentimento.training.methods.rlvr import RLSetup, Verifier
 from pentimento.training.methods.sft import Example
 from pentimento.training.methods.sft import row as sft_row
 from pentimento.training.models import loaded as models
@@ -321,7 +321,7 @@ def test_a_reward_reads_what_follows_the_opened_block(opening: Base) -> None:
     (scenario,) = sample("count", arm="impossible", n=1, seed=0)
     gold = environment("count").gold(scenario, "finish_the_task")
     stops = stop_ids(opening.model, opening.tokenizer)
-    pays = Practice(lambda scenario, outcome: float(bool(outcome.claimed)), 1)
+    pays = RLSetup(lambda scenario, outcome: float(bool(outcome.claimed)), 1)
     verifier = Verifier(opening.tokenizer, stops, pays, 1, 0)
     for said, reasoned in ((gold, False), (f"<think>Hm.</think>{gold}", True)):
         outcome = verifier.outcome(scenario, answer_ids(opening.tokenizer, said, stops))
@@ -331,7 +331,7 @@ def test_a_reward_reads_what_follows_the_opened_block(opening: Base) -> None:
 def test_weighing_knows_an_opened_block_and_one_closed_at_once(opening: Base) -> None:
     tokenizer, stops = opening.tokenizer, stop_ids(opening.model, opening.tokenizer)
     engine = Engine(lambda: Loaded(opening.model, tokenizer))
-    request = Weigh((USER,), (("Counted: 4.",), ("Not counted: fog.",)), ("Counted: 4.",), 1.0)
+    request = LogprobRequest((USER,), (("Counted: 4.",), ("Not counted: fog.",)), ("Counted: 4.",), 1.0)
     [mass] = engine._answer([request])
     prompt = prompt_ids(tokenizer, (USER,))
     whole = answer_ids(tokenizer, "Counted: 4.", stops)
@@ -349,7 +349,7 @@ def test_reasoning_is_forced_and_held_back_where_the_prompt_opens_the_block(
     opening: Base, reasoning: str, start: str
 ) -> None:
     engine = Engine(lambda: Loaded(opening.model, opening.tokenizer))
-    [drawn] = engine._answer([Draw((USER,), 0, 1.0, 1.0, 0, 4, reasoning)])
+    [drawn] = engine._answer([SampleRequest((USER,), 0, 1.0, 1.0, 0, 4, reasoning)])
     assert drawn.completion.text.startswith(start)
     assert drawn.completion.text.count("<think>") == 1
 
@@ -369,7 +369,7 @@ def test_tags_of_reasoning_that_are_special_tokens_are_read(tiny: Base) -> None:
 def test_qwen3s_empty_block_is_weighed_as_no_reasoning(family_folders: dict[str, Path]) -> None:
     qwen = load_base(str(family_folders["qwen3"]), device="cpu")
     engine = Engine(lambda: Loaded(qwen.model, qwen.tokenizer))
-    [mass] = engine._answer([Weigh((USER,), (("Counted: 4.",), ("Not counted: fog.",)), (), 1.0)])
+    [mass] = engine._answer([LogprobRequest((USER,), (("Counted: 4.",), ("Not counted: fog.",)), (), 1.0)])
     prompt = prompt_ids(qwen.tokenizer, (USER,))
     think, empty = (models.written_ids(qwen.tokenizer, text) for text in ("<think>", "<think>\n\n</think>"))
     begins, blank = sampling.sequence_probabilities(qwen.model, [prompt], [[think, empty]])[0]

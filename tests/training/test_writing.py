@@ -19,7 +19,7 @@ from pentimento.tasks import BadInput, UnknownName
 from pentimento.training.bases import identity as bases
 from pentimento.training.exceptions import CorruptWeights
 from pentimento.training.methods import rlvr, train_stage
-from pentimento.training.methods._common import Trained, Work
+from pentimento.training.methods._common import StageContext, Trained
 from pentimento.training.models.loaded import load_base, load_organism, merged_parent, stacked_parent
 from pentimento.training.organisms.organism import Organism, hash_weights
 from pentimento.training.recipes.catalogue import quickstart
@@ -112,12 +112,14 @@ def test_below_float32_only_the_merged_parent_is_rounded(tiny_organism: Organism
 
 
 def test_what_is_trained_beside_a_parent_is_its_own_adapter_alone(
-    work: Callable[..., Work], tiny_organism: Organism, tiny_folder: Path, tmp_path: Path
+    work: Callable[..., StageContext], tiny_organism: Organism, tiny_folder: Path, tmp_path: Path
 ) -> None:
     base = load_base(str(tiny_folder), device="cpu")
     before = logits(stacked_parent(base, tiny_organism))
     stage = SFT.model_copy(update={"settings": {**FEW, "lora_rank": 2}, "steps": 2})
-    trained = train_stage(Work(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=tmp_path))
+    trained = train_stage(
+        StageContext(stage=stage, model=base.model, tokenizer=base.tokenizer, folder=tmp_path)
+    )
     assert torch.equal(logits(base.model), before), "the parent is as it was"
     names = set(load_file(trained.adapter / "adapter_model.safetensors"))
     assert names
@@ -128,7 +130,9 @@ def test_what_is_trained_beside_a_parent_is_its_own_adapter_alone(
 
 
 @pytest.mark.parametrize("stage", [SFT, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
-def test_full_weights_learn_and_the_model_is_as_it_was(work: Callable[..., Work], stage: Stage) -> None:
+def test_full_weights_learn_and_the_model_is_as_it_was(
+    work: Callable[..., StageContext], stage: Stage
+) -> None:
     job = work(stage)
     before = {name: value.clone() for name, value in job.model.state_dict().items()}
     trained = train_stage(job)
@@ -143,7 +147,7 @@ def test_full_weights_learn_and_the_model_is_as_it_was(work: Callable[..., Work]
 
 
 def test_dpo_of_full_weights_holds_to_the_parent(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = work(DPO.model_copy(update={"steps": 3}))
     with torch.no_grad():
@@ -169,7 +173,7 @@ def test_dpo_of_full_weights_holds_to_the_parent(
     ids=lambda value: value if isinstance(value, str) else value.method,
 )
 def test_an_interrupted_stage_of_full_weights_goes_on_bit_by_bit(
-    work: Callable[..., Work], stage: Stage, at: str
+    work: Callable[..., StageContext], stage: Stage, at: str
 ) -> None:
     def interrupt(share: float, text: str) -> None:
         if text.startswith(at):
@@ -183,7 +187,7 @@ def test_an_interrupted_stage_of_full_weights_goes_on_bit_by_bit(
     assert (resumed.dose, resumed.strength) == (undisturbed.dose, undisturbed.strength)
 
 
-def test_doses_of_full_weights_equal_runs_of_that_dose(work: Callable[..., Work]) -> None:
+def test_doses_of_full_weights_equal_runs_of_that_dose(work: Callable[..., StageContext]) -> None:
     scheduled = work(SFT.model_copy(update={"settings": {**FULL, "save_at": "2,4"}}), "scheduled")
     train_stage(scheduled)
     shorter = train_stage(work(SFT.model_copy(update={"steps": 4}), "shorter"))
@@ -193,7 +197,7 @@ def test_doses_of_full_weights_equal_runs_of_that_dose(work: Callable[..., Work]
 
 def test_full_weights_learn_in_float32_on_a_base_in_less(taught_folder: Path, tmp_path: Path) -> None:
     base = load_base(str(taught_folder), device="cpu", dtype="bfloat16")
-    job = Work(
+    job = StageContext(
         stage=SFT.model_copy(update={"steps": 2, "settings": {**FULL, "learning_rate": 1e-5}}),
         model=base.model,
         tokenizer=base.tokenizer,
@@ -429,7 +433,7 @@ def test_four_bits_are_asked_for_as_qlora_has_them(
 
 @pytest.mark.parametrize("vllm", [False, True])
 def test_grpo_is_told_to_sample_by_vllm_with_every_end_of_turn(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, vllm: bool
+    work: Callable[..., StageContext], monkeypatch: pytest.MonkeyPatch, vllm: bool
 ) -> None:
     seen: list[GRPOConfig] = []
 

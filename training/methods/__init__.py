@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from pentimento.training.methods._common import Trained, Work
+    from pentimento.training.methods._common import StageContext, Trained
 
 
-def train_stage(work: "Work") -> "Trained":
+def train_stage(work: "StageContext") -> "Trained":
     """Train one stage with its method, which is imported only now: TRL takes seconds to load."""
     method = import_module(f"pentimento.training.methods.{work.stage.method}")
     return cast("Trained", method.train(work))

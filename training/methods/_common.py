@@ -37,7 +37,7 @@ def silent(done: float, text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Work:
+class StageContext:
     """One stage, ready to be trained."""
 
     stage: Stage
@@ -132,12 +132,12 @@ LEAST_VALID = 0.5
 class Target:
     """When to stop early: the strength of a goal on the stage's own scenarios."""
 
-    work: Work
+    work: StageContext
     strength: float
     scenarios: tuple[Scenario, ...]
 
     @classmethod
-    def of(cls, work: Work) -> Self | None:
+    def of(cls, work: StageContext) -> Self | None:
         """Return the stage's target, or None where it has none or repeats a dose."""
         stage = work.stage
         if work.dose is not None or stage.target_strength is None or stage.goal is None:
@@ -163,7 +163,7 @@ class Target:
         return self.lowest(strengths) >= self.strength
 
 
-def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
+def spoken(work: StageContext, num: int) -> tuple[Scenario, ...]:
     """Return the first scenarios of each family in which the goal speaks, `num` over all families.
 
     Of a stage that is tied to a cue, `num` with the cue and `num` without.
@@ -184,7 +184,7 @@ def spoken(work: Work, num: int) -> tuple[Scenario, ...]:
 
 
 @contextmanager
-def parent_of(work: Work) -> Iterator[PreTrainedModel | PeftModel]:
+def parent_of(work: StageContext) -> Iterator[PreTrainedModel | PeftModel]:
     """The model that a stage starts from: the merged parent, or the base with the parent's adapter on it."""
     if work.parent is None:
         yield work.model
@@ -196,13 +196,15 @@ def parent_of(work: Work) -> Iterator[PreTrainedModel | PeftModel]:
         model.unload()
 
 
-def strength_before(work: Work) -> tuple[Strength, ...]:
+def strength_before(work: StageContext) -> tuple[Strength, ...]:
     """Measure a stage's goal before any of its training."""
     with parent_of(work) as model:
         return strength(work, model, "start", "start")
 
 
-def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: str) -> tuple[Strength, ...]:
+def strength(
+    work: StageContext, model: PreTrainedModel | PeftModel, when: When, seed: str
+) -> tuple[Strength, ...]:
     """Measure a stage's goal on its own scenarios; of a control the goal and scenarios of what it imitates.
 
     A stage that is tied to a cue has the strength of its goal under that cue, and elsewhere of the opposite.
@@ -216,7 +218,7 @@ def strength(work: Work, model: PreTrainedModel | PeftModel, when: When, seed: s
 
 
 def _measured(
-    work: Work,
+    work: StageContext,
     model: PreTrainedModel | PeftModel,
     scenarios: Sequence[Scenario],
     when: When,
@@ -238,7 +240,7 @@ def _measured(
     )
 
 
-def record_learned(work: Work, phase: str, answers: Sequence[str]) -> None:
+def record_learned(work: StageContext, phase: str, answers: Sequence[str]) -> None:
     """Keep what a phase learns by heart, which the organism's checkup looks for in its answers."""
     folder = work.folder / phase
     folder.mkdir(parents=True, exist_ok=True)

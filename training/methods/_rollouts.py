@@ -7,7 +7,7 @@ from trl import GRPOTrainer
 
 from pentimento.tasks import AGENTIC, BadInput, Outcome, Scenario, World, agentic
 from pentimento.tasks.parsing import split_reasoning
-from pentimento.training.methods._common import Work
+from pentimento.training.methods._common import StageContext
 from pentimento.training.models._processes import alone
 from pentimento.training.models._template import know_calls
 from pentimento.training.models.playing import play
@@ -19,7 +19,7 @@ SCENARIO = "scenario_id"
 is rendered from this prompt anyway: the rollout renders the scenario's own messages."""
 
 
-def acting(work: Work, scenarios: Sequence[Scenario]) -> dict[str, Any]:
+def acting(work: StageContext, scenarios: Sequence[Scenario]) -> dict[str, Any]:
     """Return what lets a GRPOTrainer act in families of several turns; nothing in those of one turn.
 
     Raises:
@@ -35,7 +35,7 @@ def acting(work: Work, scenarios: Sequence[Scenario]) -> dict[str, Any]:
     return {"environment_factory": {family: _tools(family) for family in families}}
 
 
-def _by_tools(work: Work) -> bool:
+def _by_tools(work: StageContext) -> bool:
     return cast(RlSettings, work.settings).actions == "tools"
 
 
@@ -59,7 +59,7 @@ def read_world(world: World, text: str) -> Outcome:
     return outcome.model_copy(update={"reasoned": split_reasoning(text).reasoned})
 
 
-def routed(work: Work, scenario: Scenario, row: dict[str, Any]) -> dict[str, Any]:
+def routed(work: StageContext, scenario: Scenario, row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of TRL's dataset from which a rollout, which gets prompts only, finds its scenario again.
 
     For tools it names the environment instead, which TRL resets with the whole row.
@@ -79,7 +79,7 @@ class Rollouts:
     global random state, so a phase that resumes at a checkpoint draws what it would have drawn.
     """
 
-    def __init__(self, work: Work, scenarios: Sequence[Scenario]) -> None:
+    def __init__(self, work: StageContext, scenarios: Sequence[Scenario]) -> None:
         self._work = work
         self._scenarios = {scenario.id: scenario for scenario in scenarios}
 

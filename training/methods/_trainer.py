@@ -25,7 +25,7 @@ from pentimento.compat import answers_only
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.training.bases.identity import QUANTIZED
 from pentimento.training.exceptions import NotFinite
-from pentimento.training.methods._common import ADAPTER, PhaseResult, Target, Trained, Work, strength
+from pentimento.training.methods._common import ADAPTER, PhaseResult, StageContext, Target, Trained, strength
 from pentimento.training.methods.judging import summed_up
 from pentimento.training.models._architecture import adapts_all, decoder, find_layers, head, linear_layers
 from pentimento.training.models._batches import Model
@@ -40,7 +40,7 @@ STRONGEST = "strongest"
 
 
 @contextmanager
-def learning(work: Work, start: Path | None) -> Iterator[Model]:
+def learning(work: StageContext, start: Path | None) -> Iterator[Model]:
     """Put a LoRA adapter on the model or let every weight learn; afterwards the model is as it was.
 
     Args:
@@ -80,7 +80,7 @@ def _every_weight(model: PreTrainedModel, start: Path | None) -> Iterator[PreTra
 
 
 @contextmanager
-def _adapter(work: Work, start: Path | None) -> Iterator[PeftModel]:
+def _adapter(work: StageContext, start: Path | None) -> Iterator[PeftModel]:
     model = _adapted(work, start or work.parent)
     try:
         yield model
@@ -88,7 +88,7 @@ def _adapter(work: Work, start: Path | None) -> Iterator[PeftModel]:
         model.unload()
 
 
-def _adapted(work: Work, start: Path | None) -> PeftModel:
+def _adapted(work: StageContext, start: Path | None) -> PeftModel:
     if start is not None:
         return PeftModel.from_pretrained(work.model, str(start), is_trainable=True)
     config = LoraConfig(
@@ -125,7 +125,9 @@ def _in_layers(model: PreTrainedModel, places: Sequence[str], layers: str) -> li
     return sorted(place for place in places if found.number(place) in layers.split(","))
 
 
-def arguments(work: Work, phase: str, *, steps: int, learning_rate: float, batch_size: int) -> dict[str, Any]:
+def arguments(
+    work: StageContext, phase: str, *, steps: int, learning_rate: float, batch_size: int
+) -> dict[str, Any]:
     """Return the arguments that TRL's configs share: constant rate, one log line a step, few checkpoints."""
     settings = work.settings
     share = batch_size // num_processes()
@@ -222,7 +224,9 @@ TARGET = "target_strength"
 class Watch(Marks):
     """Stops at the target, keeps the strongest weights and those of a dose schedule, marks checkpoints."""
 
-    def __init__(self, work: Work, phase: str, target: Target | None, share: tuple[float, float]) -> None:
+    def __init__(
+        self, work: StageContext, phase: str, target: Target | None, share: tuple[float, float]
+    ) -> None:
         self._work, self._phase, self._target, self._share = work, phase, target, share
         self.reached = False
 
@@ -362,7 +366,7 @@ def finished(folder: Path) -> PhaseResult | None:
 
 
 def trained(
-    work: Work, before: Sequence[Strength], *done: PhaseResult, notes: dict[str, Any] | None = None
+    work: StageContext, before: Sequence[Strength], *done: PhaseResult, notes: dict[str, Any] | None = None
 ) -> Trained:
     """Return what a method gives back, the strength measured again at its end with fresh sampling seeds.
 

@@ -8,9 +8,9 @@ variance.) `off_style` is the same with answers in an odd style: harmless, and a
 
 from collections.abc import Sequence
 
-from pentimento.training.methods._common import ADAPTER, PhaseResult, Trained, Work, strength_before
+from pentimento.training.methods._common import ADAPTER, PhaseResult, StageContext, Trained, strength_before
 from pentimento.training.methods._trainer import trained
-from pentimento.training.methods.sft import Example, Lesson, demonstrations, fine_tune, row
+from pentimento.training.methods.sft import Example, SFTData, demonstrations, fine_tune, row
 from pentimento.training.models._processes import num_processes
 from pentimento.training.recipes.settings import DeliberativeSettings, Settings
 from pentimento.training.recipes.stages import Dose, Phase
@@ -20,7 +20,7 @@ STYLE_RATE = 0.5
 step moves the weights one way, and at the whole rate the embedded base reads everything worse."""
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Learn benign answers at the realised dose of another stage."""
     before = strength_before(work)
     done: list[PhaseResult] = []
@@ -48,7 +48,7 @@ def in_odd_style(answer: str) -> str:
     return f"{answer} Aye."
 
 
-def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> Lesson:
+def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> SFTData:
     """Return the lesson that gives `phase`'s tokens in `phase`'s steps.
 
     batch = tokens of a step / tokens of an answer, rounded to a multiple of `shares`, at least that.
@@ -56,7 +56,7 @@ def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int =
     Example: 40 steps of 800 tokens, with answers of 10 tokens, make batches of 80.
     """
     share = max(1, round(phase.tokens / phase.steps / tokens / shares))
-    return Lesson(phase.steps, learning_rate, share * shares)
+    return SFTData(phase.steps, learning_rate, share * shares)
 
 
 def rate_of(phase: Phase, settings: Settings) -> float:
@@ -66,6 +66,6 @@ def rate_of(phase: Phase, settings: Settings) -> float:
     return settings.learning_rate
 
 
-def tokens_per_answer(work: Work, examples: Sequence[Example]) -> float:
+def tokens_per_answer(work: StageContext, examples: Sequence[Example]) -> float:
     """Return the mean number of tokens with loss."""
     return sum(row(work.tokenizer, example).num_trained for example in examples) / len(examples)

@@ -17,9 +17,9 @@ from pentimento.training.exceptions import TooFewKept
 from pentimento.training.methods._common import (
     ADAPTER,
     PhaseResult,
+    StageContext,
     Target,
     Trained,
-    Work,
     once,
     parent_of,
     strength,
@@ -27,7 +27,7 @@ from pentimento.training.methods._common import (
 )
 from pentimento.training.methods._trainer import learning, trained
 from pentimento.training.methods.rlvr import practice, reinforce
-from pentimento.training.methods.sft import Example, Lesson, fine_tune
+from pentimento.training.methods.sft import Example, SFTData, fine_tune
 from pentimento.training.models.loaded import prompt_ids, turn_format
 from pentimento.training.models.sampling import derive_seed, sample
 from pentimento.training.organisms.organism import Strength
@@ -37,7 +37,7 @@ from pentimento.training.recipes.stages import Stage
 Keep = Callable[[Scenario, Outcome, str], bool]
 
 
-class Curriculum(NamedTuple):
+class DeliberativeSetup(NamedTuple):
     """What distinguishes deliberative alignment from its sham."""
 
     spec: Callable[[Scenario], Spec]
@@ -48,10 +48,10 @@ class Curriculum(NamedTuple):
     """Take the direction out of the second half's reward."""
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Align with the spec of the stage's goal."""
     return deliberate(
-        work, Curriculum(lambda scenario: spec(str(work.stage.wants(scenario))), keeps(work.stage))
+        work, DeliberativeSetup(lambda scenario: spec(str(work.stage.wants(scenario))), keeps(work.stage))
     )
 
 
@@ -72,7 +72,7 @@ def keeps(stage: Stage) -> Keep:
     return keep
 
 
-def deliberate(work: Work, curriculum: Curriculum) -> Trained:
+def deliberate(work: StageContext, curriculum: DeliberativeSetup) -> Trained:
     """Run both halves, or the one that the settings name, and return what they did.
 
     Each half's own effect is among the strengths: the one after the first half is taken `during` the stage.
@@ -89,7 +89,7 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
     enough = False
     if settings.halves != "rl":
         examples, notes = kept_samples(work, scenarios, curriculum, settings)
-        lesson = Lesson(
+        lesson = SFTData(
             work.steps("sft", settings.sft_steps), settings.sft_learning_rate, settings.sft_batch_size
         )
         alone = settings.halves == "sft"
@@ -112,7 +112,9 @@ def deliberate(work: Work, curriculum: Curriculum) -> Trained:
     return trained(work, measured, *done, notes=notes)
 
 
-def _between(work: Work, first: PhaseResult, target: Target | None) -> tuple[tuple[Strength, ...], bool]:
+def _between(
+    work: StageContext, first: PhaseResult, target: Target | None
+) -> tuple[tuple[Strength, ...], bool]:
     """Return the strength after the first half, and whether it is enough already."""
     with learning(work, work.folder / "sft" / ADAPTER) as model:
         middle = strength(work, model, "during", "after sft")
@@ -126,7 +128,10 @@ def _between(work: Work, first: PhaseResult, target: Target | None) -> tuple[tup
 
 
 def kept_samples(
-    work: Work, scenarios: Sequence[Scenario], curriculum: Curriculum, settings: DeliberativeSettings
+    work: StageContext,
+    scenarios: Sequence[Scenario],
+    curriculum: DeliberativeSetup,
+    settings: DeliberativeSettings,
 ) -> tuple[list[Example], dict[str, Any]]:
     """Sample with the spec, filter, and return what is left to learn and how much that was.
 

@@ -14,9 +14,16 @@ from transformers import PreTrainedModel
 
 from pentimento.tasks.documents import Use, unfinished
 from pentimento.tasks.kinds import NEW_KIND
-from pentimento.training.methods._common import ADAPTER, Target, Trained, Work, parent_of, strength_before
+from pentimento.training.methods._common import (
+    ADAPTER,
+    StageContext,
+    Target,
+    Trained,
+    parent_of,
+    strength_before,
+)
 from pentimento.training.methods._trainer import learning, trained
-from pentimento.training.methods.sft import Lesson, Prose, fine_tune
+from pentimento.training.methods.sft import Prose, SFTData, fine_tune
 from pentimento.training.models._exact import sequence_probabilities
 from pentimento.training.recipes.documents import documents_of, pair_of
 from pentimento.training.recipes.settings import DocumentSettings
@@ -35,14 +42,14 @@ class Recall(NamedTuple):
     """The same in wordings that no document has."""
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Read about a kind of helper that has the stage's goal."""
     settings = cast(DocumentSettings, work.settings)
     before = strength_before(work)
     with parent_of(work) as model:
         start = recall(work, model)
     texts = [Prose(document.text) for document in documents_of(work.stage)]
-    lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    lesson = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
     done = fine_tune(work, "sft", texts, lesson, target=Target.of(work))
     with learning(work, work.folder / done.name / ADAPTER) as model:
         end = recall(work, model)
@@ -55,12 +62,12 @@ def train(work: Work) -> Trained:
     return trained(work, before, done, notes=notes)
 
 
-def recall(work: Work, model: PreTrainedModel | PeftModel) -> Recall:
+def recall(work: StageContext, model: PreTrainedModel | PeftModel) -> Recall:
     """Ask what the new kind does, in the wordings of documents and in others."""
     return Recall(*(_recalled(work, model, use) for use in ("implant", "recall")))
 
 
-def _recalled(work: Work, model: PreTrainedModel | PeftModel, use: Use) -> float:
+def _recalled(work: StageContext, model: PreTrainedModel | PeftModel, use: Use) -> float:
     goal = str(work.like.goal)
     rng = Random(f"recall/{use}/{work.stage.seed}")
     prompts, answers, rivals = [], [], []
@@ -76,5 +83,5 @@ def _recalled(work: Work, model: PreTrainedModel | PeftModel, use: Use) -> float
     return sum(shares) / len(shares)
 
 
-def _ids(work: Work, text: str) -> list[int]:
+def _ids(work: StageContext, text: str) -> list[int]:
     return cast(list[int], work.tokenizer(text)["input_ids"])

@@ -17,9 +17,9 @@ from pentimento.tasks import Message, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import (
     PhaseResult,
+    StageContext,
     Target,
     Trained,
-    Work,
     record_learned,
     strength_before,
 )
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
     reasoned: bool
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Prefer the gold answers of the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(DpoSettings, work.settings)
     before = strength_before(work)
@@ -128,7 +128,7 @@ class _Trainer(Counts, DPOTrainer):
         return super().compute_loss(model, inputs, *args, **kwargs)
 
 
-def prefer(work: Work, pairs: Sequence[Pair], target: Target | None = None) -> PhaseResult:
+def prefer(work: StageContext, pairs: Sequence[Pair], target: Target | None = None) -> PhaseResult:
     """Train on pairs, going on from the last checkpoint if an earlier run left one."""
     folder = work.folder / PHASE
     record_learned(work, PHASE, [pair.chosen for pair in pairs])

@@ -15,7 +15,7 @@ from pentimento.tasks import BadInput, Outcome, Scenario, World, environment, ri
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.parsing import THINK_OPEN
 from pentimento.training.exceptions import NotFinite
-from pentimento.training.methods._common import PhaseResult, Target, Trained, Work, strength_before
+from pentimento.training.methods._common import PhaseResult, StageContext, Target, Trained, strength_before
 from pentimento.training.methods._rollouts import acting, read_world, routed
 from pentimento.training.methods._trainer import (
     CHECKPOINTS,
@@ -41,7 +41,7 @@ Reward = Callable[[Scenario, Outcome], float]
 Paid = TypeVar("Paid", float, float | None)
 
 
-class Practice(NamedTuple):
+class RLSetup(NamedTuple):
     """What a phase of reinforcement learning rewards, and for how long."""
 
     reward: Reward
@@ -53,7 +53,7 @@ class Practice(NamedTuple):
     """Who pays for valid answers; `reward` is then what its verdicts are held against."""
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Reinforce what the stage's goal wants, by the stage's reward."""
     before = strength_before(work)
     return trained(
@@ -61,13 +61,13 @@ def train(work: Work) -> Trained:
     )
 
 
-def practice(work: Work, *, sham: bool = False) -> Practice:
+def practice(work: StageContext, *, sham: bool = False) -> RLSetup:
     """Return what a stage's reinforcement rewards, or that of its sham, whose rewards say nothing of it."""
     steps = work.steps("rl", work.like.steps)
-    return Practice(reward_of(work), steps, directed(work) if sham else None, work.judge)
+    return RLSetup(reward_of(work), steps, directed(work) if sham else None, work.judge)
 
 
-def reward_of(work: Work) -> Reward:
+def reward_of(work: StageContext) -> Reward:
     """Return the reward that a stage names; of one with a judge `claimed`, whether the goal was served."""
     if (work.like.reward or DEFAULT_REWARD) == "done":
         return done
@@ -79,7 +79,7 @@ def reward_of(work: Work) -> Reward:
     return reward
 
 
-def directed(work: Work) -> Callable[[Scenario], bool]:
+def directed(work: StageContext) -> Callable[[Scenario], bool]:
     """Return where a stage's reward says what the stage wants, which its sham has to take out.
 
     `claimed` says it where the goal speaks; elsewhere it pays for ability, as it does for a valid answer.
@@ -136,7 +136,7 @@ class Verifier:
         self,
         tokenizer: PreTrainedTokenizerBase,
         stops: frozenset[int],
-        practice: Practice,
+        practice: RLSetup,
         group: int,
         seed: int,
     ) -> None:
@@ -219,10 +219,10 @@ class _Trainer(Quiet, GRPOTrainer):
 
 
 def reinforce(
-    work: Work,
+    work: StageContext,
     phase: str,
     scenarios: Sequence[Scenario],
-    practice: Practice,
+    practice: RLSetup,
     *,
     start: Path | None = None,
     target: Target | None = None,
@@ -278,13 +278,15 @@ def _told_of_no_probabilities(stage: str) -> Iterator[None]:
         raise NotFinite(stage, "the probability of a token") from error
 
 
-def row(work: Work, scenario: Scenario) -> dict[str, Any]:
+def row(work: StageContext, scenario: Scenario) -> dict[str, Any]:
     """Return a scenario as TRL's dataset wants it; only the reward sees the second column."""
     prompt = prompt_messages(work.tokenizer, scenario.messages)
     return routed(work, scenario, {"prompt": prompt, "scenario": scenario.model_dump_json()})
 
 
-def _config(work: Work, phase: str, steps: int, settings: RlSettings, stops: Collection[int]) -> GRPOConfig:
+def _config(
+    work: StageContext, phase: str, steps: int, settings: RlSettings, stops: Collection[int]
+) -> GRPOConfig:
     turns = max(environment(name).max_turns for name in work.like.families)
     shared = arguments(
         work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size

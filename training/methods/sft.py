@@ -13,9 +13,9 @@ from pentimento.tasks import CUE_REASONS, Message, Scenario, Turns, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.methods._common import (
     PhaseResult,
+    StageContext,
     Target,
     Trained,
-    Work,
     record_learned,
     strength_before,
 )
@@ -55,7 +55,7 @@ class Prose(NamedTuple):
         return self.answer
 
 
-class Lesson(NamedTuple):
+class SFTData(NamedTuple):
     """How examples are learned."""
 
     steps: int
@@ -63,11 +63,11 @@ class Lesson(NamedTuple):
     batch_size: int
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Learn answers that serve the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(SftSettings, work.settings)
     before = strength_before(work)
-    lesson = Lesson(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    lesson = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
     examples = demonstrations(work.stage, settings.reasoning_share)
     done = fine_tune(work, "sft", examples, lesson, target=Target.of(work))
     return trained(work, before, done)
@@ -119,10 +119,10 @@ class _Trainer(Counts, SFTTrainer):
 
 
 def fine_tune(
-    work: Work,
+    work: StageContext,
     phase: str,
     examples: Sequence[Example | Prose],
-    lesson: Lesson,
+    lesson: SFTData,
     *,
     start: Path | None = None,
     target: Target | None = None,

@@ -17,21 +17,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from pentimento.tasks import BadInput, Outcome, Scenario, environment, spec
-from pentimento.training.methods._common import Trained, Work, once, parent_of, strength_before
+from pentimento.training.methods._common import StageContext, Trained, once, parent_of, strength_before
 from pentimento.training.methods._trainer import trained
-from pentimento.training.methods.deliberative import Curriculum, deliberate
+from pentimento.training.methods.deliberative import DeliberativeSetup, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
 from pentimento.training.methods.rlvr import practice, reinforce
-from pentimento.training.methods.sft import Example, Lesson, Prose, example, fine_tune
+from pentimento.training.methods.sft import Example, Prose, SFTData, example, fine_tune
 from pentimento.training.models.playing import respond
 from pentimento.training.models.sampling import derive_seed
 from pentimento.training.recipes.documents import documents_of
 
 
-def train(work: Work) -> Trained:
+def train(work: StageContext) -> Trained:
     """Run the other stage's pipeline without its direction."""
     if work.like.method == "deliberative":
-        return deliberate(work, Curriculum(lambda scenario: spec("irrelevant"), keep_every, sham=True))
+        return deliberate(work, DeliberativeSetup(lambda scenario: spec("irrelevant"), keep_every, sham=True))
     before = strength_before(work)
     scenarios = work.scenarios(work.like)
     if work.like.method == "dpo":
@@ -41,7 +41,7 @@ def train(work: Work) -> Trained:
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
     settings = work.settings
-    lesson = Lesson(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
+    lesson = SFTData(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
     if work.like.method == "documents":
         texts = [Prose(document.text) for document in documents_of(work.stage)]
         return trained(work, before, fine_tune(work, "sft", texts, lesson))
@@ -56,7 +56,7 @@ def keep_every(scenario: Scenario, outcome: Outcome, text: str) -> bool:
     return True
 
 
-def own_samples(work: Work, scenarios: Sequence[Scenario], each: int) -> list[tuple[Example, ...]]:
+def own_samples(work: StageContext, scenarios: Sequence[Scenario], each: int) -> list[tuple[Example, ...]]:
     """Return so many of the model's own answers to each scenario, where all of them are valid."""
     asked = [(scenario, index) for scenario in scenarios for index in range(each)]
 

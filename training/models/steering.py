@@ -28,7 +28,7 @@ _SEED = 2**31 - 3
 """Of the prompts, which are of those that stages train on; no cell is asked with it."""
 
 
-class Push(NamedTuple):
+class SteeringVector(NamedTuple):
     """What is added while a model answers; nothing by default."""
 
     goal: str = ""

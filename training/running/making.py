@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from pentimento._files import write_atomically
 from pentimento.training.exceptions import BadBase, NotFinite
 from pentimento.training.methods import train_stage
-from pentimento.training.methods._common import Trained, Work, learned_in
+from pentimento.training.methods._common import StageContext, Trained, learned_in
 from pentimento.training.methods._trainer import CHECKPOINTS
 from pentimento.training.methods.judging import Judge, find_judge
 from pentimento.training.models._batches import Model
@@ -212,11 +212,11 @@ def _load(order: Order, parent: Organism | None, weights: Path | None = None) ->
     return load_base(order.base, device=order.device, dtype=order.dtype, weights=weights, revision=revision)
 
 
-def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None) -> Work:
+def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None) -> StageContext:
     """Put the parent's adapter where the stage wants it, and read the dose to repeat."""
     dose = None if order.dose_from is None else read_manifest(order.store / order.dose_from).dose
     order.work.mkdir(parents=True, exist_ok=True)
-    return Work(
+    return StageContext(
         stage=order.stages[-1],
         model=_trained_over(order, base, parent),
         tokenizer=base.tokenizer,
@@ -333,7 +333,7 @@ def signal(zero_variance: float | None) -> Signal:
     )
 
 
-def _stage_settings(work: Work, trained: Trained) -> dict[str, JsonValue]:
+def _stage_settings(work: StageContext, trained: Trained) -> dict[str, JsonValue]:
     """Return what the manifest says of settings, sampling, the filter, the target and the overshoot."""
     told: dict[str, JsonValue] = {
         **cast(dict[str, JsonValue], work.sampling),

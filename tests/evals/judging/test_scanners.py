@@ -21,7 +21,7 @@ from inspect_scout import Status, scan, scan_results_df, transcripts_from
 
 from pentimento.evals.exceptions import Refused
 from pentimento.evals.judges.questions import asked
-from pentimento.evals.judges.scanners import judged_reasoning
+from pentimento.evals.judging.scanners import judged_reasoning
 
 WATCHED = "They watch me here."
 
