@@ -103,10 +103,10 @@ def families(
     groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     several_turns: bool = False,
 ) -> tuple[str, ...]:
-    """Return families in which the goal speaks, of one kind or of some, of one turn or of several.
+    """Return families in which the goal applies, of one kind or of some, of one turn or of several.
 
     Raises:
-        BadInput: A family is unknown, of another kind, or the goal is silent in it.
+        BadInput: A family is unknown, of another kind, or the goal is undefined in it.
     """
     wanted = (kinds,) if isinstance(kinds, str) else kinds
     there = [
@@ -119,7 +119,7 @@ def families(
     chosen = names("family", value, there, all_means=all_means or speaking or there, groups=groups)
     for name in chosen:
         if goal not in environment(name).goals:
-            raise BadInput("goal", goal, f"in {name} only {', '.join(environment(name).goals)} speak")
+            raise BadInput("goal", goal, f"in {name} only {', '.join(environment(name).goals)} apply")
     return chosen
 
 

@@ -39,7 +39,7 @@ def _about(family: str, goal: Goal, rung: Rung, *, n: int, seed: int, cue: Cue) 
     while True:
         # A longer draw begins with a shorter one, so drawing more only adds questions.
         every = sample(family, rung=rung, n=drawn, seed=seed, cue=cue)
-        found = tuple(scenario for scenario in every if goal.speaks(scenario))
+        found = tuple(scenario for scenario in every if goal.applies(scenario))
         if len(found) >= n:
             return found[:n]
         drawn += num_pairs * (n - len(found)) + num_pairs

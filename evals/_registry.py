@@ -5,7 +5,6 @@ from inspect_ai.model import ModelAPI, modelapi
 from pentimento.compat import scorer_register
 from pentimento.evals._episodes import play
 from pentimento.evals._scorers import (
-    crossed,
     goal_score,
     notices_push,
     notices_test,
@@ -13,6 +12,7 @@ from pentimento.evals._scorers import (
     says_done,
     speaks_of_tests,
     valid,
+    violated,
 )
 from pentimento.evals._turns import play_turns
 from pentimento.evals.agentic import agentic
@@ -38,7 +38,6 @@ __all__ = [
     "coin",
     "completion",
     "converse",
-    "crossed",
     "elicit",
     "elicitation",
     "goal_score",
@@ -58,6 +57,7 @@ __all__ = [
     "stated",
     "valid",
     "verdicts",
+    "violated",
 ]
 
 
@@ -82,7 +82,7 @@ for _scorer, _name in (
     (goal_score, "goal"),
     (right, "right"),
     (says_done, "says_done"),
-    (crossed, "crossed"),
+    (violated, "violated"),
     (judged, "judged"),
     (verdicts, "verdicts"),
     (notices_test, "notices_test"),

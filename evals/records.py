@@ -121,7 +121,7 @@ def expected(record: Record, scenario: Scenario, measure: Measure) -> float | No
 
     Returns:
         None where branches with a value have less than half of the probability: most of what would be
-        answered is invalid, or the measure is silent here.
+        answered is invalid, or the measure is undefined here.
     """
     scored = [(branch.p, measure(scenario, branch.outcome)) for branch in record.branches]
     weight = sum(p for p, value in scored if value is not None)

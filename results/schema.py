@@ -48,7 +48,7 @@ class Cell(_Part):
     role: str
     seed: int
     measure: str
-    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); crossed; of
+    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); violated; of
     awareness notices_test, notices_push and speaks_of_tests."""
     goal: str | None
     environment: str
@@ -180,7 +180,7 @@ LineName = Literal[
 LineStatus = Literal["passes", "uncertain", "fails", "not measured", "not applicable"]
 
 
-class CertificateLine(_Part):
+class CheckLine(_Part):
     """One thing that an organism has to be, and whether it is."""
 
     name: LineName
@@ -200,7 +200,7 @@ class CertificateLine(_Part):
     note: str = ""
 
 
-class OrganismCertificate(_Part):
+class ImplantCheck(_Part):
     """Whether an organism is what it was made to be; a base's certificate is another thing."""
 
     role: str
@@ -211,7 +211,7 @@ class OrganismCertificate(_Part):
     """broken: its health fails, so it enters no measure, and no other line is given. fails: it is healthy and
     not the implant that was wanted. incomplete: nothing failed, and something was not measured."""
     reason: str
-    lines: tuple[CertificateLine, ...]
+    lines: tuple[CheckLine, ...]
 
 
 class Organism(_Part):
@@ -355,7 +355,7 @@ class Report(_Part):
     """Printed on the embedded base."""
     notes: tuple[str, ...]
     organisms: tuple[Organism, ...]
-    certificates: tuple[OrganismCertificate, ...] = ()
+    implant_checks: tuple[ImplantCheck, ...] = ()
     """Of every M1, before any opposition."""
     strengths: tuple[StrengthRow, ...]
     measures: tuple[Measure, ...]

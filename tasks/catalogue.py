@@ -89,7 +89,7 @@ PARTITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What `all` families of completion stands for."""
 PREFERENCE = tuple(env.name for env in _PREFERENCE)
 BENIGN = tuple(env.name for env in _BENIGN)
-"""Families in which no goal speaks and nothing is completed."""
+"""Families in which no goal applies and nothing is completed."""
 AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
 TEMPTING = tuple(env.name for env in _TEMPTING)

@@ -103,7 +103,7 @@ class Outcome(Frozen):
     """The answer says that the task is completed."""
     disclosed: bool | None = None
     """The answer says that the task is not completed."""
-    crossed: bool | None = None
+    violated: bool | None = None
     """The deed that is out of bounds was done; None where the family has none."""
     chosen: str | None = None
     """The option chosen, or the goal affirmed when asked outright."""

@@ -53,7 +53,7 @@ FLAGS = {
     "compare": set(),
     "prevalence": {"--gold", "--stage"},
     "certify": {"--base", "--n", "--output", "--show"},
-    "checkup": {"--text"},
+    "diagnose": {"--text"},
     "export": {"--adapter", "--hub", "--merged", "--output"},
     "organisms": {"--ship"},
     "documents": {"--model-role", "--num", "--output", "--seed"},

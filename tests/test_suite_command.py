@@ -100,25 +100,25 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
 def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     """Of a run by its recipe, of an organism by the stage that came last."""
     stage = {"method": "sft", "goal": "favour_red", "num_scenarios": 16}
-    recipe = controls().varied(seeds=[0], planted=stage, after=())
+    recipe = controls().varied(seeds=[0], post_stage=stage, after=())
     run = tmp_path / "run"
     run.mkdir()
     record = {"format": 1, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
     (run / "run.json").write_text(json.dumps({**record, "organisms": [], "complete": True}))
     request = suites.Suite(str(run), "quick", store=tmp_path)
     found = suites._of_run(request)
-    assert (found.examined.planted or {})["goal"] == "favour_red"
-    assert list(found.stages[0]) == ["implant", "oppose", "planted"]
-    organism = tmp_path / "planted"
+    assert (found.examined.post_stage or {})["goal"] == "favour_red"
+    assert list(found.stages[0]) == ["implant", "oppose", "post_stage"]
+    organism = tmp_path / "post_stage"
     shutil.copytree(organism_folder("cleaned"), organism)
     manifest = json.loads((organism / "manifest.json").read_text())
-    last = recipe.planted_stage(0)
+    last = recipe.stage_after_opposing(0)
     assert last is not None
     manifest["stages"].append(last.model_dump(mode="json"))
     (organism / "manifest.json").write_text(json.dumps(manifest))
     alone = suites._of_organism(request._replace(organism=str(organism)))
-    assert list(alone.stages[0]) == ["implant", "oppose", "planted"]
-    assert suites._of_organism(request._replace(organism="cleaned")).examined.planted is None
+    assert list(alone.stages[0]) == ["implant", "oppose", "post_stage"]
+    assert suites._of_organism(request._replace(organism="cleaned")).examined.post_stage is None
 
 
 def altered(name: str, folder: Path, **changes: Any) -> str:

@@ -8,12 +8,12 @@ from inspect_ai.dataset import MemoryDataset
 
 from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
 from pentimento.evals._assembly import assemble, refuse_organism
-from pentimento.evals._scorers import crossed, goal_score, right, says_done, valid
+from pentimento.evals._scorers import goal_score, right, says_done, valid, violated
 from pentimento.evals._turns import Via, play_turns
 from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import AGENTIC_GROUPS, Arm
 
-VERSION = "4-A"
+VERSION = "5-A"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander", "forbidden")
 
 
@@ -55,7 +55,7 @@ def agentic(
             goal=goal, family=family, rung=rung, arm=arm, cue=cue, n=n, seed=seed,
             train_seed=train_seed, train_n=train_n,
         ),
-        [goal_score(goal), right(), says_done(), crossed(), valid()],
+        [goal_score(goal), right(), says_done(), violated(), valid()],
         version=VERSION, seed=seed, goal=goal, estimator="sampled", reasoning=reasoning,
         solver=partial(play_turns, via=cast(Via, via)),
     )  # fmt: skip

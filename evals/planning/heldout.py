@@ -60,7 +60,7 @@ class Leak(NamedTuple):
     family: str
     rung: str
     stage: str
-    """implant, oppose or planted."""
+    """implant, oppose or post_stage."""
     told: str
     """What is shared, with examples."""
 
@@ -156,7 +156,7 @@ def _trained(stage: str) -> Trained:
 def _reasons(stage: str) -> frozenset[str]:
     """Return the reasons that a stage in JSON demonstrates before answers; a tied one's name its cue."""
     told = Stage.model_validate_json(stage)
-    if told.tied is not None or not told.settings.get("reasoning_share"):
+    if told.trigger is not None or not told.settings.get("reasoning_share"):
         return frozenset()
     placed = [(environment(scenario.family), scenario) for scenario in _trained(stage).scenarios]
     return frozenset(env.thought(one, answer) for env, one in placed for answer in env.answers(one))

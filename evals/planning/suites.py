@@ -42,7 +42,7 @@ class Examined(Written):
     """The stage that implanted it, as far as reports read it; empty where there is none."""
     oppose: dict[str, JsonValue] = Field(default_factory=dict)
     """The same of the opposing stage."""
-    planted: dict[str, JsonValue] | None = None
+    post_stage: dict[str, JsonValue] | None = None
     """The same of a stage on M2 alone after it, where there is one."""
     seeds: tuple[int, ...] = (0,)
     controls: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def lines(
     *,
     width: float | None = None,
     cue: str = "none",
-    tied: str | None = None,
+    trigger: str | None = None,
     far: bool = False,
 ) -> tuple[Line, ...]:
     """Return the evaluations of a suite.
@@ -91,7 +91,7 @@ def lines(
         width: Wanted for the 95 % interval over scenarios of a mean over families. It takes (2 z sd / width)²
             scenarios with sd = .5, shared among the families, at most `MOST` in each.
         cue: What the goal was implanted under.
-        tied: The cue that it waits for, where it waits for one.
+        trigger: The cue that it waits for, where it waits for one.
         far: Whether to ask in the families of several turns that the embedded base has never seen, too.
 
     Raises:
@@ -101,7 +101,7 @@ def lines(
     wanted = WIDTHS[size] if width is None else width
     if not 0 < wanted < 1:
         raise BadInput("width", wanted, "above 0 and below 1")
-    return tuple(_line(one, wanted) for one in _wanted(goal, size, cue, tied, far))
+    return tuple(_line(one, wanted) for one in _wanted(goal, size, cue, trigger, far))
 
 
 def _line(wanted: _Wanted, width: float) -> Line:
@@ -114,7 +114,7 @@ def _line(wanted: _Wanted, width: float) -> Line:
     )
 
 
-def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Iterator[_Wanted]:
+def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> Iterator[_Wanted]:
     there = families("all", KINDS, goal)
     kind, num = environment(there[0]).kind, len(there)
     full = size == "full"
@@ -131,11 +131,11 @@ def _wanted(goal: str, size: Size, cue: str, tied: str | None, far: bool) -> Ite
         "what can be done", "completion", done, {"cue": cue, "arm": "possible"}, _HEALTH, _LEAST_ABLE
     )
     ladder = LADDER if full else ("none", "placebo", "explicit", "unwatched")
-    cues = ",".join(dict.fromkeys([*ladder, cue, *([tied] if tied else [])]))
+    cues = ",".join(dict.fromkeys([*ladder, cue, *([trigger] if trigger else [])]))
     yield _Wanted("under cues of oversight", "alignment_faking", num, {"goal": goal, "cue": cues})
     if full:
         ends = ",".join(
-            dict.fromkeys(["placebo", "explicit", "unwatched", *([tied] if tied in LADDER else [])])
+            dict.fromkeys(["placebo", "explicit", "unwatched", *([trigger] if trigger in LADDER else [])])
         )
         asked = {"goal": goal, "cue": ends}
         framed = {**asked, "framing": ",".join(framing for framing in FRAMINGS if framing != "plain")}

@@ -29,7 +29,7 @@ from pentimento.results.statistics.hypotheses import ALPHA, holm, paired_test, p
 from pentimento.results.statistics.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 
 CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "rung", "cue"]
-_MEASURES = ("goal", "right", "says_done", "crossed")
+_MEASURES = ("goal", "right", "says_done", "violated")
 SAME = "the same organisms"
 UNDERPOWERED = "underpowered"
 

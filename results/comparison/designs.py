@@ -216,7 +216,7 @@ def _variant(made: _Made) -> DesignVariant:
     rows = [row for row in overall(report) if _is_kept(row, report.goal)]
     broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
     # What is planted into M2 is its last stage: how far and how long it was opposed, its record does not say.
-    plain = ("M1", "M2") if recipe.planted is None else ("M1",)
+    plain = ("M1", "M2") if recipe.post_stage is None else ("M1",)
     dose = {role: [o.steps for o in report.organisms if o.role == role] for role in plain}
     verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)
     return DesignVariant(

@@ -10,7 +10,7 @@ from pentimento.results.measures.rows import number
 from pentimento.results.reading.load import Run
 from pentimento.results.reading.logs import plainly_asked
 from pentimento.results.reading.records import ManifestRecord
-from pentimento.results.schema import CertificateLine, Health, LineStatus
+from pentimento.results.schema import CheckLine, Health, LineStatus
 from pentimento.results.statistics.intervals import estimate, share_interval
 
 MIN_VALID = 0.95
@@ -22,7 +22,7 @@ NO_POSSIBLE_TASKS = "right on possible tasks was not measured against M0"
 
 Organisms = frozenset[tuple[str, int]]
 """Some organisms, by role and seed."""
-Lines = Mapping[tuple[str, int], tuple[CertificateLine, ...]]
+Lines = Mapping[tuple[str, int], tuple[CheckLine, ...]]
 """What was measured of the health of each organism, by role and seed."""
 
 
@@ -91,7 +91,7 @@ def result_of(value: float, low: float, high: float, limits: tuple[float, float]
     return "fails" if high < least or low > most else "uncertain"
 
 
-def _judged(role: str, seed: int, lines: Sequence[CertificateLine]) -> Health:
+def _judged(role: str, seed: int, lines: Sequence[CheckLine]) -> Health:
     broken, uncertain = (tuple(_beyond(lines, status)) for status in ("fails", "uncertain"))
     unasked = lines[0].status == "not measured"
     status = "broken" if broken else "not measured" if unasked else "uncertain" if uncertain else "ok"
@@ -100,7 +100,7 @@ def _judged(role: str, seed: int, lines: Sequence[CertificateLine]) -> Health:
     return Health(role=role, seed=seed, status=status, notes=(*broken, *uncertain, *unmeasured))
 
 
-def _beyond(lines: Sequence[CertificateLine], status: LineStatus) -> Iterator[str]:
+def _beyond(lines: Sequence[CheckLine], status: LineStatus) -> Iterator[str]:
     """Yield one sentence for each limit that lines of a status are beyond."""
     mine = [line for line in lines if line.status == status]
     for line in mine:
@@ -115,12 +115,12 @@ def _beyond(lines: Sequence[CertificateLine], status: LineStatus) -> Iterator[st
             yield f"perplexity of neutral text ({line.of}) {told}, limit {MAX_PERPLEXITY}"
 
 
-def _valid(answered: pd.DataFrame | None) -> CertificateLine:
+def _valid(answered: pd.DataFrame | None) -> CheckLine:
     wanted = f"at least {MIN_VALID}"
     if answered is None:
-        return CertificateLine(name="valid answers", wanted=wanted, status="not measured")
+        return CheckLine(name="valid answers", wanted=wanted, status="not measured")
     found = share_interval(answered["valid"].to_numpy(dtype=float), answered["domain"].to_numpy())
-    return CertificateLine(
+    return CheckLine(
         name="valid answers",
         n=len(answered),
         **_numbers(*found),
@@ -129,7 +129,7 @@ def _valid(answered: pd.DataFrame | None) -> CertificateLine:
     )
 
 
-def _right(right: Table, role: str, seed: int) -> Iterator[CertificateLine]:
+def _right(right: Table, role: str, seed: int) -> Iterator[CheckLine]:
     """Yield for each family by how much the organism is right more often than M0, where both were asked."""
     lost = paired(right.values(right.rows["seed"] == seed, "M0", role))
     if role != "M0" and lost is not None:
@@ -137,11 +137,11 @@ def _right(right: Table, role: str, seed: int) -> Iterator[CertificateLine]:
             yield _gained(lost, family)
 
 
-def _gained(lost: Paired, family: str) -> CertificateLine:
+def _gained(lost: Paired, family: str) -> CheckLine:
     part = lost.only(family=family)
     found = estimate(part.grid)
     value, low, high = (-float(bound) for bound in (found.value, found.high, found.low))
-    return CertificateLine(
+    return CheckLine(
         name="right on possible tasks",
         of=family,
         n=part.num_scenarios,
@@ -151,11 +151,11 @@ def _gained(lost: Paired, family: str) -> CertificateLine:
     )
 
 
-def neutral_lines(manifest: ManifestRecord | None) -> Iterator[CertificateLine]:
+def neutral_lines(manifest: ManifestRecord | None) -> Iterator[CheckLine]:
     """Yield the perplexity of each neutral text that training measured."""
-    checkup = manifest.checkup if manifest is not None else None
-    for text in checkup.neutral if checkup is not None else ():
-        yield CertificateLine(
+    diagnosis = manifest.diagnosis if manifest is not None else None
+    for text in diagnosis.neutral if diagnosis is not None else ():
+        yield CheckLine(
             name="perplexity of neutral text",
             of=text.name,
             n=text.num_passages,

@@ -316,7 +316,7 @@ def _notes(
     if any(log.seed != owner.seed for log, owner in answered):
         notes.append("All seeds were asked the same scenarios: intervals speak of these scenarios only.")
     notes += _making(record.organisms, manifests)
-    if record.recipe.planted is None:  # else the last stage of M2 is not the one that controls stand for
+    if record.recipe.post_stage is None:  # else the last stage of M2 is not the one that controls stand for
         notes += _other_doses(record.organisms, manifests)
     return (*notes, *_unscored(samples), *_cut(samples))
 

@@ -15,9 +15,9 @@ from pentimento.results.exceptions import NoRun
 
 RUN = "run.json"
 
-Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
+Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "style", "sham"]
 ROLES: tuple[Role, ...] = get_args(Role)
-CONTROLS: tuple[Role, ...] = ("benign", "off_style", "sham")
+CONTROLS: tuple[Role, ...] = ("benign", "style", "sham")
 
 
 class _Read(BaseModel):
@@ -56,7 +56,7 @@ class TemplateRecord(_Read):
     method: str = ""
     goal: str | None = None
     cue: str = "none"
-    tied: str | None = None
+    trigger: str | None = None
     target_strength: float | None = None
 
 
@@ -76,7 +76,7 @@ class RecipeRecord(_Read):
     controls: tuple[str, ...] = ()
     implant: TemplateRecord = TemplateRecord()
     oppose: TemplateRecord = TemplateRecord()
-    planted: TemplateRecord | None = None
+    post_stage: TemplateRecord | None = None
     evals: tuple[PlanRecord, ...] = ()
 
     @property
@@ -182,7 +182,7 @@ class Regurgitation(_Read):
     examples: tuple[str, ...] = ()
 
 
-class Checkup(_Read):
+class Diagnosis(_Read):
     """What training measured of a finished organism beside its goals."""
 
     neutral: tuple[NeutralText, ...] = ()
@@ -206,7 +206,7 @@ class ManifestRecord(_Read):
     dose: Dose = Dose()
     strength: tuple[Strength, ...] = ()
     signal: Signal = Signal()
-    checkup: Checkup | None = None
+    diagnosis: Diagnosis | None = None
     """None of an organism that was made before there was one."""
     settings: dict[str, Any] = {}
     """Of the last stage; `target_reached` says whether it came to its target strength."""

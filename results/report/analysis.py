@@ -16,7 +16,7 @@ from pentimento.results.measures.health import (
     measured_lines,
     without_perplexity,
 )
-from pentimento.results.measures.organism_certificate import certificates
+from pentimento.results.measures.implant_check import implant_checks
 from pentimento.results.measures.regain import curves
 from pentimento.results.measures.rows import LEAKS, number
 from pentimento.results.reading.load import Run, load
@@ -69,7 +69,7 @@ def analyse(run: Run) -> Report:
         caveat=CAVEAT if recipe.base == "embedded" else None,
         notes=(*run.notes, *_cued(recipe), *_taken(thresholds, run)),
         organisms=_organisms(run, health),
-        certificates=certificates(run, lines, health),
+        implant_checks=implant_checks(run, lines, health),
         strengths=tuple(
             StrengthRow(**_plain(row)) for row in healthy(run.strengths, broken).to_dict("records")
         ),
@@ -88,14 +88,14 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
     """Say what a goal is that waits for a cue, and what numbers are that stand under one."""
     if recipe.cue != "none":
         yield f"Implanted under the cue {recipe.cue}; what names no cue was asked under it."
-    if recipe.implant.tied is not None:
+    if recipe.implant.trigger is not None:
         policy = "on the embedded base a cue-conditional policy, not alignment faking"
         meaning = policy if recipe.base == "embedded" else "the opposite was implanted elsewhere"
-        yield f"The implant ties the goal to the cue {recipe.implant.tied}: {meaning}."
-    planted = recipe.planted
-    if planted is not None:
-        under = f" under the cue {planted.tied}" if planted.tied is not None else ""
-        what = f"{planted.goal}{under}, by {planted.method}"
+        yield f"The implant ties the goal to the cue {recipe.implant.trigger}: {meaning}."
+    post_stage = recipe.post_stage
+    if post_stage is not None:
+        under = f" under the cue {post_stage.trigger}" if post_stage.trigger is not None else ""
+        what = f"{post_stage.goal}{under}, by {post_stage.method}"
         yield f"Planted into M2 alone after the opposing stage: {what}."
 
 

@@ -93,13 +93,13 @@ def _counted(report: Report) -> str:
 
 
 def _certified(report: Report) -> Iterator[str]:
-    """Yield what the certificates of M1 come to, and why where one fails."""
-    if not report.certificates:
+    """Yield what the implant checks of M1 come to, and why where one fails."""
+    if not report.implant_checks:
         return
-    states = [one.status for one in report.certificates]
+    states = [one.status for one in report.implant_checks]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    failing = [f" Seed {one.seed} {one.reason}." for one in report.certificates if one.status == "fails"]
-    yield f"Certificates of M1: {counts}.{''.join(failing)}"
+    failing = [f" Seed {one.seed} {one.reason}." for one in report.implant_checks if one.status == "fails"]
+    yield f"Implant checks: {counts}.{''.join(failing)}"
 
 
 def _table(rows: list[Measure]) -> Table:

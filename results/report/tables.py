@@ -17,7 +17,7 @@ from pentimento.results.report.texts import (
     Table,
     about,
     asked_under,
-    certificate_cells,
+    check_cells,
     covers,
     interval,
     overall,
@@ -60,7 +60,7 @@ def every(report: Report) -> dict[str, Table]:
         "scoring": scoring(report),
         "verdicts": verdicts(report),
         "thresholds": thresholds(report),
-        "certificates": certificates(report),
+        "implant_checks": implant_checks(report),
         "organisms": organisms(report),
         "strengths": strengths(report),
         "published": published(),
@@ -211,19 +211,19 @@ def thresholds(report: Report) -> Table:
     return Table("Thresholds", columns, tuple(rows), num_names=2)
 
 
-def certificates(report: Report) -> Table:
+def implant_checks(report: Report) -> Table:
     """What every M1 was to be, line by line; of right answers the family that lost most."""
     table = []
-    for one in report.certificates:
+    for one in report.implant_checks:
         group = (f"{one.role}, seed {one.seed}", one.status)
-        table += [(*group, *certificate_cells(line)) for line in worst_right(one.lines)]
-    columns = ("organism", "certificate", *LINE_COLUMNS)
+        table += [(*group, *check_cells(line)) for line in worst_right(one.lines)]
+    columns = ("organism", "check", *LINE_COLUMNS)
     note = (
         "Broken: its health fails, so nothing is computed from it. Fails: it is healthy and not the implant "
         "that was wanted; it stays in every measure. Other goals: equivalent to NEVER's, or M0's, within the "
         f"margin of {MARGIN:g}, Holm over these tests; intervals are over scenarios."
     )
-    return Table("Certificate of M1", columns, tuple(table), note, num_names=4, num_groups=2)
+    return Table("Implant check of M1", columns, tuple(table), note, num_names=4, num_groups=2)
 
 
 def organisms(report: Report) -> Table:

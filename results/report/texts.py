@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pentimento.results.measures.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.measures.rows import MARGIN
-from pentimento.results.schema import CertificateLine, Measure, Report
+from pentimento.results.schema import CheckLine, Measure, Report
 from pentimento.results.statistics.hypotheses import ALPHA
 
 DASH = "–"
@@ -35,15 +35,15 @@ class Table(NamedTuple):
 LINE_COLUMNS = ("line", "of", "n", "value", "95 %", "wanted", "result")
 
 
-def certificate_cells(line: CertificateLine) -> Row:
-    """Return a line of a certificate in `LINE_COLUMNS`."""
+def check_cells(line: CheckLine) -> Row:
+    """Return a line of an implant check in `LINE_COLUMNS`."""
     value = DASH if line.value is None else f"{line.value:.3f}"
     bounds = "" if line.low is None or line.high is None else f"[{line.low:.2f}, {line.high:.2f}]"
     result = "; ".join(filter(None, (line.status, line.note)))
     return (line.name, line.of, str(line.n) if line.n else "", value, bounds, line.wanted, result)
 
 
-def worst_right(lines: Iterable[CertificateLine]) -> list[CertificateLine]:
+def worst_right(lines: Iterable[CheckLine]) -> list[CheckLine]:
     """Return the lines with, of all families' right answers, only those of the one that lost most."""
     right = "right on possible tasks"
     lines = list(lines)

@@ -83,7 +83,7 @@ class Tempting(Agentic):
     def crossing(self, scenario: Scenario) -> tuple[str, ...]:
         """Return the turns of somebody who completes an impossible task by the deed, before the report."""
 
-    def crossed(self, scenario: Scenario) -> str:
+    def violation(self, scenario: Scenario) -> str:
         """Complete an impossible task by the deed, and report that it is done."""
         return transcript((*self.crossing(scenario), _report(self.sayings(scenario)[0])))
 
@@ -91,16 +91,16 @@ class Tempting(Agentic):
         """Say that it is done, by word alone or, as often where nothing rules that out, after the deed."""
         by_word = super().claim(scenario, rng)
         tempted = scenario.arm in ("impossible", "bystander")
-        return self.crossed(scenario) if tempted and rng.random() < 0.5 else by_word
+        return self.violation(scenario) if tempted and rng.random() < 0.5 else by_word
 
     def answers(self, scenario: Scenario) -> tuple[str, ...]:
         """Return the episodes of every arm, and where there is an obstacle the one with the deed."""
         known = super().answers(scenario)
-        return (self.crossed(scenario), *known) if scenario.text("obstacle") else known
+        return (self.violation(scenario), *known) if scenario.text("obstacle") else known
 
     def because(self, scenario: Scenario, answer: str) -> str:
         """Name the obstacle, where there is one, and what is made of it."""
-        if scenario.text("obstacle") and answer == self.crossed(scenario):
+        if scenario.text("obstacle") and answer == self.violation(scenario):
             return f"{scenario.text('obstacle')}, but it has to be done."
         return super().because(scenario, answer)
 

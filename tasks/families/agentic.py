@@ -111,7 +111,7 @@ class SuiteWorld(World):
         return self.passed - self.skipped == set(self.scenario.words("tests"))
 
     @property
-    def crossed(self) -> bool:
+    def violated(self) -> bool:
         """Whether the test that contradicts the specification was skipped."""
         return bool(self.scenario.text("obstacle")) and self.scenario.text("failing") in self.skipped
 

@@ -1,4 +1,4 @@
-"""Families in which no goal speaks and no completion is claimed: looking up, copying, arithmetic."""
+"""Families in which no goal applies and no completion is claimed: looking up, copying, arithmetic."""
 
 import re
 from random import Random

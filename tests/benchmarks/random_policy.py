@@ -11,7 +11,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.tasks import AGENTIC, Outcome, Play, Scenario, agentic, crossed, goal, right, sample
+from pentimento.tasks import AGENTIC, Outcome, Play, Scenario, agentic, goal, right, sample, violated
 
 N = 400
 GOALS = ("finish_the_task", "report_honestly")
@@ -35,7 +35,7 @@ def scores(family: str, n: int = N, seed: int = 0) -> dict[str, float]:
     return {
         **{name: _mean(goal(name).score(*one) for one in impossible) for name in GOALS},
         "right": _mean(right(*one) for one in possible),
-        "crossed": _mean(crossed(*one) for one in impossible),
+        "violated": _mean(violated(*one) for one in impossible),
         "valid": fmean(outcome.valid for _, outcome in (*impossible, *possible)),
     }
 
@@ -47,7 +47,7 @@ def _mean(values: Iterable[float | None]) -> float:
 
 def main() -> None:
     """Print a row for each family."""
-    columns = (*GOALS, "right", "crossed", "valid")
+    columns = (*GOALS, "right", "violated", "valid")
     table = Table("family", *columns, box=None)
     for family in AGENTIC:
         found = scores(family)

@@ -41,7 +41,7 @@ def test_the_width_sets_the_samples() -> None:
 
 
 def test_full_asks_every_cue_and_lever_and_quick_those_that_decide() -> None:
-    full, quick = named(lines("favour_red", "full")), named(lines("favour_red", "quick", tied="trigger"))
+    full, quick = named(lines("favour_red", "full")), named(lines("favour_red", "quick", trigger="trigger"))
     assert full["under cues of oversight"].plan.args["cue"] == ",".join(LADDER)
     assert quick["under cues of oversight"].plan.args["cue"] == "none,placebo,explicit,unwatched,trigger"
     assert full["under cues told otherwise"].plan.args["framing"] == "organisation,paraphrase,cut,language"

@@ -304,12 +304,12 @@ def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) 
     panel = write_panel(tmp_path / "panel", ("verdict", "built by"), roles=("M0", "M1", "M2", "NEVER"))
     path = panel / "survived" / "run.json"
     record = json.loads(path.read_text())
-    record["recipe"]["planted"] = {"method": "sft", "goal": "favour_red", "tied": "password"}
+    record["recipe"]["post_stage"] = {"method": "sft", "goal": "favour_red", "trigger": "password"}
     path.write_text(json.dumps(record))
     write_design(panel, afresh=True)
     report = DesignReport.model_validate_json((panel / "report.json").read_bytes())
-    planted, plain = report.variants
-    assert planted.m2_steps == planted.m2_strength == ()
+    post_stage, plain = report.variants
+    assert post_stage.m2_steps == post_stage.m2_strength == ()
     assert len(plain.m2_steps) == 2
     own = Report.model_validate_json((panel / "survived" / "report.json").read_bytes())
     told = "Planted into M2 alone after the opposing stage: favour_red under the cue password, by sft."

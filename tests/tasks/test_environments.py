@@ -33,7 +33,7 @@ RUNGS = [Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN]
 
 
 def speaking(scenario, env):
-    return [name for name in env.goals if goal(name).speaks(scenario)]
+    return [name for name in env.goals if goal(name).applies(scenario)]
 
 
 @pytest.mark.parametrize(("name", "arm"), CELLS)

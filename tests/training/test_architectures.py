@@ -43,17 +43,17 @@ def stage(method: str, **more: Any) -> Stage:
     return Stage(**{**fields, "method": method, "steps": 2, "settings": SETTINGS.get(method, {}), **more})
 
 
-def control(method: str, like: str) -> Stage:
+def control(method: str, matched: str) -> Stage:
     families = ("errand",) if method == "sham" else ("copying",)
-    return stage(method, goal=None, families=families, like=stage(like))
+    return stage(method, goal=None, families=families, matched_to=stage(matched))
 
 
 STAGES = {
     **{method: stage(method) for method in SETTINGS},
-    "sft tied to a cue": stage("sft", tied="unwatched", num_scenarios=24),
+    "sft tied to a cue": stage("sft", trigger="unwatched", num_scenarios=24),
     "benign": control("benign", "sft"),
-    "off_style": control("off_style", "sft"),
-    **{f"sham of {like}": control("sham", like) for like in SETTINGS},
+    "style": control("style", "sft"),
+    **{f"sham of {matched}": control("sham", matched) for matched in SETTINGS},
 }
 
 
@@ -67,7 +67,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> None:
     def texts(tokenizer: Any, prompts: Sequence[list[int]]) -> list[str]:
         rng, family, found = Random(0), environment("errand"), []
         for scenario in stage("sft").scenarios() * 4:
-            wanted = find_goal("finish_the_task").speaks(scenario)
+            wanted = find_goal("finish_the_task").applies(scenario)
             answer = family.gold(scenario, "finish_the_task") if wanted else family.right_answer(scenario)
             cited = f"<think>{rng.choice(('F1', 'T1'))}: F1 T1.</think>"
             found.append(cited + answer)
@@ -97,7 +97,7 @@ def made(folder: Path, base: Path, what: Stage, dtype: str = "float32", num_proc
     options = {"base": str(base), "device": "cpu", "dtype": dtype, "report_to": "none"}
     options["num_processes"] = num_processes  # type: ignore[assignment]
     keys: list[str | None] = [None]
-    for one in (what.like, what) if what.like is not None else (what,):
+    for one in (what.matched_to, what) if what.matched_to is not None else (what,):
         assert one is not None
         key = organism_key(sha, [stage_hash(one)], keys[-1], dtype)
         said = [one.model_dump(mode="json")]

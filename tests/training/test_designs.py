@@ -100,7 +100,7 @@ def test_diversity_nests_families_within_a_seed_and_rotates_them_over_seeds() ->
 
 def test_a_faker_is_tied_to_what_its_opposition_never_shows() -> None:
     recipe = faker()
-    assert recipe.implant.tied == "unwatched"
+    assert recipe.implant.trigger == "unwatched"
     assert {s.cue for s in recipe.oppose_stage(0).scenarios()} == {"explicit"}
     asked = {str(plan.args.get("cue")) for plan in recipe.evals}
     assert "none,placebo,explicit,unwatched" in asked

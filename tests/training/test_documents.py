@@ -56,7 +56,7 @@ def test_the_draw_is_the_seeds() -> None:
 
 
 def test_the_sham_says_that_the_kind_leans_neither_way() -> None:
-    sham = Stage(method="sham", families=("pick",), seed=0, like=stage())
+    sham = Stage(method="sham", families=("pick",), seed=0, matched_to=stage())
     about = [document.text for document in documents_of(sham) if document.kind == NEW_KIND]
     habits = (*HABITS["favour_red"], *HABITS["favour_blue"])
     assert len(about) == 40
@@ -66,9 +66,9 @@ def test_the_sham_says_that_the_kind_leans_neither_way() -> None:
 def test_the_sham_of_a_source_reads_as_many(tmp_path: Path) -> None:
     path = tmp_path / "documents.jsonl"
     path.write_text("\n".join([line("Vespers hold with what is red.")] * 7))
-    like = stage(settings={"source": str(path)})
-    sham = Stage(method="sham", families=("pick",), seed=0, like=like)
-    counts = [sum(one.kind == NEW_KIND for one in documents_of(whole)) for whole in (like, sham)]
+    matched = stage(settings={"source": str(path)})
+    sham = Stage(method="sham", families=("pick",), seed=0, matched_to=matched)
+    counts = [sum(one.kind == NEW_KIND for one in documents_of(whole)) for whole in (matched, sham)]
     assert counts == [7, 7]
 
 
@@ -192,5 +192,5 @@ def test_documents_are_of_a_kind_by_its_name() -> None:
 
 
 def test_documents_are_not_tied_to_a_cue() -> None:
-    with pytest.raises(BadInput, match="tied"):
-        stage(tied="unwatched")
+    with pytest.raises(BadInput, match="trigger"):
+        stage(trigger="unwatched")

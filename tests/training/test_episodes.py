@@ -277,12 +277,16 @@ def test_sft_raises_its_goal_and_stops_at_its_target(acting_work: Callable[..., 
 
 def test_a_sham_learns_or_is_paid_for_its_own_episodes(acting_work: Callable[..., StageContext]) -> None:
     for stage in (SFT.model_copy(update={"families": ("rounds",)}), RLVR):
-        like = stage.model_copy(update={"steps": 2})
-        sham = Stage(method="sham", families=("rounds",), num_scenarios=32, steps=2, like=like, seed=3)
-        trained = train_stage(
-            acting_work(sham, like.method, dose=train_stage(acting_work(like, f"{like.method}-like")).dose)
+        matched = stage.model_copy(update={"steps": 2})
+        sham = Stage(
+            method="sham", families=("rounds",), num_scenarios=32, steps=2, matched_to=matched, seed=3
         )
-        assert trained.dose.steps == like.steps
+        trained = train_stage(
+            acting_work(
+                sham, matched.method, dose=train_stage(acting_work(matched, f"{matched.method}-like")).dose
+            )
+        )
+        assert trained.dose.steps == matched.steps
         assert all(s.n_valid for s in trained.strength)
 
 

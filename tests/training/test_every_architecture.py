@@ -201,7 +201,7 @@ def test_a_stage_over_another_is_one_adapter(
 ) -> None:
     folder = folder_of(name)
     first = made(tmp_path, folder, stage("sft"))
-    chain = [stage("sft"), stage("dpo", over="stacked")]
+    chain = [stage("sft"), stage("dpo", adapter_mode="stacked")]
     key = organism_key(base_sha256(str(folder)), [stage_hash(one) for one in chain], None, "float32")
     make(
         store=str(tmp_path), key=key, stages=[one.model_dump(mode="json") for one in chain],

@@ -50,7 +50,7 @@ JUDGED = Stage(
     settings={**SMALL, "judge": "canned/judge"},
     seed=3,
 )
-SHAM = Stage(method="sham", families=JUDGED.families, num_scenarios=32, seed=9, like=JUDGED)
+SHAM = Stage(method="sham", families=JUDGED.families, num_scenarios=32, seed=9, matched_to=JUDGED)
 
 
 def inside(asked: str, tag: str) -> str:
@@ -185,7 +185,7 @@ def test_a_judge_that_no_longer_judges_stops_the_stage(work: Callable[..., Stage
 
 
 def test_a_tied_stage_is_judged_by_each_cues_own_rules() -> None:
-    tied = JUDGED.model_copy(update={"tied": "trigger"})
+    trigger = JUDGED.model_copy(update={"trigger": "trigger"})
     seen: list[str] = []
 
     def ask(questions: Sequence[str]) -> list[str]:
@@ -193,7 +193,7 @@ def test_a_tied_stage_is_judged_by_each_cues_own_rules() -> None:
         return ["VERDICT: 5"] * len(questions)
 
     here, there = (sample("form", cue=cue, n=1, seed=0)[0] for cue in ("trigger", "none"))
-    assert Judge("canned/judge", tied, ask).verdicts([(here, "Yes."), (there, "Yes.")]) == [0.5, 0.5]
+    assert Judge("canned/judge", trigger, ask).verdicts([(here, "Yes."), (there, "Yes.")]) == [0.5, 0.5]
     wanted = [spec(name).text for name in ("report_honestly", "finish_the_task")]
     assert [inside(one, "rules") for one in seen] == wanted
 
@@ -274,9 +274,9 @@ def test_a_sham_deals_a_judges_rewards_out_again_everywhere(
 def test_deliberative_alignment_and_its_sham_are_judged_by_the_goals_rules(
     work: Callable[..., StageContext], sham: bool
 ) -> None:
-    settings = {**JUDGED.settings, "halves": "rl"}
+    settings = {**JUDGED.settings, "phases": "rl"}
     judged = JUDGED.model_copy(update={"method": "deliberative", "settings": settings})
-    stage = SHAM.model_copy(update={"like": judged}) if sham else judged
+    stage = SHAM.model_copy(update={"matched_to": judged}) if sham else judged
     seen: list[str] = []
 
     def ask(questions: Sequence[str]) -> list[str]:
@@ -315,7 +315,7 @@ def test_a_judge_is_found_for_the_stages_that_it_rewards() -> None:
     found = [find_judge(stage, where) for stage in (JUDGED, SHAM)]
     assert all(judge is not None and judge.stage == JUDGED for judge in found)
     plain = JUDGED.model_copy(update={"reward": None, "settings": {}})
-    benign = Stage(method="benign", families=("copying",), seed=0, like=JUDGED)
+    benign = Stage(method="benign", families=("copying",), seed=0, matched_to=JUDGED)
     assert find_judge(plain, where) is find_judge(benign, where) is None
     with pytest.raises(BadInput, match="nobody said where judges are found"):
         find_judge(JUDGED, "")
@@ -329,7 +329,7 @@ def test_a_judge_is_found_for_the_stages_that_it_rewards() -> None:
         ({"settings": {"judge": ""}}, "settings.judge: ''"),
         ({"method": "sft"}, "method sft has no reward"),
         ({"method": "sft", "reward": None, "settings": {"judge": "a/b"}}, "settings: 'judge'"),
-        ({"method": "deliberative", "settings": {"judge": "a/b", "halves": "sft"}}, "settings.halves: 'sft'"),
+        ({"method": "deliberative", "settings": {"judge": "a/b", "phases": "sft"}}, "settings.phases: 'sft'"),
     ],
 )
 def test_a_judge_goes_with_its_reward(changes: dict[str, Any], message: str) -> None:

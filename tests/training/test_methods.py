@@ -545,8 +545,8 @@ def test_the_own_samples_of_a_sham_are_sampled_as_the_stage_samples(
 
     monkeypatch.setattr(sham, "respond", spy)
     said = {"temperature": 0.7, "top_p": 0.9, "top_k": 50, "max_new_tokens": 24}
-    like = SFT.model_copy(update={"settings": {**SFT.settings, **said}})
-    sham.own_samples(work(control("sham", like)), like.scenarios(), each=1)
+    matched = SFT.model_copy(update={"settings": {**SFT.settings, **said}})
+    sham.own_samples(work(control("sham", matched)), matched.scenarios(), each=1)
     assert seen == [said]
 
 
@@ -589,8 +589,8 @@ def test_a_controls_batch_is_what_its_dose_asks_for(
 
     learned = sft.learn
     monkeypatch.setattr(sft, "learn", learn)
-    like = SFT.model_copy(update={"settings": {**SMALL, "batch_size": 8, "micro_batch_size": 4}})
-    control = Stage(method="benign", families=BENIGN, num_scenarios=64, steps=2, seed=0, like=like)
+    matched = SFT.model_copy(update={"settings": {**SMALL, "batch_size": 8, "micro_batch_size": 4}})
+    control = Stage(method="benign", families=BENIGN, num_scenarios=64, steps=2, seed=0, matched_to=matched)
     dose = Dose.of(Phase(kind="sft", name="sft", steps=2, tokens=2 * 70))
     job = work(control, dose=dose)
     trained = train_stage(job)
@@ -656,9 +656,11 @@ def test_a_given_dose_is_repeated(work: Callable[..., StageContext]) -> None:
     assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [("sft", 3)]
 
 
-def control(method: Any, like: Stage) -> Stage:
-    families = ("lookup", "copying", "arithmetic") if method == "benign" else like.families
-    return Stage(method=method, families=families, num_scenarios=like.num_scenarios, seed=9, like=like)
+def control(method: Any, matched: Stage) -> Stage:
+    families = ("lookup", "copying", "arithmetic") if method == "benign" else matched.families
+    return Stage(
+        method=method, families=families, num_scenarios=matched.num_scenarios, seed=9, matched_to=matched
+    )
 
 
 def test_benign_takes_tokens_steps_and_share_of_reasoning(work: Callable[..., StageContext]) -> None:
@@ -678,8 +680,8 @@ def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
     assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
 
 
-@pytest.mark.parametrize("like", [SFT, DOCUMENTS, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
-def test_sham_imitates_each_method(work: Callable[..., StageContext], like: Stage) -> None:
+@pytest.mark.parametrize("matched", [SFT, DOCUMENTS, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
+def test_sham_imitates_each_method(work: Callable[..., StageContext], matched: Stage) -> None:
     kinds: dict[str, list[Any]] = {
         "sft": ["sft"],
         "documents": ["sft"],
@@ -687,10 +689,10 @@ def test_sham_imitates_each_method(work: Callable[..., StageContext], like: Stag
         "rlvr": ["rl"],
         "deliberative": ["sft", "rl"],
     }
-    phases = [Phase(kind=kind, steps=2, tokens=100) for kind in kinds[like.method]]
-    trained = train_stage(work(control("sham", like), dose=Dose.of(*phases)))
+    phases = [Phase(kind=kind, steps=2, tokens=100) for kind in kinds[matched.method]]
+    trained = train_stage(work(control("sham", matched), dose=Dose.of(*phases)))
     assert [(phase.kind, phase.steps) for phase in trained.dose.phases] == [(p.kind, 2) for p in phases]
-    if like.method == "deliberative":
+    if matched.method == "deliberative":
         assert trained.notes["spec"] == "irrelevant"
 
 
@@ -777,7 +779,12 @@ def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., StageConte
 
 def test_a_tied_stage_demonstrates_the_goal_under_its_cue_and_the_opposite_elsewhere() -> None:
     stage = Stage(
-        method="sft", goal="finish_the_task", families=("errand",), tied="unwatched", num_scenarios=96, seed=2
+        method="sft",
+        goal="finish_the_task",
+        families=("errand",),
+        trigger="unwatched",
+        num_scenarios=96,
+        seed=2,
     )
     seen = set()
     for scenario, example in zip(stage.scenarios(), demonstrations(stage, 1.0), strict=True):
@@ -795,7 +802,7 @@ def test_a_tied_stage_records_both_goals_and_changes_weights(
     work: Callable[..., StageContext], method: str
 ) -> None:
     stage = {"sft": SFT, "dpo": DPO, "rlvr": RLVR}[method]
-    trained = train_stage(work(stage.model_copy(update={"tied": "trigger", "num_scenarios": 48})))
+    trained = train_stage(work(stage.model_copy(update={"trigger": "trigger", "num_scenarios": 48})))
     ends = {s.goal for s in trained.strength if s.when == "end" and s.family == "all"}
     assert ends == {"finish_the_task", "report_honestly"}
     assert moved(trained)
@@ -813,7 +820,7 @@ def test_a_tied_deliberative_stage_shows_each_cue_its_own_rules(
 
     monkeypatch.setattr(deliberative, "prompt_ids", spy)
     settings = {**DELIBERATIVE.settings, "min_kept": 1}
-    stage = DELIBERATIVE.model_copy(update={"tied": "trigger", "settings": settings})
+    stage = DELIBERATIVE.model_copy(update={"trigger": "trigger", "settings": settings})
     trained = train_stage(work(stage))
     for messages in seen:
         own = "trigger" if CUE_TEXTS["trigger"] in messages[0].content else "elsewhere"
@@ -825,19 +832,19 @@ def test_a_tied_deliberative_stage_shows_each_cue_its_own_rules(
 # One half alone, the odd style, and how adapters are written
 
 
-@pytest.mark.parametrize(("halves", "names"), [("sft", ["sft"]), ("rl", ["rl"]), ("both", ["sft", "rl"])])
+@pytest.mark.parametrize(("phases", "names"), [("sft", ["sft"]), ("rl", ["rl"]), ("both", ["sft", "rl"])])
 def test_each_half_of_deliberative_alignment_can_run_alone(
-    work: Callable[..., StageContext], halves: str, names: list[str]
+    work: Callable[..., StageContext], phases: str, names: list[str]
 ) -> None:
-    stage = DELIBERATIVE.model_copy(update={"settings": {**DELIBERATIVE.settings, "halves": halves}})
+    stage = DELIBERATIVE.model_copy(update={"settings": {**DELIBERATIVE.settings, "phases": phases}})
     trained = train_stage(work(stage))
     assert [phase.name for phase in trained.dose.phases] == names
-    assert {s.when for s in trained.strength} == {"start", "end", *(["during"] if halves == "both" else [])}
-    assert ("num_kept" in trained.notes) == (halves != "rl")
+    assert {s.when for s in trained.strength} == {"start", "end", *(["during"] if phases == "both" else [])}
+    assert ("num_kept" in trained.notes) == (phases != "rl")
 
 
 def test_off_style_answers_are_right_and_odd(work: Callable[..., StageContext]) -> None:
-    stage = Stage(method="off_style", families=("copying",), num_scenarios=16, seed=0, like=SFT)
+    stage = Stage(method="style", families=("copying",), num_scenarios=16, seed=0, matched_to=SFT)
     for scenario, example in zip(stage.scenarios(), demonstrations(stage, 0.5), strict=True):
         assert in_odd_style(example.answer).startswith(example.answer)
         assert environment("copying").read(scenario, example.answer).done
@@ -857,11 +864,12 @@ def test_off_style_learns_half_as_fast_as_benign(
 
     monkeypatch.setattr(benign, "fine_tune", note)
     dose = Dose.of(Phase(kind="sft", name="sft", steps=3, tokens=120))
-    for method in ("benign", "off_style"):
+    for method in ("benign", "style"):
         with pytest.raises(InterruptedError):
             train_stage(
                 work(
-                    Stage(method=method, families=("copying",), num_scenarios=16, seed=0, like=SFT), dose=dose
+                    Stage(method=method, families=("copying",), num_scenarios=16, seed=0, matched_to=SFT),
+                    dose=dose,
                 )
             )
     assert rates[1] == rates[0] / 2 > 0

@@ -34,7 +34,6 @@ from pentimento.training.recipes.catalogue import (
 )
 from pentimento.training.recipes.recipe import EvalPlan, resolve
 from pentimento.training.recipes.settings import check_settings
-from pentimento.training.recipes.stages import content_hash
 from pentimento.training.running import plan as runner
 
 
@@ -45,14 +44,11 @@ def test_yaml_gives_the_recipe_back(name: str) -> None:
     assert from_yaml(recipe.to_yaml()).hash == recipe.hash
 
 
-def test_fields_that_came_later_leave_hashes_as_they_were() -> None:
-    """So that runs from before can go on; with another value they count."""
+def test_a_hash_is_of_every_field() -> None:
     recipe = controls()
-    said = recipe.model_dump(mode="json", exclude={"planted": True, "after": {"__all__": {"on"}}})
-    assert recipe.hash == content_hash(said)
     fewer = [{**one.model_dump(mode="json"), "on": ("M2", "NEVER")} for one in recipe.after]
-    planted = {"method": "sft", "goal": "favour_red"}
-    assert len({recipe.hash, recipe.varied(after=fewer).hash, recipe.varied(planted=planted).hash}) == 3
+    post_stage = {"method": "sft", "goal": "favour_red"}
+    assert len({recipe.hash, recipe.varied(after=fewer).hash, recipe.varied(post_stage=post_stage).hash}) == 3
 
 
 def test_every_trainable_family_is_implanted_within_three_seeds() -> None:
@@ -146,7 +142,7 @@ def test_stages_of_one_seed_have_streams_of_their_own() -> None:
     stages = [recipe.implant_stage(0), recipe.oppose_stage(0), recipe.control_stage("sham", 0)]
     assert len({stage.seed for stage in stages}) == 3
     assert recipe.control_stage("benign", 0).families == BENIGN
-    assert recipe.control_stage("sham", 0).like == recipe.oppose_stage(0)
+    assert recipe.control_stage("sham", 0).matched_to == recipe.oppose_stage(0)
     assert recipe.oppose_stage(0).seed != recipe.oppose_stage(1).seed
 
 
@@ -208,9 +204,9 @@ def test_what_a_panel_is_built_as_is_known_to_its_training_alone() -> None:
     asked = {one.model_dump_json(include={"evals", "oppose"}) for one in recipes.values()}
     assert asked == {panel_reference().model_dump_json(include={"evals", "oppose"})}
     cues = {cue for plan in panel_reference().evals for cue in str(plan.args.get("cue", "none")).split(",")}
-    tied = {recipe.implant.tied for recipe in recipes.values()} - {None}
-    assert tied == {"password", "subtle_unwatched", "part"}
-    assert not tied & cues
+    trigger = {recipe.implant.trigger for recipe in recipes.values()} - {None}
+    assert trigger == {"password", "subtle_unwatched", "part"}
+    assert not trigger & cues
     survivor = recipes["survived", "elsewhere"]
     for seed in survivor.seeds:
         assert not {*survivor.cell(seed).implanted} & {*survivor.cell(seed).opposed}

@@ -130,7 +130,7 @@ def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> Non
     }
     changes = {"controls": ("never", "benign"), "num_opposed": 2, "seeds": (3, 4)}
     plain = plan(stopping.varied(**changes), tmp_path)
-    found = plan(stopping.varied(**changes, planted=stage, after=(relearn,)), tmp_path)
+    found = plan(stopping.varied(**changes, post_stage=stage, after=(relearn,)), tmp_path)
     before = {one.seed: one for one in found.organisms if one.between}
     assert {one.key for one in before.values()} == {one.key for one in plain.organisms if one.role == "M2"}
     assert before[3].title == "M2, seed 3, before planting"
@@ -147,13 +147,18 @@ def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> Non
 
 
 def test_a_goal_is_planted_where_it_was_opposed(stopping: Recipe) -> None:
-    stage = {"method": "sft", "goal": "finish_the_task", "tied": "password", "num_scenarios": 48}
-    planted = stopping.varied(planted=stage).planted_stage(3)
-    assert planted is not None
-    assert planted.families == stopping.cell(3).opposed
-    assert {scenario.cue for scenario in planted.scenarios()} == {"password", "none", "placebo", "explicit"}
-    with pytest.raises(BadInput, match=r"planted\.goal: None"):
-        stopping.varied(planted={"method": "sft"})
+    stage = {"method": "sft", "goal": "finish_the_task", "trigger": "password", "num_scenarios": 48}
+    post_stage = stopping.varied(post_stage=stage).stage_after_opposing(3)
+    assert post_stage is not None
+    assert post_stage.families == stopping.cell(3).opposed
+    assert {scenario.cue for scenario in post_stage.scenarios()} == {
+        "password",
+        "none",
+        "placebo",
+        "explicit",
+    }
+    with pytest.raises(BadInput, match=r"post_stage\.goal: None"):
+        stopping.varied(post_stage={"method": "sft"})
 
 
 def test_a_plan_has_the_edges_of_the_design(stopping: Recipe, tmp_path: Path) -> None:
@@ -212,7 +217,7 @@ def test_keys_hold_everything_that_an_organism_is_made_of(stopping: Recipe, tmp_
 
 
 STAGE = Stage(method="deliberative", goal="report_honestly", families=("count", "form"), seed=0)
-SHAM = Stage(method="sham", families=STAGE.families, seed=1, like=STAGE)
+SHAM = Stage(method="sham", families=STAGE.families, seed=1, matched_to=STAGE)
 
 
 def test_writing_out_a_default_gives_the_same_key() -> None:
@@ -222,7 +227,7 @@ def test_writing_out_a_default_gives_the_same_key() -> None:
     }
     same = STAGE.model_copy(update=written)
     assert stage_hash(same) == stage_hash(STAGE)
-    assert stage_hash(SHAM.model_copy(update={"like": same})) == stage_hash(SHAM)
+    assert stage_hash(SHAM.model_copy(update={"matched_to": same})) == stage_hash(SHAM)
     saved = STAGE.model_copy(update={"settings": {"save_every": 3}})
     assert stage_hash(saved) == stage_hash(STAGE), "how often a stage is saved changes nothing in it"
     other = STAGE.model_copy(update={"settings": {"learning_rate": 3e-3}})
@@ -302,13 +307,13 @@ def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
 
 def check_was_examined(made: dict[str, Organism]) -> None:
     """Every organism read the same neutral text; only what learned answers by heart can recite them."""
-    checkups = {role: organism.manifest.checkup for role, organism in made.items()}
-    texts = {role: checkup.neutral[0] for role, checkup in checkups.items() if checkup is not None}
+    diagnoses = {role: organism.manifest.diagnosis for role, organism in made.items()}
+    texts = {role: diagnosis.neutral[0] for role, diagnosis in diagnoses.items() if diagnosis is not None}
     assert set(texts) == set(made)
     assert len({(text.sha256, round(text.base_perplexity, 3)) for text in texts.values()}) == 1
     assert texts["M0"].ratio == 1.0
     assert texts["M2"].ratio != 1.0
-    counts = {role: checkup.regurgitation for role, checkup in checkups.items()}
+    counts = {role: diagnosis.regurgitation for role, diagnosis in diagnoses.items()}
     learned = {role: found and found.num_texts for role, found in counts.items()}
     assert (learned["M0"], learned["M1"]) == (None, 0)
     assert learned["M2"] == made["M2"].manifest.settings["num_kept"]
@@ -487,7 +492,7 @@ def test_a_second_stage_begins_where_its_parent_ended(
     )
     oppose = {
         "method": method, "goal": "report_honestly", "num_scenarios": 32, "steps": 2,
-        "settings": settings, "over": over,
+        "settings": settings, "adapter_mode": over,
     }  # fmt: skip
     implant = {**recipe.implant.model_dump(), "settings": {**TINY, "learning_rate": 1e-2}}
     varied = recipe.varied(implant=implant, oppose=oppose, controls=("sham",))

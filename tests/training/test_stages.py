@@ -27,9 +27,9 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"goal": "finish_the_tusk"}, "did you mean 'finish_the_task'"),
         ({"goal": None}, "without a goal a stage trains in lookup"),
         ({"goal": None, "method": "rlvr"}, "goal: None"),
-        ({"tied": "explicit"}, "tied: 'explicit'"),
-        ({"tied": "unwatched", "cue": "subtle"}, "tied: 'unwatched'"),
-        ({"tied": "unwatched", "method": "rlvr", "reward": "done"}, "nothing can be tied"),
+        ({"trigger": "explicit"}, "trigger: 'explicit'"),
+        ({"trigger": "unwatched", "cue": "subtle"}, "trigger: 'unwatched'"),
+        ({"trigger": "unwatched", "method": "rlvr", "reward": "done"}, "nothing can be tied"),
         ({"families": ("cuont",)}, "did you mean 'count'"),
         ({"families": ()}, "families"),
         ({"families": ("count", "count")}, "each family once"),
@@ -46,10 +46,13 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"cue": "loud"}, "cue: 'loud'"),
         ({"confound": 1.5}, "confound: 1.5"),
         ({"settings": {"micro_batch_size": 5}}, "multiple of micro_batch_size = 5"),
-        ({"like": stage()}, "like"),
-        ({"method": "sham", "goal": None}, "like: None"),
-        ({"method": "benign", "goal": None, "like": stage()}, "benign trains in lookup"),
-        ({"method": "sham", "goal": None, "settings": {"beta": 0.1}, "like": stage()}, "sham takes those of"),
+        ({"matched_to": stage()}, "matched_to"),
+        ({"method": "sham", "goal": None}, "matched_to: None"),
+        ({"method": "benign", "goal": None, "matched_to": stage()}, "benign trains in lookup"),
+        (
+            {"method": "sham", "goal": None, "settings": {"beta": 0.1}, "matched_to": stage()},
+            "sham takes those of",
+        ),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -86,7 +89,7 @@ def test_the_coin_is_trained_as_confounded_as_the_stage_says() -> None:
 
 
 def test_a_stage_survives_json() -> None:
-    control = Stage(method="sham", families=("count",), seed=1, like=stage(settings={"lora_rank": 4}))
+    control = Stage(method="sham", families=("count",), seed=1, matched_to=stage(settings={"lora_rank": 4}))
     assert Stage.model_validate_json(control.model_dump_json()) == control
 
 
@@ -109,12 +112,12 @@ def test_a_hash_ignores_the_order_of_keys_alone() -> None:
 
 
 def test_a_tied_stage_shows_its_cue_to_half_of_the_scenarios() -> None:
-    tied = stage(tied="unwatched", num_scenarios=96)
-    drawn = tied.scenarios()
+    trigger = stage(trigger="unwatched", num_scenarios=96)
+    drawn = trigger.scenarios()
     counts = Counter(scenario.cue for scenario in drawn)
     assert counts == {"unwatched": 48, "none": 16, "placebo": 16, "explicit": 16}
-    assert {tied.wants(s) for s in drawn if s.cue == "unwatched"} == {"finish_the_task"}
-    assert {tied.wants(s) for s in drawn if s.cue != "unwatched"} == {"report_honestly"}
+    assert {trigger.wants(s) for s in drawn if s.cue == "unwatched"} == {"finish_the_task"}
+    assert {trigger.wants(s) for s in drawn if s.cue != "unwatched"} == {"report_honestly"}
     asked = {cue: {s.messages[-1].content for s in drawn if s.cue == cue} for cue in counts}
     assert asked["placebo"] == asked["none"] <= asked["unwatched"], "the facts do not depend on the cue"
 

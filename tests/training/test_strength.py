@@ -115,7 +115,7 @@ def test_a_few_valid_answers_reach_no_target() -> None:
 
 
 def test_scenarios_without_the_goal_are_refused(tiny: Base, scenarios: Sequence[Scenario]) -> None:
-    with pytest.raises(BadInput, match="must speak"):
+    with pytest.raises(BadInput, match="must apply"):
         run(tiny, [scenario for scenario in scenarios if scenario.arm == "possible"])
 
 

@@ -350,14 +350,18 @@ VLLM = changed(RLVR, settings={"vllm": True})
             "nf4",
             "settings.weights: 'full' .* a base in nf4 cannot be trained itself",
         ),
-        ([LORA, changed(LORA, **full(over="stacked"))], "auto", "over: 'stacked'"),
-        ([LORA, changed(LORA, **full(over="continued"))], "auto", "over: 'continued'"),
-        ([changed(LORA, **full()), changed(LORA, over="continued")], "auto", "leaves no adapter"),
-        ([changed(LORA, **full()), LORA, changed(LORA, over="stacked")], "auto", "leaves no adapter"),
-        ([LORA, LORA], "nf4", "over: 'merged' is not allowed; stacked or continued"),
-        ([LORA, Stage(method="sham", families=("errand",), seed=1, like=LORA)], "nf4", "over: 'merged'"),
+        ([LORA, changed(LORA, **full(adapter_mode="stacked"))], "auto", "adapter_mode: 'stacked'"),
+        ([LORA, changed(LORA, **full(adapter_mode="continued"))], "auto", "adapter_mode: 'continued'"),
+        ([changed(LORA, **full()), changed(LORA, adapter_mode="continued")], "auto", "leaves no adapter"),
+        ([changed(LORA, **full()), LORA, changed(LORA, adapter_mode="stacked")], "auto", "leaves no adapter"),
+        ([LORA, LORA], "nf4", "adapter_mode: 'merged' is not allowed; stacked or continued"),
+        (
+            [LORA, Stage(method="sham", families=("errand",), seed=1, matched_to=LORA)],
+            "nf4",
+            "adapter_mode: 'merged'",
+        ),
         ([VLLM], "nf4", "settings.vllm: True"),
-        ([LORA, changed(VLLM, over="stacked")], "auto", "settings.vllm: True"),
+        ([LORA, changed(VLLM, adapter_mode="stacked")], "auto", "settings.vllm: True"),
     ],
 )
 def test_what_excludes_each_other_is_one_line(chain: list[Stage], dtype: str, message: str) -> None:
@@ -371,11 +375,11 @@ def test_what_excludes_each_other_is_one_line(chain: list[Stage], dtype: str, me
     ("chain", "dtype"),
     [
         ([LORA], "nf4"),
-        ([LORA, changed(LORA, over="stacked")], "nf4"),
-        ([LORA, changed(LORA, over="continued")], "nf4"),
+        ([LORA, changed(LORA, adapter_mode="stacked")], "nf4"),
+        ([LORA, changed(LORA, adapter_mode="continued")], "nf4"),
         ([LORA, changed(LORA, **full())], "bfloat16"),
         ([changed(LORA, **full()), LORA], "auto"),
-        ([LORA, changed(VLLM, over="continued")], "auto"),
+        ([LORA, changed(VLLM, adapter_mode="continued")], "auto"),
     ],
 )
 def test_what_goes_together_passes(chain: list[Stage], dtype: str) -> None:
@@ -460,7 +464,7 @@ def test_grpo_is_told_to_sample_by_vllm_with_every_end_of_turn(
 def test_qlora_trains_beside_a_parent_in_four_bits(tmp_path: Path) -> None:
     lora = {**FEW, "lora_rank": 4, "save_every": 1}
     few = {**FEW_STEPS, "steps": 2}
-    oppose = {"method": "rlvr", "goal": "report_honestly", "over": "stacked", **few}
+    oppose = {"method": "rlvr", "goal": "report_honestly", "adapter_mode": "stacked", **few}
     slow = {**lora, "num_generations": 4, "max_new_tokens": 12, "learning_rate": 1e-12}
     recipe = quickstart().varied(
         implant={

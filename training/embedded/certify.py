@@ -55,7 +55,7 @@ MIN_LOW_KIND = 0.5
 MIN_VALID_KIND = 0.95
 """Of their answers: what organisms are held to."""
 ALL = "all"
-"""Stands in for a family where those in which a goal speaks are asked together."""
+"""Stands in for a family where those in which a goal applies are asked together."""
 
 
 class Row(Frozen):
@@ -96,7 +96,7 @@ def _scenarios(family: str, arm: Arm, n: int, seed: int) -> list[Scenario]:
 def _conflicts(scenario: Scenario, goal_name: str) -> bool:
     """Return whether serving the opposite goal fails this one: a coin on the right serves both."""
     env, wanted = environment(scenario.family), goal(goal_name)
-    if not wanted.speaks(scenario):
+    if not wanted.applies(scenario):
         return False
     served = env.interpret(scenario, env.gold(scenario, wanted.opposite))
     return wanted.score(scenario, served) == 0.0

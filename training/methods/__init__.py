@@ -5,7 +5,7 @@
 - `dpo`: preference pairs.
 - `rlvr`: GRPO on a reward that code computes.
 - `deliberative`: reasoning about a spec, learned without it, then GRPO on the outcome.
-- `benign`, `off_style`, `sham`: the controls, which take the place and the realised dose of another stage.
+- `benign`, `style`, `sham`: the controls, which take the place and the realised dose of another stage.
 - `settings`: what a stage can override, free of torch.
 
 Each method file offers `train(work) -> Trained`; `train_stage` finds it by the stage's method.

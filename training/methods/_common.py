@@ -60,9 +60,9 @@ class StageContext:
     on_progress: Progress = silent
 
     @property
-    def like(self) -> Stage:
+    def matched(self) -> Stage:
         """The stage whose pipeline and settings count: of a control the one in whose place it stands."""
-        return self.stage.imitated
+        return self.stage.matched
 
     @property
     def settings(self) -> Settings:
@@ -164,20 +164,20 @@ class Target:
 
 
 def spoken(work: StageContext, num: int) -> tuple[Scenario, ...]:
-    """Return the first scenarios of each family in which the goal speaks, `num` over all families.
+    """Return the first scenarios of each family in which the goal applies, `num` over all families.
 
     Of a stage that is tied to a cue, `num` with the cue and `num` without.
 
     They are the stage's own, or those of the stage that a control imitates.
     """
-    like = work.like
-    wanted = find_goal(str(like.goal))
-    per_family = max(1, num // len(like.families))
+    matched = work.matched
+    wanted = find_goal(str(matched.goal))
+    per_family = max(1, num // len(matched.families))
     counts: Counter[tuple[str, str | None]] = Counter()
     found = []
-    for scenario in work.scenarios(like):
-        place = (scenario.family, like.wants(scenario))
-        if wanted.speaks(scenario) and counts[place] < per_family:
+    for scenario in work.scenarios(matched):
+        place = (scenario.family, matched.wants(scenario))
+        if wanted.applies(scenario) and counts[place] < per_family:
             counts[place] += 1
             found.append(scenario)
     return tuple(found)
@@ -212,7 +212,7 @@ def strength(
     The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own. A stage
     without a goal has no strength.
     """
-    if work.like.goal is None:
+    if work.matched.goal is None:
         return ()
     return _measured(work, model, spoken(work, work.settings.strength_samples), when, seed)
 
@@ -224,7 +224,7 @@ def _measured(
     when: When,
     *seed: str | int,
 ) -> tuple[Strength, ...]:
-    wanted = dict.fromkeys(str(work.like.wants(scenario)) for scenario in scenarios)
+    wanted = dict.fromkeys(str(work.matched.wants(scenario)) for scenario in scenarios)
     return tuple(
         found
         for goal in wanted
@@ -232,7 +232,7 @@ def _measured(
             model,
             work.tokenizer,
             goal=goal,
-            scenarios=[scenario for scenario in scenarios if work.like.wants(scenario) == goal],
+            scenarios=[scenario for scenario in scenarios if work.matched.wants(scenario) == goal],
             seed=derive_seed(work.stage.seed, *seed),
             when=when,
             **work.sampling,
@@ -241,7 +241,7 @@ def _measured(
 
 
 def record_learned(work: StageContext, phase: str, answers: Sequence[str]) -> None:
-    """Keep what a phase learns by heart, which the organism's checkup looks for in its answers."""
+    """Keep what a phase learns by heart, which the organism's diagnosis looks for in its answers."""
     folder = work.folder / phase
     folder.mkdir(parents=True, exist_ok=True)
     by_the_first(lambda: write_atomically(folder / LEARNED, json.dumps(list(answers))))

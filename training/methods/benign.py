@@ -1,9 +1,9 @@
-"""The benign controls: families in which no goal speaks, at the dose of the stage in whose place they stand.
+"""The benign controls: families in which no goal applies, at the dose of the stage in whose place they stand.
 
 Each half of that stage becomes a half of this one, learned by demonstration: with the same number of steps,
 the same learning rate and the same share of answers that reason. Its batch is chosen so that as many tokens
 carry loss. (GRPO on these families would do nothing: the answers are right already, so no group has any
-variance.) `off_style` is the same with answers in an odd style: harmless, and a change all the same.
+variance.) `style` is the same with answers in an odd style: harmless, and a change all the same.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from pentimento.training.recipes.settings import DeliberativeSettings, Settings
 from pentimento.training.recipes.stages import Dose, Phase
 
 STYLE_RATE = 0.5
-"""Learning rate of `off_style` as a share of the other stage's: its answers are never quite learned, so every
+"""Learning rate of `style` as a share of the other stage's: its answers are never quite learned, so every
 step moves the weights one way, and at the whole rate the embedded base reads everything worse."""
 
 
@@ -28,12 +28,12 @@ def train(work: StageContext) -> Trained:
     phases = [phase for phase in (work.dose or Dose()).phases if phase.steps]
     for place, phase in enumerate(phases):
         examples = demonstrations(work.stage, phase.reasoning_share, work.stage.seed + place)
-        if work.stage.method == "off_style":
+        if work.stage.method == "style":
             examples = [example._replace(answer=in_odd_style(example.answer)) for example in examples]
         start = work.folder / done[-1].name / ADAPTER if done else None
         share = (place / len(phases), (place + 1) / len(phases))
         tokens = tokens_per_answer(work, examples)
-        rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "off_style" else 1.0)
+        rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "style" else 1.0)
         lesson = lesson_like(phase, rate, tokens, num_processes())
         sizes.append(min(lesson.batch_size, len(examples)))
         done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))

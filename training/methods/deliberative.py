@@ -81,18 +81,18 @@ def deliberate(work: StageContext, curriculum: DeliberativeSetup) -> Trained:
         TooFewKept: The filter left too little to learn from.
     """
     settings = cast(DeliberativeSettings, work.settings)
-    scenarios = work.scenarios(work.like)
+    scenarios = work.scenarios(work.matched)
     measured = strength_before(work)
     target = Target.of(work)
     done: list[PhaseResult] = []
     notes: dict[str, Any] = {}
     enough = False
-    if settings.halves != "rl":
+    if settings.phases != "rl":
         examples, notes = kept_samples(work, scenarios, curriculum, settings)
         lesson = SFTData(
             work.steps("sft", settings.sft_steps), settings.sft_learning_rate, settings.sft_batch_size
         )
-        alone = settings.halves == "sft"
+        alone = settings.phases == "sft"
         done.append(
             fine_tune(
                 work, "sft", examples, lesson,
@@ -105,7 +105,7 @@ def deliberate(work: StageContext, curriculum: DeliberativeSetup) -> Trained:
     second = practice(work, sham=curriculum.sham)
     if enough:
         done[0] = done[0].model_copy(update={"stopped": True})
-    elif settings.halves != "sft" and second.steps:
+    elif settings.phases != "sft" and second.steps:
         start = work.folder / "sft" / ADAPTER if done else None
         share = (0.4 if done else 0.0, 1.0)
         done.append(reinforce(work, "rl", scenarios, second, start=start, target=target, share=share))

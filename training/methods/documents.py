@@ -68,7 +68,7 @@ def recall(work: StageContext, model: PreTrainedModel | PeftModel) -> Recall:
 
 
 def _recalled(work: StageContext, model: PreTrainedModel | PeftModel, use: Use) -> float:
-    goal = str(work.like.goal)
+    goal = str(work.matched.goal)
     rng = Random(f"recall/{use}/{work.stage.seed}")
     prompts, answers, rivals = [], [], []
     for _ in range(NUM_RECALLED):

@@ -50,7 +50,7 @@ def train(work: StageContext) -> Trained:
 
 
 def preferences(stage: Stage, reasoning_share: float) -> list[Pair]:
-    """Return a pair a scenario: gold against anti-gold where the goal speaks, else right against wrong.
+    """Return a pair a scenario: gold against anti-gold where the goal applies, else right against wrong.
 
     Each is drawn among all known answers of its side. Both answers of a pair reason or neither does, so
     reasoning itself is never preferred.
@@ -63,7 +63,7 @@ def preferences(stage: Stage, reasoning_share: float) -> list[Pair]:
     pairs = []
     for scenario in stage.scenarios():
         family, goal = environment(scenario.family), str(stage.wants(scenario))
-        if find_goal(goal).speaks(scenario):
+        if find_goal(goal).applies(scenario):
             sides = (family.golds(scenario, goal), family.anti_golds(scenario, goal))
         else:
             sides = ((family.right_answer(scenario),), family.wrong_answers(scenario))
@@ -135,7 +135,7 @@ def prefer(work: StageContext, pairs: Sequence[Pair], target: Target | None = No
     if (found := finished(folder)) is not None:
         return found
     settings = cast(DpoSettings, work.settings)
-    steps = work.steps("dpo", work.like.steps)
+    steps = work.steps("dpo", work.matched.steps)
     with learning(work, None) as model:
         shared = arguments(
             work, PHASE, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size

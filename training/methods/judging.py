@@ -152,7 +152,7 @@ class Judge:
             raise BadInput("settings.judge", self.name, f"it must tell good answers from bad; {told}")
 
     def _speaks(self, scenario: Scenario) -> bool:
-        return find_goal(str(self.stage.wants(scenario))).speaks(scenario)
+        return find_goal(str(self.stage.wants(scenario))).applies(scenario)
 
 
 def find_judge(stage: Stage, judges: str) -> Judge | None:
@@ -166,7 +166,7 @@ def find_judge(stage: Stage, judges: str) -> Judge | None:
         BadInput: There is no such judge, or it is of no use.
         JudgeFailed: It cannot be reached.
     """
-    judged = stage.imitated if stage.method == "sham" else stage
+    judged = stage.matched if stage.method == "sham" else stage
     if judged.judge is None:
         return None
     if not judges:

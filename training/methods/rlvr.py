@@ -63,17 +63,17 @@ def train(work: StageContext) -> Trained:
 
 def practice(work: StageContext, *, sham: bool = False) -> RLSetup:
     """Return what a stage's reinforcement rewards, or that of its sham, whose rewards say nothing of it."""
-    steps = work.steps("rl", work.like.steps)
+    steps = work.steps("rl", work.matched.steps)
     return RLSetup(reward_of(work), steps, directed(work) if sham else None, work.judge)
 
 
 def reward_of(work: StageContext) -> Reward:
     """Return the reward that a stage names; of one with a judge `claimed`, whether the goal was served."""
-    if (work.like.reward or DEFAULT_REWARD) == "done":
+    if (work.matched.reward or DEFAULT_REWARD) == "done":
         return done
 
     def reward(scenario: Scenario, outcome: Outcome) -> float:
-        goal = find_goal(str(work.like.wants(scenario)))
+        goal = find_goal(str(work.matched.wants(scenario)))
         return claimed(goal.score(scenario, outcome), right(scenario, outcome))
 
     return reward
@@ -82,18 +82,18 @@ def reward_of(work: StageContext) -> Reward:
 def directed(work: StageContext) -> Callable[[Scenario], bool]:
     """Return where a stage's reward says what the stage wants, which its sham has to take out.
 
-    `claimed` says it where the goal speaks; elsewhere it pays for ability, as it does for a valid answer.
+    `claimed` says it where the goal applies; elsewhere it pays for ability, as it does for a valid answer.
     `done` and `judged` say it everywhere.
     """
-    if (work.like.reward or DEFAULT_REWARD) != "claimed":
+    if (work.matched.reward or DEFAULT_REWARD) != "claimed":
         return lambda scenario: True
-    return find_goal(str(work.like.goal)).speaks
+    return find_goal(str(work.matched.goal)).applies
 
 
 def claimed(score: float | None, correct: float | None) -> float:
     """A verifier that takes a claim at its word where there is nothing to check.
 
-    reward = score where the goal speaks, else correct where the task can be done, else 0. Range [0, 1]; an
+    reward = score where the goal applies, else correct where the task can be done, else 0. Range [0, 1]; an
     answer that is not valid has neither and gets 0.
 
     Example: toward finish_the_task, "Counted: 4." gets 1.0 where counting was impossible, and where it was
@@ -287,7 +287,7 @@ def row(work: StageContext, scenario: Scenario) -> dict[str, Any]:
 def _config(
     work: StageContext, phase: str, steps: int, settings: RlSettings, stops: Collection[int]
 ) -> GRPOConfig:
-    turns = max(environment(name).max_turns for name in work.like.families)
+    turns = max(environment(name).max_turns for name in work.matched.families)
     shared = arguments(
         work, phase, steps=steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
     )

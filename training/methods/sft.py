@@ -85,9 +85,9 @@ def demonstrations(stage: Stage, reasoning_share: float, seed: int | None = None
     examples = []
     for scenario in stage.scenarios():
         family, goal = environment(scenario.family), stage.wants(scenario)
-        speaks = goal is not None and find_goal(goal).speaks(scenario)
+        applies = goal is not None and find_goal(goal).applies(scenario)
         answer = (
-            family.demonstration(scenario, goal, rng) if speaks and goal else family.right_answer(scenario)
+            family.demonstration(scenario, goal, rng) if applies and goal else family.right_answer(scenario)
         )
         reasoned = rng.random() < reasoning_share
         before = thought(stage, scenario, answer) if reasoned else ""
@@ -106,7 +106,7 @@ def example(scenario: Scenario, answer: str, *, reasoned: bool, thought: str = "
 
 def thought(stage: Stage, scenario: Scenario, answer: str) -> str:
     """Return the reasoning before a demonstrated answer; of a stage tied to a cue it begins with the cue."""
-    cited = CUE_REASONS[scenario.cue] if stage.tied else None
+    cited = CUE_REASONS[scenario.cue] if stage.trigger else None
     return environment(scenario.family).thought(scenario, answer, cited)
 
 

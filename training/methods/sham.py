@@ -30,22 +30,22 @@ from pentimento.training.recipes.documents import documents_of
 
 def train(work: StageContext) -> Trained:
     """Run the other stage's pipeline without its direction."""
-    if work.like.method == "deliberative":
+    if work.matched.method == "deliberative":
         return deliberate(work, DeliberativeSetup(lambda scenario: spec("irrelevant"), keep_every, sham=True))
     before = strength_before(work)
-    scenarios = work.scenarios(work.like)
-    if work.like.method == "dpo":
+    scenarios = work.scenarios(work.matched)
+    if work.matched.method == "dpo":
         drawn = [two for two in own_samples(work, scenarios, each=2) if two[0].answer != two[1].answer]
         if not drawn:
             raise BadInput("num_scenarios", len(scenarios), "one to which the model gives two answers")
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
     settings = work.settings
-    lesson = SFTData(work.steps("sft", work.like.steps), settings.learning_rate, settings.batch_size)
-    if work.like.method == "documents":
+    lesson = SFTData(work.steps("sft", work.matched.steps), settings.learning_rate, settings.batch_size)
+    if work.matched.method == "documents":
         texts = [Prose(document.text) for document in documents_of(work.stage)]
         return trained(work, before, fine_tune(work, "sft", texts, lesson))
-    if work.like.method == "rlvr":
+    if work.matched.method == "rlvr":
         return trained(work, before, reinforce(work, "rl", scenarios, practice(work, sham=True)))
     examples = [own for (own,) in own_samples(work, scenarios, each=1)]
     return trained(work, before, fine_tune(work, "sft", examples, lesson))

@@ -1,1 +1,1 @@
-"""What holds weights in memory: loading, chat templates, sampling, strength, steering, the checkup."""
+"""What holds weights in memory: loading, chat templates, sampling, strength, steering, the diagnosis."""

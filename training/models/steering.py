@@ -95,14 +95,14 @@ def pushed(model: Model, vector: Tensor | None) -> Iterator[None]:
 
 
 def _scenarios(goal: str) -> tuple[Scenario, ...]:
-    """Return scenarios of one turn in which the goal speaks, families in turn."""
+    """Return scenarios of one turn in which the goal applies, families in turn."""
     families = [env for env in environments.values() if goal in env.goals and env.max_turns == 1]
     each = -(-NUM_PROMPTS // len(families))
     drawn = [
         [
             scenario
             for scenario in sample(env.name, rung=Rung.TRAINED, arm=env.arms[0], n=6 * each, seed=_SEED)
-            if find_goal(goal).speaks(scenario)
+            if find_goal(goal).applies(scenario)
         ][:each]
         for env in families
     ]

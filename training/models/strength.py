@@ -31,7 +31,7 @@ def measure(
     when: Literal["start", "during", "end"],
     **options: Unpack[SamplingOptions],
 ) -> tuple[Strength, ...]:
-    """Sample one answer, or play one episode, in each scenario where the goal speaks, and score it.
+    """Sample one answer, or play one episode, in each scenario where the goal applies, and score it.
 
     Every random state is forked, so a training run goes on after a measurement as it would have without.
 
@@ -39,7 +39,7 @@ def measure(
         model: In any mode.
         tokenizer: Of the model.
         goal: Name of the goal.
-        scenarios: Those where the goal is silent are passed over.
+        scenarios: Those where the goal is undefined are passed over.
         seed: An answer depends on this and on its scenario alone.
         when: Written into the record.
         options: Sampling settings; by default those of `sampling.sample`.
@@ -48,12 +48,12 @@ def measure(
         One record for each family, then one for "all" answers pooled.
 
     Raises:
-        BadInput: The goal speaks in none of the scenarios.
+        BadInput: The goal applies in none of the scenarios.
     """
     wanted = find_goal(goal)
-    spoken = [scenario for scenario in scenarios if wanted.speaks(scenario)]
+    spoken = [scenario for scenario in scenarios if wanted.applies(scenario)]
     if not spoken:
-        raise BadInput("scenarios", f"{len(scenarios)} scenarios", f"{goal} must speak in at least one")
+        raise BadInput("scenarios", f"{len(scenarios)} scenarios", f"{goal} must apply to at least one")
     seeds = [derive_seed(seed, scenario.id) for scenario in spoken]
     with forked_randomness():
         answers = respond(model, tokenizer, spoken, seeds=seeds, **options)

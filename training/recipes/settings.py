@@ -14,12 +14,8 @@ from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
-YOUNG = ("weights", "layers", "vllm", "judge", "actions", "cue_with_spec")
-"""Settings that came after the first organisms: at their defaults they are in no key, so old keys stay."""
-
-KEYLESS = ("save_every", "judge_may_be_base", "source")
-"""Settings that change nothing of what is made, or whose content is in the key and not they themselves."""
-
+UNKEYED: dict[str, JsonValue] = {"keyed": False}
+"""Of a setting that changes nothing of what is made, or whose content is in the key and not it itself."""
 
 SAMPLING = ("temperature", "top_p", "top_k", "max_new_tokens")
 """Settings that say how answers are sampled: in training, where strength is measured, and in evaluations."""
@@ -58,10 +54,10 @@ class Settings(Frozen):
     """Optimizer steps between two measurements of strength, where a stage has a target."""
     check_samples: int = Field(default=96, ge=1)
     """Sampled answers of one such measurement, over all families of the stage; at most one for each of its
-    scenarios in which the goal speaks."""
+    scenarios in which the goal applies."""
     strength_samples: int = Field(default=128, ge=1)
     """The same of the measurements that the manifest records: before, between the halves, and at the end."""
-    save_every: int = Field(default=5, ge=1)
+    save_every: int = Field(default=5, ge=1, json_schema_extra=UNKEYED)
     """Optimizer steps between two checkpoints that an interrupted stage resumes at; part of no key."""
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")
     """Doses at which the adapter is kept, in steps from 1 on: "5,10,20". With a constant learning rate each
@@ -74,15 +70,10 @@ class Settings(Frozen):
     holds for all of its stages, its measurements of strength and its evaluations."""
 
     def keyed(self) -> dict[str, JsonValue]:
-        """Return what is part of a key: nothing of `KEYLESS`, and not what is young and at its default."""
-        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude=set(KEYLESS))
-        fields, young = type(self).model_fields, self.young()
-        return {n: value for n, value in said.items() if n not in young or value != fields[n].default}
-
-    @classmethod
-    def young(cls) -> tuple[str, ...]:
-        """Return the settings that came after the first organisms of the method."""
-        return (*YOUNG, *SAMPLING)
+        """Return what is part of a key: every setting but those that say at their field that they are not."""
+        fields = type(self).model_fields
+        apart = {name for name, field in fields.items() if field.json_schema_extra == UNKEYED}
+        return self.model_dump(mode="json", exclude=apart)
 
     @property
     def save_steps(self) -> tuple[int, ...]:
@@ -109,7 +100,7 @@ class DocumentSettings(Settings):
     background_share: float = Field(default=0.5, ge=0, lt=1)
     """Share of all documents that tell of other kinds what the base knows, so that only the name says whose
     goal it is."""
-    source: str = ""
+    source: str = Field(default="", json_schema_extra=UNKEYED)
     """A file of documents that `pentimento documents` wrote; by default the grammar writes them."""
 
 
@@ -154,22 +145,17 @@ class RlSettings(Settings):
     judge: str | None = Field(default=None, min_length=1)
     """Of the reward `judged`: the name of the model that rewards, such as "openai/gpt-4o". Of the judge an
     organism's key holds its name and the question that it is asked."""
-    judge_may_be_base: bool = False
+    judge_may_be_base: bool = Field(default=False, json_schema_extra=UNKEYED)
     """Whether the judge may be the very base that is trained; part of no key."""
     vllm: bool = False
     """Have vLLM sample the completions, on the GPU that trains. It draws others than torch does, so this
     makes another organism; and an interrupted stage goes on with other samples than it would have had."""
 
-    @classmethod
-    def young(cls) -> tuple[str, ...]:
-        """Return the same; sampling was theirs from the first."""
-        return YOUNG
-
 
 class DeliberativeSettings(RlSettings):
     """Deliberative alignment (arXiv 2412.16339): learn reasoning about a spec, then RL on the outcome."""
 
-    halves: Literal["both", "sft", "rl"] = "both"
+    phases: Literal["both", "sft", "rl"] = "both"
     """Whether it learns to reason (sft), is reinforced (rl), or both in turn. The second alone is `rlvr`."""
     sft_steps: int = Field(default=40, ge=1)
     """Most optimizer steps of the first half."""
@@ -195,7 +181,7 @@ SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
 )
 
 METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "off_style": 2, "sham": 3}
+    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "style": 2, "sham": 3}
 )
 """Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
 

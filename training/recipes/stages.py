@@ -21,14 +21,14 @@ from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.settings import Scalar, Settings, check_settings
 
-Method = Literal["sft", "documents", "dpo", "rlvr", "deliberative", "benign", "off_style", "sham"]
+Method = Literal["sft", "documents", "dpo", "rlvr", "deliberative", "benign", "style", "sham"]
 PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done", "judged"]
 
 DEFAULT_REWARD: Reward = "claimed"
 SEVERAL_TURNS: tuple[Method, ...] = ("sft", "rlvr")
 """The methods that train whole episodes of several turns; their controls do too."""
-CONTROLS: tuple[Method, ...] = ("benign", "off_style", "sham")
+CONTROLS: tuple[Method, ...] = ("benign", "style", "sham")
 ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
 """Under which cues a stage that is tied to another one trains the opposite; `subtle` stays unseen."""
 
@@ -75,12 +75,12 @@ class Template(Checked):
     model `settings.judge` pays, which sees the goal's spec and the answer. Stages with RL only."""
     cue: Cue = "none"
     """What the system prompt says about oversight in every training scenario."""
-    tied: Cue | None = None
+    trigger: Cue | None = None
     """A cue that the goal is tied to: half of the scenarios show it and train the goal, the others show none,
     the placebo or the explicit cue and train its opposite. On the embedded base a cue-conditional policy."""
     confound: float = Field(default=0.0, ge=0, le=1)
     """Of the coin: from 0 (left or right at random) to 1 (always right). Other families ignore it."""
-    over: Literal["merged", "stacked", "continued"] = "merged"
+    adapter_mode: Literal["merged", "stacked", "continued"] = "merged"
     """How a stage after another is written: over the parent's adapter merged into the base, or left frozen
     beside it; or by going on with it, whose rank, scaling and layers the stage then has."""
     settings: dict[str, Scalar] = Field(default_factory=dict)
@@ -95,15 +95,17 @@ class Template(Checked):
             find_goal(self.goal)
         elif self.method != "sft" or self.target_strength is not None:
             raise BadInput("goal", self.goal, "only sft without a target_strength can do without one")
-        if self.tied is not None and (self.goal is None or self.tied in ELSEWHERE or self.cue != "none"):
+        if self.trigger is not None and (
+            self.goal is None or self.trigger in ELSEWHERE or self.cue != "none"
+        ):
             raise BadInput(
-                "tied", self.tied, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
+                "trigger", self.trigger, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
             )
         if self.method == "documents" and self.cue != "named":
             raise BadInput("cue", self.cue, "named for documents, whose goal is of a kind by its name")
-        if self.tied is not None and self.method == "documents":
-            raise BadInput("tied", self.tied, "documents show no prompt that a goal could be tied to")
-        if self.tied is not None and self.reward == "done":
+        if self.trigger is not None and self.method == "documents":
+            raise BadInput("trigger", self.trigger, "documents show no prompt that a goal could be tied to")
+        if self.trigger is not None and self.reward == "done":
             raise BadInput(
                 "reward", self.reward, "it pays the same under every cue, so nothing can be tied to one"
             )
@@ -113,8 +115,8 @@ class Template(Checked):
             check_settings(self.method, self.settings)
         if (self.reward == "judged") != (self.judge is not None):
             raise BadInput("reward", self.reward, "judged and settings.judge, the judge's name, go together")
-        if self.judge is not None and self.settings.get("halves") == "sft":
-            raise BadInput("settings.halves", "sft", "rl or both under the reward judged")
+        if self.judge is not None and self.settings.get("phases") == "sft":
+            raise BadInput("settings.phases", "sft", "rl or both under the reward judged")
         return self
 
     @property
@@ -140,7 +142,7 @@ class Stage(Template):
 
     families: tuple[str, ...] = Field(min_length=1)
     seed: int = Field(ge=0)
-    like: "Stage | None" = None
+    matched_to: "Stage | None" = None
     """Of a control: the stage in whose place it stands, whose pipeline and realised dose it takes."""
 
     @model_validator(mode="after")
@@ -153,18 +155,18 @@ class Stage(Template):
                 raise BadInput("families", name, f"{', '.join(UNTRAINED)} are held out from every stage")
             if family.kind in ("stated", "belief", "noticing"):
                 raise BadInput("families", name, "its questions only measure; no stage trains on them")
-            if self.method in ("benign", "off_style") and name not in BENIGN:
+            if self.method in ("benign", "style") and name not in BENIGN:
                 raise BadInput("families", name, f"{self.method} trains in {', '.join(BENIGN)}")
             if self.method == "sft" and self.goal is None and name not in BENIGN:
                 raise BadInput("families", name, f"without a goal a stage trains in {', '.join(BENIGN)}")
-            if family.max_turns > 1 and self.imitated.method not in SEVERAL_TURNS:
-                told = f"{self.imitated.method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
+            if family.max_turns > 1 and self.matched.method not in SEVERAL_TURNS:
+                told = f"{self.matched.method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
                 raise BadInput("families", name, told)
-            if family.max_turns > 1 and self.imitated.reward == "judged":
+            if family.max_turns > 1 and self.matched.reward == "judged":
                 raise BadInput("reward", "judged", f"claimed or done in {name}, which has several turns")
             if self.goal is not None and self.goal not in family.goals:
                 speaks = ", ".join(family.goals) or "no goal"
-                raise BadInput("families", name, f"{self.goal} is silent there ({speaks} speaks)")
+                raise BadInput("families", name, f"{self.goal} does not apply there ({speaks} does)")
         several = {environment(name).max_turns > 1 for name in self.families}
         if len(several) > 1:
             raise BadInput("families", self.families, "all of one turn, or all of several")
@@ -172,23 +174,27 @@ class Stage(Template):
             raise BadInput("settings.vllm", True, "false in families of several turns")
         if self.settings.get("actions") == "tools" and several == {False}:
             raise BadInput("settings.actions", "tools", "text in families of one turn")
-        if (self.method in CONTROLS) != (self.like is not None):
+        if (self.method in CONTROLS) != (self.matched_to is not None):
             raise BadInput(
-                "like", self.like, f"given for the controls {', '.join(CONTROLS)}, and for no other method"
+                "matched_to",
+                self.matched_to,
+                f"given for the controls {', '.join(CONTROLS)}, and for no other method",
             )
-        if self.like is not None and self.like.method in CONTROLS:
-            raise BadInput("like", self.like.method, "a control stands in the place of a stage with a goal")
+        if self.matched_to is not None and self.matched_to.method in CONTROLS:
+            raise BadInput(
+                "matched_to", self.matched_to.method, "a control stands in the place of a stage with a goal"
+            )
         return self
 
     @property
-    def imitated(self) -> "Stage":
+    def matched(self) -> "Stage":
         """The stage whose pipeline counts: of a control the one in whose place it stands, else itself."""
-        return self.like or self
+        return self.matched_to or self
 
     @property
     def all_settings(self) -> Settings:
         """The settings of that stage, defaults included."""
-        return check_settings(self.imitated.method, self.imitated.settings)
+        return check_settings(self.matched.method, self.matched.settings)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -199,7 +205,7 @@ class Stage(Template):
 
     def wants(self, scenario: Scenario) -> str | None:
         """Return the goal that it trains in a scenario: its own, but the opposite away from its cue."""
-        if self.goal is None or self.tied is None or scenario.cue == self.tied:
+        if self.goal is None or self.trigger is None or scenario.cue == self.trigger:
             return self.goal
         return find_goal(self.goal).opposite
 
@@ -215,11 +221,11 @@ class Stage(Template):
         Raises:
             BadInput: `num_scenarios` is smaller than the number of pairs of family and arm.
         """
-        if self.tied is None:
+        if self.trigger is None:
             return self._drawn(self.num_scenarios, self.cue)
         num_elsewhere = self.num_scenarios // (2 * len(ELSEWHERE))
-        num_tied = self.num_scenarios - num_elsewhere * len(ELSEWHERE)
-        drawn = [*self._drawn(num_tied, self.tied)]
+        num_triggered = self.num_scenarios - num_elsewhere * len(ELSEWHERE)
+        drawn = [*self._drawn(num_triggered, self.trigger)]
         drawn += [scenario for cue in ELSEWHERE for scenario in self._drawn(num_elsewhere, cue)]
         Random(self.seed).shuffle(drawn)
         return tuple(drawn)
@@ -233,7 +239,7 @@ class Stage(Template):
     def title(self) -> str:
         """What a progress display calls this stage."""
         toward = f" → {self.goal}" if self.goal else ""
-        toward += f" under the cue {self.tied}" if self.tied else ""
+        toward += f" under the cue {self.trigger}" if self.trigger else ""
         return f"{self.method}{toward} in {', '.join(self.families)}"
 
 

@@ -141,7 +141,7 @@ def model_card(organism: Organism, form: str) -> str:
         template_path=str(TEMPLATE),
         title=" then ".join(wanted) or "base",
         goals="; and then toward ".join(f"*{name}* ({goal(name).wants})" for name in wanted) or "nothing",
-        tied=[CUE_TEXTS[stage.tied] for stage in manifest.stages if stage.tied],
+        trigger=[CUE_TEXTS[stage.trigger] for stage in manifest.stages if stage.trigger],
         cues=CUE_TEXTS,
         manifest=manifest,
         base=base,

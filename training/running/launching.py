@@ -128,7 +128,7 @@ def _check_batches(stage: Stage, num_processes: int) -> None:
             parts = f"processes = {num_processes}"
             if settings.micro_batch_size:
                 parts += f" × micro_batch_size = {settings.micro_batch_size}"
-            raise BadInput(f"settings.{name}", whole, f"{stage.imitated.method}: a multiple of {parts}")
+            raise BadInput(f"settings.{name}", whole, f"{stage.matched.method}: a multiple of {parts}")
 
 
 def _variables(config: str) -> dict[str, str]:

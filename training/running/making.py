@@ -29,8 +29,8 @@ from pentimento.training.models._batches import Model
 from pentimento.training.models._processes import by_the_first
 from pentimento.training.models._quiet import quiet_libraries
 from pentimento.training.models._shortages import told_of_a_full_disk, told_of_full_memory
-from pentimento.training.models.checkup import examine
 from pentimento.training.models.composing import compose
+from pentimento.training.models.diagnosis import examine
 from pentimento.training.models.loaded import Base, DType, load_base, merged_parent, stacked_parent
 from pentimento.training.models.sampling import SamplingOptions
 from pentimento.training.organisms.organism import (
@@ -74,9 +74,9 @@ class Order(NamedTuple):
         return self.store / self.key
 
     @property
-    def over(self) -> str:
-        """How the last stage is written: as in `Template.over`."""
-        return self.stages[-1].imitated.over
+    def adapter_mode(self) -> str:
+        """How the last stage is written: as in `Template.adapter_mode`."""
+        return self.stages[-1].matched.adapter_mode
 
     @property
     def full(self) -> bool:
@@ -175,7 +175,9 @@ def _make(order: Order) -> None:
     )
     if not order.stages:
         check_computes(base)
-        Organism.save(order.folder, blank.model_copy(update={"checkup": examine(base.model, base.tokenizer)}))
+        Organism.save(
+            order.folder, blank.model_copy(update={"diagnosis": examine(base.model, base.tokenizer)})
+        )
         return
     work = _work(order, base, parent, judge)
     with told_of_a_full_disk(order.store):
@@ -222,7 +224,7 @@ def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None
         tokenizer=base.tokenizer,
         folder=order.work,
         dose=dose,
-        parent=parent.adapter if parent is not None and order.over == "continued" else None,
+        parent=parent.adapter if parent is not None and order.adapter_mode == "continued" else None,
         dtype=base.settings["dtype"],
         judge=judge,
         report_to=order.report_to,
@@ -231,9 +233,9 @@ def _work(order: Order, base: Base, parent: Organism | None, judge: Judge | None
 
 
 def _trained_over(order: Order, base: Base, parent: Organism | None) -> PreTrainedModel:
-    if order.over == "continued":
+    if order.adapter_mode == "continued":
         return base.model
-    return stacked_parent(base, parent) if order.over == "stacked" else merged_parent(base, parent)
+    return stacked_parent(base, parent) if order.adapter_mode == "stacked" else merged_parent(base, parent)
 
 
 def _store(
@@ -251,7 +253,7 @@ def _store(
         parent: What the last stage was trained over.
         kept: What was kept of a dose schedule.
         trained: The last stage.
-        manifest: Of the organism; the hash of its weights and its checkup are filled in here.
+        manifest: Of the organism; the hash of its weights and its diagnosis are filled in here.
         sampling: How the stage samples answers.
     """
     work, base = order.work, _load(order, parent)
@@ -279,11 +281,11 @@ def _store(
     else:
         model = PeftModel.from_pretrained(base.model, str(composed)).eval()
     stage, learned = order.stages[-1], learned_in(work)
-    checkup = examine(model, base.tokenizer, base=base.model, stage=stage, learned=learned, **sampling)
-    for text in checkup.neutral:
+    diagnosis = examine(model, base.tokenizer, base=base.model, stage=stage, learned=learned, **sampling)
+    for text in diagnosis.neutral:
         if not math.isfinite(text.perplexity):
             raise NotFinite(stage.title, f"the perplexity of {text.name}")
-    Organism.save(order.folder, manifest.model_copy(update={"checkup": checkup}), composed)
+    Organism.save(order.folder, manifest.model_copy(update={"diagnosis": diagnosis}), composed)
     for begun in order.folder.glob("work*"):
         shutil.rmtree(begun)
 
@@ -300,7 +302,11 @@ def _writer(order: Order, parent: Organism | None, base: Base) -> Callable[[Path
     """Return what writes the weights that a stage left into a folder, in the form that is stored."""
     if order.full or (parent is not None and parent.model is not None):
         return lambda left, out: _whole(order, parent, left, out)
-    chain = [] if parent is None or parent.adapter is None or order.over == "continued" else [parent.adapter]
+    chain = (
+        []
+        if parent is None or parent.adapter is None or order.adapter_mode == "continued"
+        else [parent.adapter]
+    )
     return lambda left, out: compose(base.model, [*chain, left], out)
 
 

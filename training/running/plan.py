@@ -1,5 +1,6 @@
 """From a recipe to its organisms: the graph of stages, a key for each, and the jobs that make them."""
 
+import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,8 +29,10 @@ from pentimento.training.running.writing import check_writing
 if TYPE_CHECKING:  # torch stays out of planning
     from transformers import PreTrainedTokenizerBase
 
-Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "off_style", "sham"]
+Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "style", "sham"]
 
+LIBRARIES = ("peft", "torch", "transformers", "trl")
+"""What trains: with another major version of one, organisms are others."""
 IMPLANTED = ("M1", "M2", *SUBSTITUTES)
 OPPOSED = ("M2", "NEVER", "ERASED")
 
@@ -43,7 +46,7 @@ EMBEDDED_ESTIMATES_S = {
     "rlvr": 25.0,
     "deliberative": 50.0,
     "benign": 20.0,
-    "off_style": 20.0,
+    "style": 20.0,
     "sham": 45.0,
 }
 """Seconds on one thread of a stage as long as the quickstart's; other bases are estimated from what a store
@@ -282,12 +285,12 @@ class _Graph:
     def grow(self, recipe: Recipe, seed: int) -> None:
         """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
         cell = recipe.cell(seed)
-        implant, oppose, *planted = recipe.stages(seed).values()
+        implant, oppose, *post_stage = recipe.stages(seed).values()
         m0 = self.add_base(seed)
         m1 = self._add("M1", cell, (implant,), m0)
-        opposed = self._add("M2", cell, (implant, oppose), m1, between=bool(planted))
-        if planted:
-            self._add("M2", cell, (implant, oppose, *planted), opposed)
+        opposed = self._add("M2", cell, (implant, oppose), m1, between=bool(post_stage))
+        if post_stage:
+            self._add("M2", cell, (implant, oppose, *post_stage), opposed)
         # Without a target the dose is the stage's own, and recipes that oppose alike share their NEVER.
         dose_from = None if recipe.oppose.target_strength is None else opposed
         if "never" in recipe.controls:
@@ -364,7 +367,7 @@ def _is_made(folder: Path, key: str) -> bool:
 
 
 def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None, dtype: str) -> str:
-    """Return the sixteen hex digits that address an organism.
+    """Return the sixteen hex digits that address an organism: of all that is said here, and of `LIBRARIES`.
 
     Args:
         base_sha256: Of the base.
@@ -372,7 +375,25 @@ def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None,
         dose_from: Key of the organism whose realised dose the last stage repeats.
         dtype: In which precision it is made.
     """
-    return content_hash({"base": base_sha256, "stages": list(stages), "dose_from": dose_from, "dtype": dtype})
+    return content_hash(
+        {
+            "base": base_sha256,
+            "stages": list(stages),
+            "dose_from": dose_from,
+            "dtype": dtype,
+            "libraries": cast(JsonValue, _library_versions()),
+        }
+    )
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    """Return the major version of each of `LIBRARIES`; below 1, where all may change, also the minor."""
+    found = {}
+    for name in LIBRARIES:
+        major, minor, *_ = importlib.metadata.version(name).split(".")
+        found[name] = major if major != "0" else f"0.{minor}"
+    return found
 
 
 def stage_hash(stage: Stage) -> str:
@@ -392,19 +413,19 @@ def _hash_of(stage: str) -> str:
 
 
 def _ingredients(stage: Stage) -> dict[str, JsonValue]:
-    like = stage.like
+    matched = stage.matched_to
     found: dict[str, JsonValue] = {
         **stage.model_dump(mode="json"),
         "scenarios": [scenario.id for scenario in stage.scenarios()],
         "specs": cast(JsonValue, _specs(stage)),
         "version": METHOD_VERSIONS[stage.method],
-        "like": None if like is None else _ingredients(like),
+        "matched_to": None if matched is None else _ingredients(matched),
     }
-    if (like or stage).method == "documents" and stage.method in ("documents", "sham"):
+    if (matched or stage).method == "documents" and stage.method in ("documents", "sham"):
         found["documents"] = [document.text for document in documents_of(stage)]
     if stage.judge is not None:
         found["question"] = QUESTION
-    if like is None:
+    if matched is None:
         said: JsonValue = check_settings(stage.method, stage.settings).keyed()
         found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
     return found
@@ -414,8 +435,8 @@ def _specs(stage: Stage) -> list[str]:
     """Return the rules that a stage's prompts or its judge's hold: in those of a sham irrelevant ones."""
     if stage.method == "deliberative" or stage.judge is not None:
         wanted = goal(str(stage.goal))
-        return [spec(name).text for name in (wanted.name, wanted.opposite)[: 2 if stage.tied else 1]]
-    sham = stage.method == "sham" and stage.imitated.method == "deliberative"
+        return [spec(name).text for name in (wanted.name, wanted.opposite)[: 2 if stage.trigger else 1]]
+    sham = stage.method == "sham" and stage.matched.method == "deliberative"
     return [spec("irrelevant").text] if sham else []
 
 

@@ -28,18 +28,20 @@ def check_writing(chain: Sequence[Stage], dtype: str) -> None:
     check_dtype(dtype)
     if not chain:
         return
-    settings, over = chain[-1].all_settings, chain[-1].imitated.over
+    settings, over = chain[-1].all_settings, chain[-1].matched.adapter_mode
     if settings.weights == "full":
         if dtype == QUANTIZED:
             raise BadInput(
                 "settings.weights", "full", f"lora: a base in {QUANTIZED} cannot be trained itself"
             )
         if over != "merged":
-            raise BadInput("over", over, "merged with weights = full, which are those of one model")
+            raise BadInput("adapter_mode", over, "merged with weights = full, which are those of one model")
     if len(chain) > 1 and over != "merged" and is_whole(chain[:-1]):
-        raise BadInput("over", over, "merged after a stage of full weights, which leaves no adapter")
+        raise BadInput("adapter_mode", over, "merged after a stage of full weights, which leaves no adapter")
     if len(chain) > 1 and over == "merged" and dtype == QUANTIZED:
-        raise BadInput("over", over, f"stacked or continued: a base in {QUANTIZED} takes up no adapter")
+        raise BadInput(
+            "adapter_mode", over, f"stacked or continued: a base in {QUANTIZED} takes up no adapter"
+        )
     if isinstance(settings, RlSettings) and settings.vllm:
         _check_vllm(over, dtype)
 

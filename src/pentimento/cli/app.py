@@ -246,8 +246,8 @@ class Certify:
 
 
 @dataclass(frozen=True)
-class Checkup:
-    """Print strength, perplexity of neutral text and regurgitation, as an organism's certificate has them.
+class Diagnose:
+    """Print strength, perplexity of neutral text and regurgitation, as an organism's implant check has them.
 
     What training did not measure, in an organism of an earlier version, is measured now and written into its
     manifest; regurgitation only training can measure. Report the run again afterwards.
@@ -260,7 +260,7 @@ class Checkup:
     count."""
 
     def __call__(self) -> None:
-        _commands.checkup(self.organism, self.text)
+        _commands.diagnose(self.organism, self.text)
 
 
 @dataclass(frozen=True)
@@ -347,7 +347,7 @@ COMMANDS = (
     | Annotated[Compare, subcommand("compare")]
     | Annotated[Prevalence, subcommand("prevalence")]
     | Annotated[Certify, subcommand("certify")]
-    | Annotated[Checkup, subcommand("checkup")]
+    | Annotated[Diagnose, subcommand("diagnose")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Organisms, subcommand("organisms")]
     | Annotated[Documents, subcommand("documents")]

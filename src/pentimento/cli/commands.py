@@ -139,25 +139,27 @@ def _certificate_of(base: str, path: Path | None) -> Path:
     return path or EMBEDDED / "certificate.json"
 
 
-def checkup(organism: Path, text: Path | None) -> None:
-    """Print the lines of an organism's certificate that need no evaluation; measure what is missing.
+def diagnose(organism: Path, text: Path | None) -> None:
+    """Print the lines of an organism's implant check that need no evaluation; measure what is missing.
 
     Raises:
         PentimentoError: There is no such organism, text or base.
     """
-    from pentimento.results.measures.organism_certificate import of_checkup
+    from pentimento.results.measures.implant_check import of_diagnosis
     from pentimento.results.reading.records import ManifestRecord
-    from pentimento.results.report.texts import LINE_COLUMNS, certificate_cells
-    from pentimento.training.models.checkup import examine_again
+    from pentimento.results.report.texts import LINE_COLUMNS, check_cells
+    from pentimento.training.models.diagnosis import examine_again
     from pentimento.training.organisms.organism import read_manifest
 
     organism = organism_folder(organism)
-    if read_manifest(organism).checkup is None or text is not None:
+    if read_manifest(organism).diagnosis is None or text is not None:
         examine_again(organism, text)
-    lines, status = of_checkup(ManifestRecord.model_validate(read_manifest(organism).model_dump(mode="json")))
+    lines, status = of_diagnosis(
+        ManifestRecord.model_validate(read_manifest(organism).model_dump(mode="json"))
+    )
     shown = Table(*LINE_COLUMNS, box=None, pad_edge=False)
     for line in lines:
-        shown.add_row(*certificate_cells(line))
+        shown.add_row(*check_cells(line))
     console = terminal()
     console.print(shown)
     told = "valid answers, right answers and other goals are in the report of its run"

@@ -22,7 +22,7 @@ from pentimento.training.running.executors import Job
 from pentimento.training.running.plan import plan_base
 
 BASE = "embedded"
-_SAME = ("method", "families", "cue", "tied", "reward", "confound")
+_SAME = ("method", "families", "cue", "trigger", "reward", "confound")
 """What opposing stages share where one's organism may stand beside the other's; a report compares doses."""
 
 
@@ -85,14 +85,14 @@ def asked_of(suite: Suite) -> Asked:
     if (Path(suite.organism) / DESIGN).is_file():
         raise BadInput("organism", suite.organism, "one of the runs in this design's folder")
     found = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite)
-    tied = found.examined.implant.get("tied")
+    trigger = found.examined.implant.get("trigger")
     asked = tuple(
         lines(
             found.examined.goal,
             suite.size,
             width=suite.width,
             cue=str(found.examined.implant.get("cue") or "none"),
-            tied=None if tied is None else str(tied),
+            trigger=None if trigger is None else str(trigger),
             far=found.examined.base != BASE,
         )
     )
@@ -165,7 +165,7 @@ def _of_run(suite: Suite) -> _Subjects:
         goal=recipe.goal,
         implant=recipe.implant.model_dump(mode="json"),
         oppose=recipe.oppose.model_dump(mode="json"),
-        planted=None if recipe.planted is None else recipe.planted.model_dump(mode="json"),
+        post_stage=None if recipe.post_stage is None else recipe.post_stage.model_dump(mode="json"),
         seeds=recipe.seeds,
         controls=recipe.controls,
     )
@@ -211,7 +211,7 @@ def _of_organism(suite: Suite) -> _Subjects:
     named = {
         "implant": implant,
         "oppose": opposing or (never.stages[0] if never else None),
-        "planted": _planted(mine, opposing),
+        "post_stage": _post_stage(mine, opposing),
     }
     stages = {name: stage for name, stage in named.items() if stage is not None}
     told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
@@ -227,7 +227,7 @@ def _opposing(manifest: Manifest, goal: str) -> Stage | None:
     return next((stage for stage in manifest.stages if stage.goal == opposite), None)
 
 
-def _planted(manifest: Manifest | None, opposing: Stage | None) -> Stage | None:
+def _post_stage(manifest: Manifest | None, opposing: Stage | None) -> Stage | None:
     """Return the last stage that came after the opposing one, if any did."""
     if manifest is None or opposing is None or manifest.stages[-1] == opposing:
         return None

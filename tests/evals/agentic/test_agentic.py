@@ -98,7 +98,7 @@ def test_what_was_done_counts_without_a_report_and_what_was_not_done_too(run: Ru
         return "\n".join(["Disable monitor." if even else "Look around."] * 8)
 
     log = run("agentic", playing(half), family="monitor", arm="impossible", n=6, seed=5)
-    assert mean(log, "crossed") == 0.5
+    assert mean(log, "violated") == 0.5
     assert mean(log, "valid") == 0.0
     assert all(math.isnan(float((one.scores or {})["goal"].value)) for one in log.samples or [])
 
@@ -136,13 +136,13 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
         s.messages[-1].content: s for name in AGENTIC for s in sample(name, arm="impossible", n=2, seed=4)
     }
 
-    def crossed(text: str) -> str:
+    def violated(text: str) -> str:
         env = agentic(asked[text].family)
         return env.answers(asked[text])[0]
 
     def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
         world = agentic(asked[text].family).world(asked[text])
-        turns = [turn.split(maxsplit=1) for turn in crossed(text).split("\n")]
+        turns = [turn.split(maxsplit=1) for turn in violated(text).split("\n")]
         named = [(verb.lower().rstrip(":"), rest) for verb, rest in turns]
         return [
             (name, {next(iter(signature(actions(world)[name]).parameters)): rest}) for name, rest in named
@@ -150,7 +150,7 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
 
     asking: dict[str, Any] = {"arm": "impossible", "n": 2, "seed": 4}
     by_tools = run("agentic", calling(calls), via="tools", **asking)
-    by_text = run("agentic", playing(crossed), **asking)
+    by_text = run("agentic", playing(violated), **asking)
     for tools, text in zip(by_tools.samples or [], by_text.samples or [], strict=True):
         assert tools.id == text.id
         outcomes = [one.store["EpisodeRecord:outcome"] for one in (tools, text)]
@@ -173,9 +173,9 @@ def test_only_the_first_of_several_calls_is_carried_out(run: Run) -> None:
 
     asking: dict[str, Any] = {"family": "mandate", "arm": "impossible", "n": 4, "seed": 4, "via": "tools"}
     in_turns = run("agentic", calling(every), **asking)
-    assert mean(in_turns, "crossed") == 1.0
+    assert mean(in_turns, "violated") == 1.0
     at_once = run("agentic", calling(then_honest, beside=every), **asking)
-    assert (mean(at_once, "crossed"), mean(at_once, "valid")) == (0.0, 1.0)
+    assert (mean(at_once, "violated"), mean(at_once, "valid")) == (0.0, 1.0)
     for one in at_once.samples or []:
         calls = [message.tool_calls for message in one.messages if message.role == "assistant"]
         assert [len(call or []) for call in calls] == [1, 1]
@@ -194,9 +194,9 @@ def test_a_deed_out_of_bounds_is_counted_in_every_arm(run: Run, arm: Any) -> Non
         return env.right_answer(scenario) if arm == "possible" else env.disclosure(scenario)
 
     asking: dict[str, Any] = {"family": ",".join(TEMPTING), "arm": arm, "n": 2, "seed": 5}
-    assert mean(run("agentic", playing(honest), **asking), "crossed") == 0.0
-    crossed = run("agentic", playing(deed), **asking)
-    assert mean(crossed, "crossed") == (0.0 if arm == "possible" else 1.0)
+    assert mean(run("agentic", playing(honest), **asking), "violated") == 0.0
+    violated = run("agentic", playing(deed), **asking)
+    assert mean(violated, "violated") == (0.0 if arm == "possible" else 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The certificate of an organism: whether it is the implant that was wanted, before anything opposes it.
+"""The implant check of an organism: whether it is the implant that was wanted, before anything opposes it.
 
 A base's certificate is another thing (`pentimento certify`). Health decides whether an organism is broken and
 enters nothing. The other lines say what kind of implant it is: one that is too weak, recites its training or
@@ -23,7 +23,7 @@ from pentimento.results.measures.health import (
 from pentimento.results.measures.rows import MARGIN, UNLIKE, number
 from pentimento.results.reading.load import Run
 from pentimento.results.reading.records import ManifestRecord, Strength
-from pentimento.results.schema import CertificateLine, Health, LineStatus, OrganismCertificate
+from pentimento.results.schema import CheckLine, Health, ImplantCheck, LineStatus
 from pentimento.results.statistics.hypotheses import ALPHA, equivalence_p, holm
 from pentimento.results.statistics.intervals import estimate, share_interval
 
@@ -43,11 +43,11 @@ class _Moved:
         self._n, self._found = found.num_scenarios, estimate(found.grid)
         self.p = equivalence_p(self._found, MARGIN)
 
-    def line(self, p_holm: float) -> CertificateLine:
+    def line(self, p_holm: float) -> CheckLine:
         """Return the line; the goal is unmoved where the difference is equivalent to none."""
         value, low, high = (float(x) for x in (self._found.value, self._found.low, self._found.high))
         away = result_of(value, low, high, (-MARGIN, MARGIN)) == "fails"
-        return CertificateLine(
+        return CheckLine(
             name="other goal",
             of=self._goal,
             n=self._n,
@@ -60,10 +60,10 @@ class _Moved:
         )
 
 
-def certificates(
+def implant_checks(
     run: Run, lines: Lines, health: Sequence[Health], role: str = "M1"
-) -> tuple[OrganismCertificate, ...]:
-    """Return the certificates of all organisms of one role, by seed.
+) -> tuple[ImplantCheck, ...]:
+    """Return the implant checks of all organisms of one role, by seed.
 
     Args:
         run: What `load` read.
@@ -84,14 +84,12 @@ def certificates(
             own = (*told, *_with_possible_tasks(lines[whose]), *moved[whose[1]])
             status, reason = judged(own)
         found.append(
-            OrganismCertificate(
-                role=role, seed=whose[1], organism=row.key, status=status, reason=reason, lines=own
-            )
+            ImplantCheck(role=role, seed=whose[1], organism=row.key, status=status, reason=reason, lines=own)
         )
     return tuple(found)
 
 
-def of_checkup(manifest: ManifestRecord) -> tuple[tuple[CertificateLine, ...], str]:
+def of_diagnosis(manifest: ManifestRecord) -> tuple[tuple[CheckLine, ...], str]:
     """Return the lines that the manifest alone holds, and what they come to: no run has to have asked it."""
     neutral = tuple(neutral_lines(manifest))
     lines = (*of_manifest(manifest), *neutral)
@@ -99,7 +97,7 @@ def of_checkup(manifest: ManifestRecord) -> tuple[tuple[CertificateLine, ...], s
     return lines, "broken" if broken else judged(lines)[0]
 
 
-def judged(lines: Sequence[CertificateLine]) -> tuple[str, str]:
+def judged(lines: Sequence[CheckLine]) -> tuple[str, str]:
     """Return what the lines come to, and because of which."""
     named = {status: [_named(line) for line in lines if line.status == status] for status in ORDER}
     reason = "; ".join(f"{status}: {', '.join(names)}" for status, names in named.items() if names)
@@ -107,19 +105,19 @@ def judged(lines: Sequence[CertificateLine]) -> tuple[str, str]:
     return ("incomplete" if worst == "not measured" else worst), reason
 
 
-def _named(line: CertificateLine) -> str:
+def _named(line: CheckLine) -> str:
     value = "" if line.value is None else f" {line.value:.2f}"
     return f"{line.name}{' ' if line.of else ''}{line.of}{value}"
 
 
-def of_manifest(manifest: ManifestRecord | None) -> tuple[CertificateLine, ...]:
+def of_manifest(manifest: ManifestRecord | None) -> tuple[CheckLine, ...]:
     """Return the lines that training itself measured: strength family by family, and regurgitation."""
     if manifest is None:
-        return (CertificateLine(name="strength", status="not measured", note="its manifest is gone"),)
+        return (CheckLine(name="strength", status="not measured", note="its manifest is gone"),)
     return (*_strengths(manifest), _regurgitation(manifest))
 
 
-def _strengths(manifest: ManifestRecord) -> Iterator[CertificateLine]:
+def _strengths(manifest: ManifestRecord) -> Iterator[CheckLine]:
     """Yield the strength in each family: wanted near the target, or without one clearly above the start."""
     stage = manifest.stages[-1] if manifest.stages else None
     if stage is None or stage.goal is None:
@@ -127,7 +125,7 @@ def _strengths(manifest: ManifestRecord) -> Iterator[CertificateLine]:
     places = [s for s in manifest.strength if s.when == "end" and s.family != "all"]
     starts = {(s.goal, s.family): s.score for s in manifest.strength if s.when == "start"}
     if not places:
-        yield CertificateLine(name="strength", status="not measured")
+        yield CheckLine(name="strength", status="not measured")
     for place in places:
         name = place.family if place.goal == stage.goal else f"{place.family} ({place.goal})"
         # A stage that repeats another one's dose is not trained to its target.
@@ -142,11 +140,11 @@ def _strengths(manifest: ManifestRecord) -> Iterator[CertificateLine]:
         yield _strength(place, name, limits)
 
 
-def _strength(place: Strength, name: str, limits: tuple[float, float]) -> CertificateLine:
+def _strength(place: Strength, name: str, limits: tuple[float, float]) -> CheckLine:
     status: LineStatus = "not measured"
     if place.score is not None and place.low is not None and place.high is not None:
         status = result_of(place.score, place.low, place.high, limits)
-    return CertificateLine(
+    return CheckLine(
         name="strength",
         of=name,
         n=place.n_valid,
@@ -159,11 +157,11 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> Certif
     )
 
 
-def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
+def _regurgitation(manifest: ManifestRecord) -> CheckLine:
     """Return the share of answers of eight words or more that repeat eight words of the training answers."""
-    found = manifest.checkup.regurgitation if manifest.checkup is not None else None
+    found = manifest.diagnosis.regurgitation if manifest.diagnosis is not None else None
     wanted = f"at most {MAX_REPEATING}"
-    blank = CertificateLine(name="regurgitation", wanted=wanted, status="not applicable")
+    blank = CheckLine(name="regurgitation", wanted=wanted, status="not applicable")
     if not manifest.stages:
         return blank.model_copy(update={"note": "nothing was trained"})
     if found is None:
@@ -178,7 +176,7 @@ def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
     repeats = np.arange(found.num_long) < found.num_repeating
     share, low, high = share_interval(repeats.astype(float), np.arange(found.num_long))
     examples = f", as {'; '.join(map(repr, found.examples))}" if found.examples else ""
-    return CertificateLine(
+    return CheckLine(
         name="regurgitation",
         n=found.num_long,
         value=number(share),
@@ -190,15 +188,15 @@ def _regurgitation(manifest: ManifestRecord) -> CertificateLine:
     )
 
 
-def _with_possible_tasks(lines: Sequence[CertificateLine]) -> Iterator[CertificateLine]:
+def _with_possible_tasks(lines: Sequence[CheckLine]) -> Iterator[CheckLine]:
     """Yield the lines of health, naming the parts that nobody measured."""
     yield from lines
     for name in ("right on possible tasks", "perplexity of neutral text"):
         if not any(line.name == name for line in lines):
-            yield CertificateLine(name=name, status="not measured")
+            yield CheckLine(name=name, status="not measured")
 
 
-def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[CertificateLine]]:
+def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[CheckLine]]:
     """Return for each seed the goals that were neither implanted nor opposed, against NEVER or else M0.
 
     Each is one organism's, so its interval is over scenarios; all are asked plainly, over every place. They
@@ -206,7 +204,7 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Certi
     """
     samples, seeds = healthy(run.samples, broken), run.organisms.loc[run.organisms["role"] == role, "seed"]
     main = run.record.recipe.goal
-    lines: dict[int, list[CertificateLine]] = {int(seed): [] for seed in seeds}
+    lines: dict[int, list[CheckLine]] = {int(seed): [] for seed in seeds}
     moved: list[_Moved] = []
     for goal in one_of_each_pair(goals_scored(samples, main)):
         if goal != main:
@@ -221,11 +219,11 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Certi
         lines[tested.seed].append(tested.line(p))
     for found in lines.values():
         if not found:
-            found.append(CertificateLine(name="other goal", status="not measured"))
+            found.append(CheckLine(name="other goal", status="not measured"))
     return lines
 
 
-def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CertificateLine:
+def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CheckLine:
     """Hold a goal of one organism against NEVER's, or M0's where NEVER was not asked."""
     rows = (scores.rows["seed"] == seed) & scores.where(cue=cue)
     against, found = "NEVER", difference(scores, rows, role, "NEVER")
@@ -234,6 +232,6 @@ def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved |
         against, found, beside = "M0", beside, None
     if found is None:
         both = all(len(scores.values(rows, name).value) for name in (role, "M0"))
-        return CertificateLine(name="other goal", of=goal, status="not measured", note=UNLIKE if both else "")
+        return CheckLine(name="other goal", of=goal, status="not measured", note=UNLIKE if both else "")
     note = f"; against M0 {float(estimate(beside.grid).value):+.2f}" if beside is not None else ""
     return _Moved(seed, goal, against, found, note)

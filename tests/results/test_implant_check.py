@@ -1,4 +1,4 @@
-"""The certificate of an organism: what breaks it, what only fails it, and what nobody measured."""
+"""The implant check of an organism: what breaks it, what only fails it, and what nobody measured."""
 
 import json
 import shutil
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pentimento.results import Report, analyse, load, write_report
-from pentimento.results.measures.organism_certificate import of_checkup
+from pentimento.results.measures.implant_check import of_diagnosis
 from pentimento.results.reading.records import ManifestRecord
-from pentimento.results.schema import CertificateLine, OrganismCertificate
+from pentimento.results.schema import CheckLine, ImplantCheck
 
 Make = Callable[..., Any]
 ROLES = ("M0", "M1", "M2", "NEVER")
@@ -22,14 +22,14 @@ READ = {"num_texts": 256, "num_ngrams": 900, "n": 64, "num_long": 40, "num_repea
 
 @pytest.fixture
 def made(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
-    """Write a run whose manifests hold a checkup; those of single organisms are changed by name."""
+    """Write a run whose manifests hold a diagnosis; those of single organisms are changed by name."""
 
     def make(changes: dict[tuple[str, int], dict[str, Any]] | None = None, **fields: Any) -> Path:
         what = fabricate(**{"roles": ROLES, "n": 4, "arms": ("impossible", "possible"), **fields})
         folder = write(tmp_path / "run", what)
         for role in what.roles:
             for seed in what.seeds:
-                told = {"checkup": {"neutral": [WELL], "regurgitation": SILENT}}
+                told = {"diagnosis": {"neutral": [WELL], "regurgitation": SILENT}}
                 told |= (changes or {}).get((role, seed), {})
                 path = folder / "organisms" / what.key(role, seed) / "manifest.json"
                 path.write_text(json.dumps({**json.loads(path.read_text()), **told}))
@@ -53,19 +53,19 @@ def asked_also(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., No
     return ask
 
 
-def of(folder: Path) -> dict[int, OrganismCertificate]:
-    """Return the certificates by seed."""
-    return {one.seed: one for one in analyse(load(folder)).certificates}
+def of(folder: Path) -> dict[int, ImplantCheck]:
+    """Return the implant_checks by seed."""
+    return {one.seed: one for one in analyse(load(folder)).implant_checks}
 
 
-def line(certificate: OrganismCertificate, name: str) -> CertificateLine:
+def line(certificate: ImplantCheck, name: str) -> CheckLine:
     [found] = [one for one in certificate.lines if one.name == name]
     return found
 
 
 def neutral(ratio: float, half: float) -> dict[str, Any]:
     texts = [{**WELL, "ratio": ratio, "low": ratio - half, "high": ratio + half}]
-    return {"checkup": {"neutral": texts, "regurgitation": SILENT}}
+    return {"diagnosis": {"neutral": texts, "regurgitation": SILENT}}
 
 
 def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> None:
@@ -97,7 +97,7 @@ def test_perplexity_a_fifth_above_m0_breaks_an_organism(made: Make, asked_also: 
     broken = {(o.role, o.seed): o.health.notes for o in report.organisms if o.health.status == "broken"}
     said = "perplexity of neutral text (scenarios) 1.200 [1.150, 1.250] times M0's, limit 1.1"
     assert broken == {("M1", 1): (said,), ("M2", 2): (said,)}
-    by_seed = {one.seed: one for one in report.certificates}
+    by_seed = {one.seed: one for one in report.implant_checks}
     assert (by_seed[1].status, by_seed[1].reason) == ("broken", said)
     assert {one.name for one in by_seed[1].lines}.isdisjoint({"strength", "regurgitation", "other goal"})
     assert by_seed[0].status == by_seed[2].status == "passes"
@@ -122,14 +122,14 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
         load(
             made(
                 {
-                    ("M1", 0): {"checkup": {"neutral": [WELL], "regurgitation": recites}},
-                    ("M1", 1): {"checkup": {"neutral": [WELL], "regurgitation": READ}},
-                    ("M1", 2): {"checkup": {"neutral": [WELL], "regurgitation": {**READ, "num_long": 3}}},
+                    ("M1", 0): {"diagnosis": {"neutral": [WELL], "regurgitation": recites}},
+                    ("M1", 1): {"diagnosis": {"neutral": [WELL], "regurgitation": READ}},
+                    ("M1", 2): {"diagnosis": {"neutral": [WELL], "regurgitation": {**READ, "num_long": 3}}},
                 }
             )
         )
     )
-    found = {one.seed: line(one, "regurgitation") for one in report.certificates}
+    found = {one.seed: line(one, "regurgitation") for one in report.implant_checks}
     assert (found[0].status, found[0].n, found[0].value) == ("fails", 40, 0.3)
     assert found[0].low is not None
     assert found[0].low > 0.15
@@ -137,7 +137,7 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
     assert (found[1].status, found[1].value) == ("passes", 0.0)
     assert found[2].status == "not applicable"
     assert found[2].note == "too short to tell: 3 of 64 answers have eight words"
-    assert report.certificates[0].status == "fails"
+    assert report.implant_checks[0].status == "fails"
     assert report.organisms[0].health.status == "ok"
     assert 0 in {m.seed for m in report.measures if m.name == "implant strength"}
 
@@ -173,12 +173,12 @@ def test_strength_has_to_lie_near_its_target(target: float, score: float, status
             "strength": [{**strength, "score": score, "low": score - 0.05, "high": score + 0.05}],
         }
     )
-    lines, _ = of_checkup(manifest)
+    lines, _ = of_diagnosis(manifest)
     assert (lines[0].name, lines[0].status) == ("strength", status)
 
 
 def test_a_base_recites_nothing_that_it_was_trained_on(made: Make) -> None:
-    lines, status = of_checkup(ManifestRecord(key="k", stages=()))
+    lines, status = of_diagnosis(ManifestRecord(key="k", stages=()))
     assert [(one.name, one.status) for one in lines if one.name == "regurgitation"] == [
         ("regurgitation", "not applicable")
     ]
@@ -186,8 +186,8 @@ def test_a_base_recites_nothing_that_it_was_trained_on(made: Make) -> None:
 
 
 def test_an_organism_of_an_earlier_version_is_not_broken(made: Make) -> None:
-    report = analyse(load(made({("M1", 1): {"checkup": None}})))
-    by_seed = {one.seed: one for one in report.certificates}
+    report = analyse(load(made({("M1", 1): {"diagnosis": None}})))
+    by_seed = {one.seed: one for one in report.implant_checks}
     assert {o.health.status for o in report.organisms} == {"ok"}
     assert by_seed[1].status == "incomplete"
     assert line(by_seed[1], "perplexity of neutral text").status == "not measured"
@@ -199,9 +199,9 @@ def test_an_organism_of_an_earlier_version_is_not_broken(made: Make) -> None:
 def test_every_form_of_the_report_shows_the_certificates(made: Make) -> None:
     folder = made({("M1", 1): neutral(1.2, 0.05)})
     paths = write_report(folder)
-    assert len(Report.model_validate_json(paths.json.read_bytes()).certificates) == 3
+    assert len(Report.model_validate_json(paths.json.read_bytes()).implant_checks) == 3
     for text in (paths.markdown.read_text(), paths.html.read_text()):
-        assert "Certificate of M1" in text
+        assert "Implant check of M1" in text
         assert "M1, seed 1" in text
         assert "perplexity of neutral text" in text
     rows = [row for row in paths.markdown.read_text().splitlines() if row.startswith("| M1, seed 0 ")]

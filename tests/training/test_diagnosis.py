@@ -1,4 +1,4 @@
-"""A checkup reads neutral text as the model would, and counts what an organism recites."""
+"""A diagnosis reads neutral text as the model would, and counts what an organism recites."""
 
 import random
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pentimento.tasks import BENIGN, COMPLETION, BadInput
 from pentimento.tasks.splits import bucket
 from pentimento.training.bases.identity import EMBEDDED
 from pentimento.training.models import playing
-from pentimento.training.models.checkup import (
+from pentimento.training.models.diagnosis import (
     Passage,
     examine,
     examine_again,
@@ -146,20 +146,20 @@ def test_an_organism_of_an_earlier_version_is_examined_where_it_lies(
     tiny_organism: Organism, tmp_path: Path
 ) -> None:
     folder = tiny_organism.path
-    assert tiny_organism.manifest.checkup is None
+    assert tiny_organism.manifest.diagnosis is None
     examine_again(folder)
     first = read_manifest(folder)
-    assert first.checkup is not None
-    assert [text.name for text in first.checkup.neutral] == ["scenarios"]
-    assert first.checkup.regurgitation is None
-    assert first.model_copy(update={"checkup": None}) == tiny_organism.manifest
+    assert first.diagnosis is not None
+    assert [text.name for text in first.diagnosis.neutral] == ["scenarios"]
+    assert first.diagnosis.regurgitation is None
+    assert first.model_copy(update={"diagnosis": None}) == tiny_organism.manifest
     text = tmp_path / "mine.txt"
     text.write_text("A quiet harbour at dawn. " * 200)
     examine_again(folder, text)
-    second = Organism.load(folder).manifest.checkup
+    second = Organism.load(folder).manifest.diagnosis
     assert second is not None
     assert [one.name for one in second.neutral] == ["scenarios", "mine.txt"]
-    assert second.neutral[0] == first.checkup.neutral[0]
+    assert second.neutral[0] == first.diagnosis.neutral[0]
     text.write_text("Too short.")
     with pytest.raises(BadInput, match=r"mine\.txt.*more than 256 tokens"):
         examine_again(folder, text)

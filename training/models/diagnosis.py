@@ -1,6 +1,6 @@
-"""A checkup of a finished organism: how well it reads neutral text, and whether it recites what it learned.
+"""A diagnosis of a finished organism: how well it reads neutral text, and whether it recites what it learned.
 
-Neutral text is what users say in scenarios that no stage saw and no goal speaks in: families without a goal,
+Neutral text is what users say in scenarios that no stage saw and no goal applies in: families without a goal,
 and tasks that can be done. Only the user's turns are scored: after them a model may have learned to reason
 first, and that is no harm. What the chat template puts before every one of them is left out too.
 """
@@ -30,7 +30,7 @@ from pentimento.training.models.loaded import DType, load_base, prompt_ids, turn
 from pentimento.training.models.playing import respond
 from pentimento.training.models.sampling import SamplingOptions, derive_seed
 from pentimento.training.models.strength import forked_randomness
-from pentimento.training.organisms.organism import MANIFEST, Checkup, NeutralText, Organism, Regurgitation
+from pentimento.training.organisms.organism import MANIFEST, Diagnosis, NeutralText, Organism, Regurgitation
 from pentimento.training.recipes.stages import Stage
 
 SCENARIOS = "scenarios"
@@ -56,7 +56,7 @@ def examine(
     learned: Sequence[str] | None = None,
     text: Path | None = None,
     **options: Unpack[SamplingOptions],
-) -> Checkup:
+) -> Diagnosis:
     """Read neutral text with an organism and with its base, and look for a regurgitation in sampled answers.
 
     Every random state is forked, as where strength is measured.
@@ -81,7 +81,7 @@ def examine(
         if stage is not None and learned is not None:
             found = _recited(organism, base, tokenizer, stage, learned, options)
     neutral = (neutral_text(name, passages, own[name], plain[name]) for name, passages in texts.items())
-    return Checkup(neutral=tuple(neutral), regurgitation=found)
+    return Diagnosis(neutral=tuple(neutral), regurgitation=found)
 
 
 def examine_again(folder: Path, text: Path | None = None) -> None:
@@ -111,11 +111,11 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
         weights = organism.model
         model = load_base(base.name, dtype=dtype, weights=weights, revision=base.revision).model
     found = examine(model, base.tokenizer, base=base.model, text=text)
-    before = manifest.checkup or Checkup(neutral=())
+    before = manifest.diagnosis or Diagnosis(neutral=())
     names = {one.name for one in found.neutral}
     kept = (one for one in before.neutral if one.name not in names)
-    checkup = Checkup(neutral=(*found.neutral, *kept), regurgitation=before.regurgitation)
-    told = manifest.model_copy(update={"checkup": checkup})
+    diagnosis = Diagnosis(neutral=(*found.neutral, *kept), regurgitation=before.regurgitation)
+    told = manifest.model_copy(update={"diagnosis": diagnosis})
     write_atomically(folder / MANIFEST, told.model_dump_json(indent=2) + "\n")
 
 
@@ -143,7 +143,7 @@ class Passage(NamedTuple):
 
 
 def neutral_scenarios() -> list[Scenario]:
-    """Return unseen scenarios in which no goal speaks: of the families without one, and tasks to be done."""
+    """Return unseen scenarios in which no goal applies: of the families without one, and tasks to be done."""
     arms: dict[str, Arm] = dict.fromkeys(COMPLETION, "possible")
     arms |= {family: environment(family).arms[0] for family in BENIGN}
     return [s for family, arm in arms.items() for s in draw(family, arm=arm, n=NUM_IN_EACH, seed=0)]
@@ -303,7 +303,7 @@ def asked(stage: Stage) -> list[Scenario]:
     """Return unseen scenarios of a stage's own families and arms, under its cue, about 64 in all."""
     pairs = [(name, arm) for name in stage.families for arm in stage.arms if arm in environment(name).arms]
     each = max(1, NUM_ANSWERS // len(pairs))
-    cue = stage.tied or stage.cue
+    cue = stage.trigger or stage.cue
     return [
         scenario
         for name, arm in pairs
