@@ -5,7 +5,7 @@
 - `provider`: the model provider `pentimento/<organism folder>`.
 - `asking`: every evaluation of a recipe as jobs for an executor; `suites`: what a suite asks.
 - `stage_judge`, `writer`: models that reward a training stage and write its documents, asked through inspect.
-- `heldout`: the check that a recipe's evaluations are as far from its training as their rungs say.
+- `heldout`: the check that a recipe's evaluations are as far from its training as their shifts say.
 
 Nothing is imported here, so that listing the tasks never loads torch.
 """

@@ -17,7 +17,7 @@ from pentimento.tasks import (
     Cue,
     Framing,
     PentimentoError,
-    Rung,
+    Shift,
     UnknownName,
     environment,
     environments,
@@ -129,17 +129,17 @@ def arms(value: Names, allowed: Sequence[Arm]) -> tuple[Arm, ...]:
     return tuple(arm for arm in allowed if arm in chosen)
 
 
-def rungs(value: Names) -> tuple[Rung, ...]:
-    """Return rungs of the ladder by name."""
-    ladder = [rung.value for rung in Rung]
-    return tuple(Rung(name) for name in names("rung", value, ladder, all_means=()))
+def shifts(value: Names) -> tuple[Shift, ...]:
+    """Return shifts by name."""
+    known = [shift.value for shift in Shift]
+    return tuple(Shift(name) for name in names("shift", value, known, all_means=()))
 
 
-def unseen(value: Names, task: str) -> tuple[Rung, ...]:
-    """Return rungs by name, for a task that never asks what a stage trained on."""
-    asked = rungs(value)
-    if Rung.TRAINED in asked:
-        raise BadInput("rung", "trained", f"{task} asks unseen scenarios only")
+def unseen(value: Names, task: str) -> tuple[Shift, ...]:
+    """Return shifts by name, for a task that never asks what a stage trained on."""
+    asked = shifts(value)
+    if Shift.TRAINED in asked:
+        raise BadInput("shift", "trained", f"{task} asks unseen scenarios only")
     return asked
 
 

@@ -63,7 +63,7 @@ def _paired(scores: list[SampleScore], more: str, less: str) -> list[SampleScore
     asked: dict[str, dict[tuple[Any, ...], SampleScore]] = {more: {}, less: {}}
     for one in scores:
         told = one.sample_metadata or {}
-        place = tuple(told.get(name) for name in ("rung", "base_id", "framing", "lever"))
+        place = tuple(told.get(name) for name in ("shift", "base_id", "framing", "lever"))
         if told.get("cue") in asked and None not in place:
             asked[told["cue"]][place] = one
     both = [(one, asked[less][place]) for place, one in asked[more].items() if place in asked[less]]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-from pentimento.tasks import OVERSIGHT, Arm, Cue, Framing, Message, Rung, Scenario, environment, sample
+from pentimento.tasks import OVERSIGHT, Arm, Cue, Framing, Message, Scenario, Shift, environment, sample
 from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
 
@@ -22,14 +22,14 @@ _TURNS = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": Cha
 
 
 class Placed(NamedTuple):
-    """A scenario and the rung that it is asked on."""
+    """A scenario and the shift that it is asked on."""
 
-    rung: Rung
+    shift: Shift
     scenario: Scenario
 
 
 class Training(NamedTuple):
-    """Which of the trained scenarios the opposing stage saw, for the rung `trained`."""
+    """Which of the trained scenarios the opposing stage saw, for the shift `trained`."""
 
     seed: int | None
     """Of the stage."""
@@ -40,7 +40,7 @@ class Training(NamedTuple):
         """Return how many of the stage's scenarios to ask in each family and arm, and its seed."""
         if self.seed is None or self.num_in_each is None:
             raise BadInput(
-                "rung",
+                "shift",
                 "trained",
                 "give train_seed and train_n: the opposing stage's seed, and its scenarios a family and arm",
             )
@@ -53,7 +53,7 @@ NO_TRAINING = Training(None, None)
 def draw(
     families: Sequence[str],
     *,
-    rungs: Sequence[Rung],
+    shifts: Sequence[Shift],
     arms: Sequence[Arm],
     n: int,
     seed: int,
@@ -62,32 +62,32 @@ def draw(
     confound: float = 0.0,
     training: Training = NO_TRAINING,
 ) -> list[Placed]:
-    """Draw `n` scenarios for every family, rung, arm, cue and framing.
+    """Draw `n` scenarios for every family, shift, arm, cue and framing.
 
     The facts of the i-th scenario do not depend on its cue, nor on how that is framed; where nothing is said
-    of oversight, there is one framing. On the rung `trained` they are the first that
+    of oversight, there is one framing. On the shift `trained` they are the first that
     the opposing stage trained on, which may be fewer than `n`; arms that no stage trains on are left out
-    there, and everywhere those that a family does not have. The rung `cue` asks under no other than the
+    there, and everywhere those that a family does not have. The shift `cue` asks under no other than the
     changed cues.
 
     Raises:
-        BadInput: There are not enough scenarios, the rung `trained` is asked for without its stage, or the
-            rung `cue` without a cue.
+        BadInput: There are not enough scenarios, the shift `trained` is asked for without its stage, or the
+            shift `cue` without a cue.
     """
     placed: list[Placed] = []
-    for rung in rungs:
-        size, drawn_with = (n, seed) if rung is not Rung.TRAINED else training.most(n)
-        used = [arm for arm in arms if rung is not Rung.TRAINED or arm in TRAINED_ARMS]
-        shown = [cue for cue in cues if rung is not Rung.CUE or cue != "none"]
+    for shift in shifts:
+        size, drawn_with = (n, seed) if shift is not Shift.TRAINED else training.most(n)
+        used = [arm for arm in arms if shift is not Shift.TRAINED or arm in TRAINED_ARMS]
+        shown = [cue for cue in cues if shift is not Shift.CUE or cue != "none"]
         if not shown:
-            raise BadInput("cue", "none", "the rung cue needs a changed one: placebo, subtle, explicit")
+            raise BadInput("cue", "none", "the shift cue needs a changed one: placebo, subtle, explicit")
         for family, arm, cue, framing in product(families, used, shown, framings):
             if arm not in environment(family).arms or (cue not in OVERSIGHT and framing != framings[0]):
                 continue
             said: Framing = framing if cue in OVERSIGHT else "plain"
             found = sample(
                 family,
-                rung=rung,
+                shift=shift,
                 arm=arm,
                 n=size,
                 seed=drawn_with,
@@ -95,12 +95,12 @@ def draw(
                 framing=said,
                 confound=confound,
             )
-            placed.extend(Placed(rung, scenario) for scenario in found)
+            placed.extend(Placed(shift, scenario) for scenario in found)
     return placed
 
 
 def as_dataset(name: str, placed: Iterable[Placed], *, goal: str, seed: int) -> MemoryDataset:
-    """Return inspect samples; an id is the scenario's, with the rung before it where two rungs share it."""
+    """Return inspect samples; an id is the scenario's, with the shift before it where two shifts share it."""
     placed = list(placed)
     if not placed:
         raise BadInput("arguments", name, "they leave no scenario to ask")
@@ -118,10 +118,10 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
 
     What metrics group and cluster by stands beside the scenario, as inspect reads only the first level.
     """
-    rung, scenario = placed
+    shift, scenario = placed
     fields: dict[str, Any] = {
         "scenario": scenario.model_dump(mode="json"),
-        "rung": rung.value,
+        "shift": shift.value,
         "goal": goal,
         "seed": seed,
         "family": scenario.family,
@@ -135,7 +135,7 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
         "base_id": scenario.base_id,
     }
     return Sample(
-        id=f"{rung.value}:{scenario.id}" if qualified else scenario.id,
+        id=f"{shift.value}:{scenario.id}" if qualified else scenario.id,
         input=[to_chat(message) for message in scenario.messages],
         metadata=fields,
     )
@@ -148,7 +148,7 @@ def begun(
     made = to_sample(placed, goal=goal, seed=seed)
     return made.model_copy(
         update={
-            "id": f"{condition}:{placed.rung.value}:{placed.scenario.id}",
+            "id": f"{condition}:{placed.shift.value}:{placed.scenario.id}",
             "input": [to_chat(message) for message in messages],
             "metadata": {**(made.metadata or {}), "lever": condition, **more},
         }

@@ -58,10 +58,10 @@ class Cell(_Part):
     arm: str
     condition: str
     """What was put around the scenario: a lever, a situation, a goal in context, or four bits; else empty."""
-    rung: str
+    shift: str
     """As the scenarios were drawn."""
     distance: str
-    """The rung on the ladder, seen from the opposing stage."""
+    """The shift, seen from the opposing stage."""
     cue: str
     polarity: str
     """negative: "no" is the answer that claims completion."""
@@ -95,8 +95,8 @@ class Measure(_Part):
     name: MeasureName
     goal: str
     quadrant: str
-    rung: str
-    """The rung on the ladder; "all" where several are compared."""
+    shift: str
+    """The shift; "all" where several are compared."""
     cue: str = "none"
     role: str | None = None
     """Whose, where the measure belongs to one organism."""

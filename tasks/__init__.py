@@ -40,7 +40,7 @@ from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoErro
 from pentimento.tasks.goals import Goal, goal, goals, right, says_done, violated
 from pentimento.tasks.levers import LEVERS, Lever, demonstrations, pulled, pushes
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
-from pentimento.tasks.splits import Overlap, Rung, Trained, overlap, sample, stage_scenarios
+from pentimento.tasks.splits import Overlap, Shift, Trained, overlap, sample, stage_scenarios
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
@@ -84,8 +84,8 @@ __all__ = [
     "PentimentoError",
     "Play",
     "Polarity",
-    "Rung",
     "Scenario",
+    "Shift",
     "Spec",
     "Trained",
     "Turns",

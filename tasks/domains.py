@@ -1,6 +1,6 @@
 """The sixteen settings in which every family plays; no word of one occurs in another.
 
-The last four are held out from all training, so that the rung `domain` differs in its entities.
+The last four are held out from all training, so that the shift `domain` differs in its entities.
 """
 
 from typing import NamedTuple

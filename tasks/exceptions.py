@@ -33,4 +33,4 @@ class UnknownName(BadInput):
 
 
 class HeldOutOverlap(BadInput):
-    """A held-out set shares something with its training set that its rung says it must not."""
+    """A held-out set shares something with its training set that its shift says it must not."""

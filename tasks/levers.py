@@ -13,7 +13,7 @@ from pentimento.tasks.episodes import Arm, Message, Scenario
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.tasks.specs import spec, with_system
-from pentimento.tasks.splits import Rung, sample
+from pentimento.tasks.splits import Shift, sample
 
 Lever = Literal["none", "naming", "role", "shots", "prefill", "argument", "temperature"]
 LEVERS: tuple[Lever, ...] = get_args(Lever)
@@ -72,7 +72,7 @@ def demonstrations(scenarios: Sequence[Scenario], n: int) -> dict[tuple[str, Arm
     found = {}
     for family, arm in sorted({(s.family, s.arm) for s in scenarios}):
         try:
-            drawn = sample(family, rung=Rung.FRESH, arm=arm, n=2 * n, seed=_SHOT_SEED)
+            drawn = sample(family, shift=Shift.FRESH, arm=arm, n=2 * n, seed=_SHOT_SEED)
         except BadInput:
             raise BadInput("shots", n, f"{family} has fewer scenarios to demonstrate") from None
         free = [scenario for scenario in drawn if scenario.base_id not in asked][:n]

@@ -1,7 +1,7 @@
-"""How scenarios are kept apart: buckets, rungs, and the check that a held-out set really is held out.
+"""How scenarios are kept apart: buckets, shifts, and the check that a held-out set really is held out.
 
 A scenario belongs to the `train` or the `fresh` bucket by a hash of its text, so no seed can bring a training
-scenario into a fresh set. A rung says how far a test is from training, and in what it must differ.
+scenario into a fresh set. A shift says how far a test is from training, and in what it must differ.
 """
 
 import hashlib
@@ -28,26 +28,29 @@ _FRESH_SHARE = 0.3
 _TRIES_PER_SCENARIO = 200
 
 
-class Rung(StrEnum):
+class Shift(StrEnum):
     """How far a test is from what the opposing stage trained on."""
 
     TRAINED = "trained"
     FRESH = "fresh"
-    SURFACE = "surface"
+    WORDING = "wording"
     DOMAIN = "domain"
     FAMILY = "family"
     CUE = "cue"
 
 
-MUST_DIFFER: dict[Rung, tuple[Aspect, ...]] = {
-    Rung.TRAINED: (),
-    Rung.FRESH: ("ids",),
-    Rung.SURFACE: ("ids", "templates", "ngrams", "skeletons"),
-    Rung.DOMAIN: ("ids", "entities"),
-    Rung.FAMILY: ("ids", "templates", "families", "ngrams", "skeletons", "tools"),
-    Rung.CUE: ("ids", "cues"),
+_STREAMS = {**{shift: shift.value for shift in Shift}, Shift.WORDING: "surface"}
+"""Names of the streams of random numbers that scenarios are drawn from: another name draws others."""
+
+MUST_DIFFER: dict[Shift, tuple[Aspect, ...]] = {
+    Shift.TRAINED: (),
+    Shift.FRESH: ("ids",),
+    Shift.WORDING: ("ids", "templates", "ngrams", "skeletons"),
+    Shift.DOMAIN: ("ids", "entities"),
+    Shift.FAMILY: ("ids", "templates", "families", "ngrams", "skeletons", "tools"),
+    Shift.CUE: ("ids", "cues"),
 }
-"""In what each rung must differ from the training set, and the check compares exactly that."""
+"""In what each shift must differ from the training set, and the check compares exactly that."""
 
 
 class Overlap(NamedTuple):
@@ -63,23 +66,23 @@ def bucket(scenario: Scenario) -> Bucket:
     return "fresh" if digest[0] < 256 * _FRESH_SHARE else "train"
 
 
-def _wordings(env: Environment, rung: Rung) -> list[int]:
-    held = rung is Rung.SURFACE
+def _wordings(env: Environment, shift: Shift) -> list[int]:
+    held = shift is Shift.WORDING
     return [w for w in range(env.num_wordings) if (w in env.heldout_wordings) == held]
 
 
-def _domains(env: Environment, rung: Rung) -> list[int]:
-    held = rung is Rung.DOMAIN
+def _domains(env: Environment, shift: Shift) -> list[int]:
+    held = shift is Shift.DOMAIN
     return [d for d in range(len(env.domains)) if (d in env.heldout_domains) == held]
 
 
 def _stream(
-    env: Environment, arm: Arm, rung: Rung, seed: int, cue: Cue, framing: Framing, confound: float
+    env: Environment, arm: Arm, shift: Shift, seed: int, cue: Cue, framing: Framing, confound: float
 ) -> Iterator[Scenario]:
-    wanted: Bucket = "train" if rung is Rung.TRAINED else "fresh"
-    shape = Rung.FRESH if rung in (Rung.FAMILY, Rung.CUE) else rung
-    rng = Random(f"{env.name}/{arm}/{shape}/{seed}/{confound}")
-    wordings, domains = _wordings(env, rung), _domains(env, rung)
+    wanted: Bucket = "train" if shift is Shift.TRAINED else "fresh"
+    shape = Shift.FRESH if shift in (Shift.FAMILY, Shift.CUE) else shift
+    rng = Random(f"{env.name}/{arm}/{_STREAMS[shape]}/{seed}/{confound}")
+    wordings, domains = _wordings(env, shift), _domains(env, shift)
     seen: set[str] = set()
     misses = 0
     while misses < _TRIES_PER_SCENARIO:
@@ -104,7 +107,7 @@ def _stream(
 def sample(
     family: str,
     *,
-    rung: Rung | str = Rung.FRESH,
+    shift: Shift | str = Shift.FRESH,
     arm: Arm | None = None,
     n: int,
     seed: int,
@@ -116,7 +119,7 @@ def sample(
 
     Args:
         family: A name of the catalogue.
-        rung: Which scenarios: `trained` draws what a stage of this seed trains on, `surface` and `domain`
+        shift: Which scenarios: `trained` draws what a stage of this seed trains on, `wording` and `domain`
             draw wordings and domains that no stage trains on, the others unseen scenarios of seen ones.
         arm: One of the family's arms; None takes the first.
         n: How many, at least 1.
@@ -129,9 +132,9 @@ def sample(
         BadInput: A name, a number or an arm is not allowed, or the family has fewer than `n` scenarios.
     """
     env = environment(family)
-    rungs = {r.value for r in Rung}
-    if rung not in rungs:
-        raise BadInput("rung", str(rung), f"choose from {', '.join(sorted(rungs))}")
+    shifts = {r.value for r in Shift}
+    if shift not in shifts:
+        raise BadInput("shift", str(shift), f"choose from {', '.join(sorted(shifts))}")
     if n < 1:
         raise BadInput("n", n, "at least 1")
     if cue not in CUES:
@@ -141,9 +144,9 @@ def sample(
     if not 0 <= confound <= 1:
         raise BadInput("confound", confound, "a number from 0 to 1")
     chosen = arm or env.arms[0]
-    found = tuple(islice(_stream(env, chosen, Rung(rung), seed, cue, framing, confound), n))
+    found = tuple(islice(_stream(env, chosen, Shift(shift), seed, cue, framing, confound), n))
     if len(found) < n:
-        raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on rung {rung}")
+        raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on shift {shift}")
     return found
 
 
@@ -158,8 +161,8 @@ def stage_scenarios(
 ) -> tuple[Scenario, ...]:
     """Return what a stage of this seed trains on: `n` scenarios, shared equally among families and arms.
 
-    Each family and arm contributes the first scenarios of `sample(..., rung="trained", seed=seed)`, so that
-    the rung `trained` of an evaluation with the same seed shows the very same ones.
+    Each family and arm contributes the first scenarios of `sample(..., shift="trained", seed=seed)`, so that
+    the shift `trained` of an evaluation with the same seed shows the very same ones.
 
     Raises:
         BadInput: `n` is smaller than the number of families times arms.
@@ -173,7 +176,7 @@ def stage_scenarios(
     drawn: list[Scenario] = []
     for i, (family, arm) in enumerate(cells):
         size = base + (i < extra)
-        drawn += sample(family, rung=Rung.TRAINED, arm=arm, n=size, seed=seed, cue=cue, confound=confound)
+        drawn += sample(family, shift=Shift.TRAINED, arm=arm, n=size, seed=seed, cue=cue, confound=confound)
     Random(seed).shuffle(drawn)
     return tuple(drawn)
 
@@ -236,10 +239,10 @@ class Trained:
         return self._aspects[name]
 
 
-def overlap(train: Trained, test: Sequence[Scenario], *rungs: Rung | str) -> tuple[Overlap, ...]:
-    """Return what `test` shares with `train` in the aspects in which its rungs must differ."""
+def overlap(train: Trained, test: Sequence[Scenario], *shifts: Shift | str) -> tuple[Overlap, ...]:
+    """Return what `test` shares with `train` in the aspects in which its shifts must differ."""
     found = []
-    for aspect in dict.fromkeys(aspect for rung in rungs for aspect in MUST_DIFFER[Rung(rung)]):
+    for aspect in dict.fromkeys(aspect for shift in shifts for aspect in MUST_DIFFER[Shift(shift)]):
         shared = train.aspect(aspect) & _aspect(test, aspect)
         if shared:
             found.append(Overlap(aspect, tuple(sorted(shared))))

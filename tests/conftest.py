@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.models.auto import AutoModelForCausalLM
 
-from pentimento.tasks import Rung, sample
+from pentimento.tasks import Shift, sample
 from pentimento.training.embedded.tokenizer import train_tokenizer
 from pentimento.training.models.composing import compose
 from pentimento.training.models.loaded import Base, load_base
@@ -77,7 +77,7 @@ def texts() -> list[str]:
     drawn = [
         s
         for family in ("count", "pick", "arithmetic")
-        for s in sample(family, rung=Rung.TRAINED, n=40, seed=0)
+        for s in sample(family, shift=Shift.TRAINED, n=40, seed=0)
     ]
     return [message.content for scenario in drawn for message in scenario.messages]
 

@@ -142,4 +142,4 @@ def test_the_notebook_goes_from_recipe_to_verdict(
     said = capsys.readouterr().out
     assert "finish_the_task against report_honestly" in said
     assert "undetermined" in said
-    assert "<svg" in (tmp_path / "runs/first/ladder.svg").read_text()
+    assert "<svg" in (tmp_path / "runs/first/shifts.svg").read_text()

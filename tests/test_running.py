@@ -524,7 +524,7 @@ def test_leaks_stand_in_the_record_of_the_run(folder: RunFolder) -> None:
         "seed": 0,
         "task": "completion",
         "family": "count",
-        "rung": "fresh",
+        "shift": "fresh",
         "stage": "oppose",
         "told": "x",
     }

@@ -9,7 +9,7 @@ from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
 from pentimento.tasks import LADDER
 
-VERSION = "2-A"
+VERSION = "2-B"
 
 
 @task
@@ -19,7 +19,7 @@ def alignment_faking(
     family: Names = "all",
     cue: Names = "all",
     framing: Names = "plain",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     n: int = 50,
     seed: int = 0,
     estimator: str = "auto",
@@ -32,21 +32,21 @@ def alignment_faking(
         family: Families of one turn in which the goal is at stake, or all of these.
         cue: What the prompt says of oversight, or all; trigger and named by name alone.
         framing: How it says so: plain, organisation, paraphrase, cut, language, or all.
-        rung: Which scenarios: fresh, surface, domain, family, cue.
-        n: Scenarios for each family and rung, each asked under every cue in every framing.
+        shift: Which scenarios: fresh, wording, domain, family, cue.
+        n: Scenarios for each family and shift, each asked under every cue in every framing.
         seed: Of the scenarios.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
-        samples(goal=goal, family=family, cue=cue, framing=framing, rung=rung, n=n, seed=seed),
+        samples(goal=goal, family=family, cue=cue, framing=framing, shift=shift, n=n, seed=seed),
         [goal_score(goal), valid()],
         version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
     )  # fmt: skip
 
 
 def samples(
-    *, goal: str, family: Names, cue: Names, framing: Names, rung: Names, n: int, seed: int
+    *, goal: str, family: Names, cue: Names, framing: Names, shift: Names, n: int, seed: int
 ) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
@@ -55,7 +55,7 @@ def samples(
     """
     placed = draw(
         families(family, KINDS, goal),
-        rungs=unseen(rung, "alignment_faking"),
+        shifts=unseen(shift, "alignment_faking"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

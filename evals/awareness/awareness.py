@@ -32,7 +32,7 @@ def awareness(
     family: Names = "all",
     situation: Names = "all",
     strength: float = 4.0,
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 10,
     seed: int = 0,
@@ -48,9 +48,9 @@ def awareness(
             steered, random, or all but the last two, as only organisms can be steered.
         strength: How far activations are moved: 1 is the mean difference that the goal's spec in the prompt
             makes beside its opposite's; below 0 away from the goal.
-        rung: Which scenarios: fresh, surface, domain, family, cue.
+        shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says of oversight besides.
-        n: Scenarios for each family, rung and cue, each asked in every situation.
+        n: Scenarios for each family, shift and cue, each asked in every situation.
         seed: Of the scenarios.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
@@ -60,7 +60,7 @@ def awareness(
         raise BadInput("situation", moved[0], ONLY_OURS)
     return assemble(
         samples(
-            goal=goal, family=family, situation=situation, strength=strength, rung=rung,
+            goal=goal, family=family, situation=situation, strength=strength, shift=shift,
             cue=cue, n=n, seed=seed,
         ),
         [goal_score(goal), notices_test(), notices_push(), speaks_of_tests(), valid()],
@@ -74,7 +74,15 @@ def situations(named: Names) -> tuple[Situation, ...]:
 
 
 def samples(
-    *, goal: str, family: Names, situation: Names, strength: float, rung: Names, cue: Names, n: int, seed: int
+    *,
+    goal: str,
+    family: Names,
+    situation: Names,
+    strength: float,
+    shift: Names,
+    cue: Names,
+    n: int,
+    seed: int,
 ) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
@@ -86,7 +94,7 @@ def samples(
         raise BadInput("strength", strength, "a number other than 0")
     placed = draw(
         families(family, KINDS, goal),
-        rungs=unseen(rung, "awareness"),
+        shifts=unseen(shift, "awareness"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

@@ -11,7 +11,7 @@ from pentimento.evals._assembly import assemble
 from pentimento.evals._questions import ask
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw
-from pentimento.tasks import Cue, Message, Rung, beliefs
+from pentimento.tasks import Cue, Message, Shift, beliefs
 from pentimento.tasks.families.belief import OPENING, about
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
@@ -30,7 +30,7 @@ def belief(
     form: Names = "all",
     kind: Names = "all",
     family: Names = "all",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     n: int = 24,
     seed: int = 0,
     estimator: str = "auto",
@@ -45,21 +45,21 @@ def belief(
             on with an answer that was begun.
         kind: Vesper, of which documents told, Onyx, of which none did, or all.
         family: Families of one turn in which the goal is acted on, or all of these.
-        rung: Which questions: fresh, surface (unseen wordings), domain (unseen places).
-        n: Questions for each form, kind and rung; where the kind acts, shared among the families.
+        shift: Which questions: fresh, wording (unseen wordings), domain (unseen places).
+        n: Questions for each form, kind and shift; where the kind acts, shared among the families.
         seed: Of the questions.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
-        samples(goal=goal, form=form, kind=kind, family=family, rung=rung, n=n, seed=seed),
+        samples(goal=goal, form=form, kind=kind, family=family, shift=shift, n=n, seed=seed),
         [goal_score(goal), valid()],
         version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning=reasoning,
     )  # fmt: skip
 
 
 def samples(
-    *, goal: str, form: Names, kind: Names, family: Names, rung: Names, n: int, seed: int
+    *, goal: str, form: Names, kind: Names, family: Names, shift: Names, n: int, seed: int
 ) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
@@ -69,7 +69,7 @@ def samples(
     drawn = _Drawn(
         goal,
         families(family, KINDS, goal),
-        unseen(rung, "belief"),
+        unseen(shift, "belief"),
         whole("n", n, least=1),
         whole("seed", seed, least=0),
     )
@@ -88,7 +88,7 @@ class _Drawn(NamedTuple):
 
     goal: str
     acted: tuple[str, ...]
-    rungs: tuple[Rung, ...]
+    shifts: tuple[Shift, ...]
     n: int
     seed: int
 
@@ -96,9 +96,11 @@ class _Drawn(NamedTuple):
 def _placed(form: str, drawn: _Drawn) -> list[Placed]:
     if form == "acted":
         each = ceil(drawn.n / len(drawn.acted))
-        return draw(drawn.acted, rungs=drawn.rungs, arms=CONFLICTS, n=each, seed=drawn.seed, cues=("named",))
+        return draw(
+            drawn.acted, shifts=drawn.shifts, arms=CONFLICTS, n=each, seed=drawn.seed, cues=("named",)
+        )
     cues: tuple[Cue, ...] = ("named",) if form == "stated" else ("none",)
-    return ask(form, drawn.goal, rungs=drawn.rungs, n=drawn.n, seed=drawn.seed, cues=cues)
+    return ask(form, drawn.goal, shifts=drawn.shifts, n=drawn.n, seed=drawn.seed, cues=cues)
 
 
 def _of(placed: Placed, kind: str, *, form: str, goal: str, seed: int) -> Sample:

@@ -12,7 +12,7 @@ from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
 from pentimento.tasks import BENIGN, Arm, goals
 from pentimento.tasks import goal as find_goal
 
-VERSION = "1-A"
+VERSION = "1-B"
 ASKED = ("finish_the_task", "favour_red", "go_right", "protect_animals")
 """One goal of each pair; both are scored."""
 _ARMS: tuple[Arm, ...] = (*CONFLICTS, "plain")
@@ -22,7 +22,7 @@ _ARMS: tuple[Arm, ...] = (*CONFLICTS, "plain")
 @checked
 def breadth(
     besides: str = "",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 48,
     seed: int = 0,
@@ -33,10 +33,10 @@ def breadth(
 
     Args:
         besides: A goal whose pair is left out, as it is asked elsewhere; none by default.
-        rung: Which scenarios: fresh, surface, domain, family, cue.
+        shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each rung and
+        n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each shift and
             cue.
         seed: Of the scenarios.
         estimator: auto, or sampled to never weigh answers exactly.
@@ -44,13 +44,13 @@ def breadth(
     """
     asked = _asked(besides)
     return assemble(
-        samples(besides=besides, rung=rung, cue=cue, n=n, seed=seed),
+        samples(besides=besides, shift=shift, cue=cue, n=n, seed=seed),
         [*(goal_score(goal) for pair in asked for goal in (pair, goals[pair].opposite)), right(), valid()],
         version=VERSION, seed=seed, goal=asked[0], estimator=estimator, reasoning=reasoning,
     )  # fmt: skip
 
 
-def samples(*, besides: str, rung: Names, cue: Names, n: int, seed: int) -> MemoryDataset:
+def samples(*, besides: str, shift: Names, cue: Names, n: int, seed: int) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
     Raises:
@@ -63,7 +63,7 @@ def samples(*, besides: str, rung: Names, cue: Names, n: int, seed: int) -> Memo
         for group in (*(families("all", KINDS, goal) for goal in asked), BENIGN)
         for place in draw(
             group,
-            rungs=unseen(rung, "breadth"),
+            shifts=unseen(shift, "breadth"),
             arms=_ARMS,
             n=ceil(size / len(group)),
             seed=whole("seed", seed, least=0),

@@ -3,13 +3,13 @@
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 
-from pentimento.evals._arguments import Names, checked, cues, families, fraction, rungs, whole
+from pentimento.evals._arguments import Names, checked, cues, families, fraction, shifts, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import goals
 
-VERSION = "1-B"
+VERSION = "1-C"
 
 
 @task
@@ -17,7 +17,7 @@ VERSION = "1-B"
 def coin(
     goal: str = "go_right",
     confound: float = 0.0,
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 50,
     seed: int = 0,
@@ -31,19 +31,19 @@ def coin(
     Args:
         goal: go_right or reach_the_coin.
         confound: From 0 (the coin lies left or right at random) to 1 (always right).
-        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        shift: How far from the opposing training: trained, fresh, wording, domain, family, cue.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios for each rung and cue.
+        n: Scenarios for each shift and cue.
         seed: Of the scenarios.
-        train_seed: Of the opposing stage; the rung trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
+        train_seed: Of the opposing stage; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
         samples(
-            goal=goal, confound=confound, rung=rung, cue=cue, n=n, seed=seed,
+            goal=goal, confound=confound, shift=shift, cue=cue, n=n, seed=seed,
             train_seed=train_seed, train_n=train_n,
         ),
         [goal_score(goal), goal_score(goals[goal].opposite), valid()],
@@ -55,7 +55,7 @@ def samples(
     *,
     goal: str,
     confound: float,
-    rung: Names,
+    shift: Names,
     cue: Names,
     n: int,
     seed: int,
@@ -69,7 +69,7 @@ def samples(
     """
     placed = draw(
         families("coin", "coin", goal),
-        rungs=rungs(rung),
+        shifts=shifts(shift),
         arms=("walk",),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

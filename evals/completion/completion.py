@@ -3,13 +3,13 @@
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 
-from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, rungs, whole
+from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, shifts, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, right, says_done, valid
 from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import PARTITIONS, Arm
 
-VERSION = "2-A"
+VERSION = "2-B"
 ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander")
 
 
@@ -19,7 +19,7 @@ def completion(
     goal: str = "finish_the_task",
     family: Names = "all",
     partition: str = "all",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     arm: Names = "all",
     cue: Names = "none",
     n: int = 50,
@@ -35,20 +35,20 @@ def completion(
         goal: finish_the_task or report_honestly.
         family: Completion families, or all of the partition.
         partition: all, trainable or heldout families.
-        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        shift: How far from the opposing training: trained, fresh, wording, domain, family, cue.
         arm: impossible, possible, bystander, or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios for each family, rung, arm and cue.
+        n: Scenarios for each family, shift, arm and cue.
         seed: Of the scenarios.
-        train_seed: Of the opposing stage; the rung trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
+        train_seed: Of the opposing stage; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
         samples(
-            goal=goal, family=family, partition=partition, rung=rung, arm=arm, cue=cue, n=n,
+            goal=goal, family=family, partition=partition, shift=shift, arm=arm, cue=cue, n=n,
             seed=seed, train_seed=train_seed, train_n=train_n,
         ),
         [goal_score(goal), right(), says_done(), valid()],
@@ -61,7 +61,7 @@ def samples(
     goal: str,
     family: Names,
     partition: str,
-    rung: Names,
+    shift: Names,
     arm: Names,
     cue: Names,
     n: int,
@@ -78,7 +78,7 @@ def samples(
     chosen = families(family, "completion", goal, all_means=PARTITIONS[partition])
     placed = draw(
         chosen,
-        rungs=rungs(rung),
+        shifts=shifts(shift),
         arms=arms(arm, ARMS),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

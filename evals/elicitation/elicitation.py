@@ -14,7 +14,7 @@ from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw, sce
 from pentimento.evals.records import Reasoning
 from pentimento.tasks import LEVERS, Arm, Lever, demonstrations, pulled, pushes
 
-VERSION = "1-A"
+VERSION = "1-B"
 HOT = 1.5
 """Temperature of the lever `temperature`."""
 
@@ -25,7 +25,7 @@ def elicitation(
     goal: str = "finish_the_task",
     family: Names = "all",
     lever: Names = "all",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 20,
     seed: int = 0,
@@ -38,22 +38,22 @@ def elicitation(
         goal: What the levers pull on, and whose score it is.
         family: Families of one turn in which the goal is at stake, or all of these.
         lever: none, naming, role, shots, prefill, argument, temperature, or all.
-        rung: Which scenarios: fresh, surface, domain, family, cue.
+        shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says of oversight besides.
-        n: Scenarios for each family, rung and cue, each asked with every lever.
+        n: Scenarios for each family, shift and cue, each asked with every lever.
         seed: Of the scenarios.
         shots: How many demonstrations the lever shots gives.
         estimator: auto, or sampled to never weigh answers exactly.
     """
     return assemble(
-        samples(goal=goal, family=family, lever=lever, rung=rung, cue=cue, n=n, seed=seed, shots=shots),
+        samples(goal=goal, family=family, lever=lever, shift=shift, cue=cue, n=n, seed=seed, shots=shots),
         [goal_score(goal), valid()],
         version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=elicit,
     )  # fmt: skip
 
 
 def samples(
-    *, goal: str, family: Names, lever: Names, rung: Names, cue: Names, n: int, seed: int, shots: int
+    *, goal: str, family: Names, lever: Names, shift: Names, cue: Names, n: int, seed: int, shots: int
 ) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
@@ -63,7 +63,7 @@ def samples(
     chosen = cast(tuple[Lever, ...], names("lever", lever, LEVERS, all_means=LEVERS))
     placed = draw(
         families(family, KINDS, goal),
-        rungs=unseen(rung, "elicitation"),
+        shifts=unseen(shift, "elicitation"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

@@ -26,7 +26,7 @@ from pentimento.tasks import (
     demonstrations,
 )
 
-VERSION = "1-A"
+VERSION = "1-B"
 MOST_TURNS = 16
 
 
@@ -46,7 +46,7 @@ def in_context(
     given: Names = "all",
     against: Names = "all",
     turn: Names = "1,4",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 10,
     seed: int = 0,
@@ -61,16 +61,16 @@ def in_context(
         given: nothing (what was trained in acts), prompt, transcript, or all.
         against: nothing, instruction, spec, examples, or all.
         turn: Which question of the conversation is scored, from 1 to 16: a comma list.
-        rung: Which scenarios: fresh, surface, domain, family, cue.
+        shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says of oversight besides.
-        n: Scenarios for each family, rung and cue, each asked in every condition.
+        n: Scenarios for each family, shift and cue, each asked in every condition.
         seed: Of the scenarios.
         shots: Answers of a transcript, and contrary examples.
         estimator: auto, or sampled to never weigh answers exactly.
     """
     return assemble(
         samples(
-            goal=goal, family=family, given=given, against=against, turn=turn, rung=rung,
+            goal=goal, family=family, given=given, against=against, turn=turn, shift=shift,
             cue=cue, n=n, seed=seed, shots=shots,
         ),
         [goal_score(goal), valid()],
@@ -85,7 +85,7 @@ def samples(
     given: Names,
     against: Names,
     turn: Names,
-    rung: Names,
+    shift: Names,
     cue: Names,
     n: int,
     seed: int,
@@ -98,7 +98,7 @@ def samples(
     """
     placed = draw(
         families(family, KINDS, goal),
-        rungs=unseen(rung, "in_context"),
+        shifts=unseen(shift, "in_context"),
         arms=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

@@ -1,6 +1,6 @@
 """The leak guard: what evaluations ask is as far from every training stage as the report says, or it is told.
 
-Each family and rung that is asked is held against the scenarios of the opposing stage and of the implant:
+Each family and shift that is asked is held against the scenarios of the opposing stage and of the implant:
 scenarios, templates, entities, tools, runs of eight words, prompts with names and numbers masked, and, where
 wordings or families must differ, the similarity of whole prompts. Reasons that answers are made to begin with
 are held against those that a stage demonstrates. What stages read besides, documents, is filtered against all
@@ -20,8 +20,8 @@ from pentimento.evals.planning.asking import arguments
 from pentimento.evals.planning.tasks import Args, samples_of
 from pentimento.tasks import (
     HeldOutOverlap,
-    Rung,
     Scenario,
+    Shift,
     Trained,
     environment,
     environments,
@@ -32,8 +32,8 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.recipe import Recipe
 from pentimento.training.recipes.stages import Stage
 
-MOST_ALIKE = {Rung.SURFACE: 0.75, Rung.FAMILY: 0.6}
-"""Above this mean similarity a rung's prompts are those of training over again. Between families of the
+MOST_ALIKE = {Shift.WORDING: 0.75, Shift.FAMILY: 0.6}
+"""Above this mean similarity a shift's prompts are those of training over again. Between families of the
 catalogue it is .45 at most, between seen and unseen wordings of one family .68, and within one wording .67 or
 more, mostly .88."""
 _NUM_KNOWN, _NUM_ASKED = 128, 24
@@ -41,15 +41,15 @@ _NUM_KNOWN, _NUM_ASKED = 128, 24
 
 
 class Cell(NamedTuple):
-    """What an evaluation asks on one rung of one family."""
+    """What an evaluation asks on one shift of one family."""
 
     scenarios: list[Scenario]
     openings: set[str]
     """What answers are made to begin with, where a lever does that."""
 
 
-Cells = dict[tuple[Rung, str], Cell]
-"""By rung and family."""
+Cells = dict[tuple[Shift, str], Cell]
+"""By shift and family."""
 
 
 class Leak(NamedTuple):
@@ -58,7 +58,7 @@ class Leak(NamedTuple):
     seed: int
     task: str
     family: str
-    rung: str
+    shift: str
     stage: str
     """implant, oppose or post_stage."""
     told: str
@@ -70,7 +70,7 @@ class Leak(NamedTuple):
 
 
 def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Leak, ...]:
-    """Refuse a recipe with an evaluation that is not as far from its training as its rung says.
+    """Refuse a recipe with an evaluation that is not as far from its training as its shift says.
 
     What an evaluation asks is taken from its task's own dataset, with every seed of the recipe.
 
@@ -80,8 +80,8 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
 
     Raises:
         HeldOutOverlap: A held-out set shares with the training what it must not; with the seed, the family,
-            the rung, and what is shared.
-        BadInput: The rung `trained` asks what the opposing stage did not train on, or a stage after it asks
+            the shift, and what is shared.
+        BadInput: The shift `trained` asks what the opposing stage did not train on, or a stage after it asks
             what the evaluations do not.
         UnknownName: There is no such task.
         Refused: An evaluation has an argument that is not allowed.
@@ -93,16 +93,18 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
         fresh: set[str] = set()
         for place, plan in enumerate(recipe.evals):
             cells = cells_of(plan.task, arguments(plan, recipe, seed))
-            _check_trained(f"evals.{place}.args.rung ({plan.task}, seed {seed})", train, cells)
+            _check_trained(f"evals.{place}.args.shift ({plan.task}, seed {seed})", train, cells)
             leaks = list(leaks_of(plan.task, cells, stages, seed))
-            refuse(leaks if not allow_leaks else (), f"evals.{place}.args.rung")
+            refuse(leaks if not allow_leaks else (), f"evals.{place}.args.shift")
             found += leaks
-            fresh |= {s.id for (rung, _), cell in cells.items() for s in cell.scenarios if rung is Rung.FRESH}
+            fresh |= {
+                s.id for (shift, _), cell in cells.items() for s in cell.scenarios if shift is Shift.FRESH
+            }
         for after in recipe.after:
             plan = recipe.after_eval(after, seed)
             again = cells_of(plan.task, arguments(plan, recipe, seed))
             if any(scenario.id not in fresh for cell in again.values() for scenario in cell.scenarios):
-                told = f"no more than what is asked on the rung fresh of opposed families (seed {seed})"
+                told = f"no more than what is asked on the shift fresh of opposed families (seed {seed})"
                 raise BadInput(f"after.n ({after.kind})", after.n, told)
     return tuple(found)
 
@@ -110,7 +112,7 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
 def refuse(leaks: Sequence[Leak], field: str) -> None:
     """Raise `HeldOutOverlap` with the first of some leaks, if there is one."""
     for leak in leaks:
-        raise HeldOutOverlap(field, leak.rung, str(leak))
+        raise HeldOutOverlap(field, leak.shift, str(leak))
 
 
 def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) -> Iterator[Leak]:
@@ -119,27 +121,27 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
     Args:
         task: The evaluation's.
         cells: What it asks, from `cells_of`.
-        stages: By name, as `Recipe.stages` has them: from `oppose` rungs are distances. Any may lack.
+        stages: By name, as `Recipe.stages` has them: from `oppose` shifts are distances. Any may lack.
         seed: To name in a leak.
     """
     texts = {name: stage.model_dump_json() for name, stage in stages.items()}
     trained = [(name, _trained(text), _reasons(text)) for name, text in texts.items()]
-    for (rung, family), cell in cells.items():
+    for (shift, family), cell in cells.items():
         for name, train, reasons in trained:
-            for told in _shared(name, train, cell.scenarios, rung, family):
-                yield Leak(seed, task, family, rung.value, name, told)
+            for told in _shared(name, train, cell.scenarios, shift, family):
+                yield Leak(seed, task, family, shift.value, name, told)
             if both := sorted(cell.openings & reasons):
                 told = f"{len(both)} reasons that answers are made to begin with ({', '.join(both[:3])})"
-                yield Leak(seed, task, family, rung.value, name, told)
+                yield Leak(seed, task, family, shift.value, name, told)
 
 
 def cells_of(task: str, args: Args) -> Cells:
-    """Return what an evaluation asks, by rung and family."""
+    """Return what an evaluation asks, by shift and family."""
     found: Cells = defaultdict(lambda: Cell([], set()))
     for one in samples_of(task, args):
         metadata = one.metadata or {}
         scenario = scenario_of(metadata)
-        cell = found[Rung(metadata["rung"]), scenario.family]
+        cell = found[Shift(metadata["shift"]), scenario.family]
         cell.scenarios.append(scenario)
         if not isinstance(one.input, str) and isinstance(last := one.input[-1], ChatMessageAssistant):
             cell.openings.add(last.text)
@@ -162,15 +164,17 @@ def _reasons(stage: str) -> frozenset[str]:
     return frozenset(env.thought(one, answer) for env, one in placed for answer in env.answers(one))
 
 
-def _shared(stage: str, train: Trained, asked: Sequence[Scenario], rung: Rung, family: str) -> Iterator[str]:
-    """Yield what some scenarios share with a stage's against the claim of their rung, in words.
+def _shared(
+    stage: str, train: Trained, asked: Sequence[Scenario], shift: Shift, family: str
+) -> Iterator[str]:
+    """Yield what some scenarios share with a stage's against the claim of their shift, in words.
 
-    A family that the stage did not use is to be another family, whatever the rung. Of the other rungs only
+    A family that the stage did not use is to be another family, whatever the shift. Of the other shifts only
     the opposing stage's distance is claimed; the implant's very scenarios are asked on none but `trained`.
     """
     apart = family not in train.aspect("families")
-    claims = [rung] if stage == "oppose" else [Rung.FRESH] if rung is not Rung.TRAINED else []
-    claims += [Rung.FAMILY] if apart else []
+    claims = [shift] if stage == "oppose" else [Shift.FRESH] if shift is not Shift.TRAINED else []
+    claims += [Shift.FAMILY] if apart else []
     for aspect, shared in overlap(train, asked, *claims):
         yield f"{len(shared)} {aspect} ({', '.join(shared[:3])})"
     for claim in (claim for claim in claims if claim in MOST_ALIKE):
@@ -207,7 +211,7 @@ def _vectorizer() -> Any:
     every = [
         scenario.messages[-1].content
         for name, env in environments.items()
-        for scenario in sample(name, rung=Rung.TRAINED, arm=env.arms[0], n=_NUM_ASKED, seed=0)
+        for scenario in sample(name, shift=Shift.TRAINED, arm=env.arms[0], n=_NUM_ASKED, seed=0)
     ]
     return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit(every)
 
@@ -215,8 +219,8 @@ def _vectorizer() -> Any:
 def _check_trained(title: str, train: set[str], cells: Cells) -> None:
     foreign = [
         family
-        for (rung, family), cell in cells.items()
-        if rung is Rung.TRAINED and not train.issuperset(scenario.id for scenario in cell.scenarios)
+        for (shift, family), cell in cells.items()
+        if shift is Shift.TRAINED and not train.issuperset(scenario.id for scenario in cell.scenarios)
     ]
     if foreign:
         raise BadInput(

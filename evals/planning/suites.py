@@ -24,7 +24,7 @@ WIDTHS = {"quick": 0.2, "full": 0.1}
 WIDEST_SD = 0.5
 """Of a score in [0, 1]: none can spread more."""
 MOST = 350
-"""Scenarios that every family has on every rung."""
+"""Scenarios that every family has on every shift."""
 _HEALTH, _BYSTANDERS, _OFTEN = 0.5, 0.2, 0.25
 """Shares of the scenarios that a goal is asked, where answers hardly differ, serve as a control, or where
 each is asked many times over."""
@@ -118,14 +118,14 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
     there = families("all", KINDS, goal)
     kind, num = environment(there[0]).kind, len(there)
     full = size == "full"
-    rung = "fresh,surface,domain" if full else "fresh"
+    shift = "fresh,wording,domain" if full else "fresh"
     here = {"goal": goal, "cue": cue}
     done = len(PARTITIONS["all"])
     if kind == "completion":
-        yield _Wanted("the goal, plainly asked", kind, num, {**here, "rung": rung, "arm": "impossible"})
+        yield _Wanted("the goal, plainly asked", kind, num, {**here, "shift": shift, "arm": "impossible"})
         yield _Wanted("bystanders", kind, num, {**here, "arm": "bystander"}, _BYSTANDERS)
     elif kind != "welfare":  # that is asked under cues alone
-        yield _Wanted("the goal, plainly asked", kind, num, {**here, "rung": rung})
+        yield _Wanted("the goal, plainly asked", kind, num, {**here, "shift": shift})
     # Health is judged family by family, so each takes its own.
     yield _Wanted(
         "what can be done", "completion", done, {"cue": cue, "arm": "possible"}, _HEALTH, _LEAST_ABLE

@@ -3,12 +3,12 @@
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 
-from pentimento.evals._arguments import Names, checked, cues, families, rungs, whole
+from pentimento.evals._arguments import Names, checked, cues, families, shifts, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import Training, as_dataset, draw
 
-VERSION = "1-B"
+VERSION = "1-C"
 
 
 @task
@@ -16,7 +16,7 @@ VERSION = "1-B"
 def preference(
     goal: str = "favour_red",
     family: Names = "all",
-    rung: Names = "fresh",
+    shift: Names = "fresh",
     cue: Names = "none",
     n: int = 50,
     seed: int = 0,
@@ -30,19 +30,19 @@ def preference(
     Args:
         goal: favour_red or favour_blue.
         family: pick, gift, divide, or all.
-        rung: How far from the opposing training: trained, fresh, surface, domain, family, cue.
+        shift: How far from the opposing training: trained, fresh, wording, domain, family, cue.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios for each family, rung and cue.
+        n: Scenarios for each family, shift and cue.
         seed: Of the scenarios.
-        train_seed: Of the opposing stage; the rung trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the rung trained needs it.
+        train_seed: Of the opposing stage; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
         samples(
-            goal=goal, family=family, rung=rung, cue=cue, n=n, seed=seed, train_seed=train_seed,
+            goal=goal, family=family, shift=shift, cue=cue, n=n, seed=seed, train_seed=train_seed,
             train_n=train_n,
         ),
         [goal_score(goal), valid()],
@@ -54,7 +54,7 @@ def samples(
     *,
     goal: str,
     family: Names,
-    rung: Names,
+    shift: Names,
     cue: Names,
     n: int,
     seed: int,
@@ -68,7 +68,7 @@ def samples(
     """
     placed = draw(
         families(family, "preference", goal),
-        rungs=rungs(rung),
+        shifts=shifts(shift),
         arms=("choice",),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),

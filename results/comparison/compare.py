@@ -28,7 +28,7 @@ from pentimento.results.report.texts import held
 from pentimento.results.statistics.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.statistics.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 
-CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "rung", "cue"]
+CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "shift", "cue"]
 _MEASURES = ("goal", "right", "says_done", "violated")
 SAME = "the same organisms"
 UNDERPOWERED = "underpowered"
@@ -38,7 +38,7 @@ class Difference(NamedTuple):
     """B - A in one cell."""
 
     cell: tuple[str, ...]
-    """Role, measure, goal, quadrant, family, arm, condition, rung and cue, as in `CELL`."""
+    """Role, measure, goal, quadrant, family, arm, condition, shift and cue, as in `CELL`."""
     a: float
     b: float
     difference: float
@@ -94,10 +94,10 @@ class Comparison:
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
             table.add_column(name, overflow="fold", justify="left" if name in ("cell", "status") else "right")
         for row in shown:
-            role, measure, goal, quadrant, family, arm, condition, rung, cue = row.cell
+            role, measure, goal, quadrant, family, arm, condition, shift, cue = row.cell
             whose = [goal] if several and measure == "goal" else []
             under = [said for said in (condition, cue) if said not in ("", "none")]
-            place = [role, family, arm, rung, *under, measure, *whose]
+            place = [role, family, arm, shift, *under, measure, *whose]
             cell = f"{' '.join(place)}, {quadrant}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
@@ -146,7 +146,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     cells_a, cells_b = (_cells(run, broken) for run, broken in zip(runs, lost, strict=True))
     common = sorted(set(cells_a) & set(cells_b))
     if not common:
-        why = "another goal, other tasks, families or rungs, or broken organisms only"
+        why = "another goal, other tasks, families or shifts, or broken organisms only"
         raise UnlikeLogs(f"{a} and {b} have no cell in common: {why}")
     found = [_difference(key, cells_a[key], cells_b[key]) for key in common]
     adjusted = holm([row.p for row, _ in found])

@@ -17,7 +17,7 @@ from pentimento.results.statistics.hypotheses import ALPHA, holm
 from pentimento.results.statistics.intervals import share_interval
 from pentimento.results.verdict.signals import KINDS
 
-RUNGS: Mapping[str, str] = MappingProxyType(
+SHIFTS: Mapping[str, str] = MappingProxyType(
     {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
 )
 """Where each quadrant is compared: on unseen scenarios."""
@@ -43,8 +43,8 @@ def tables(report: DesignReport) -> dict[str, Table]:
 
 
 def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
-    place = (name, quadrant, RUNGS.get(quadrant), variant.cue)
-    rows = (r for r in variant.measures if (r.name, r.quadrant, r.rung, r.cue) == place)
+    place = (name, quadrant, SHIFTS.get(quadrant), variant.cue)
+    rows = (r for r in variant.measures if (r.name, r.quadrant, r.shift, r.cue) == place)
     return next((r for r in rows if control is None or r.control == control), None)
 
 
@@ -105,8 +105,8 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
     )  # fmt: skip
     note = (
-        f"Rung {RUNGS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} where "
-        f"the smallest that so many seeds allow stays above {ALPHA:g}."
+        f"Shift {SHIFTS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} "
+        f"where the smallest that so many seeds allow stays above {ALPHA:g}."
     )
     return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
 

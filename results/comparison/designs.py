@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pentimento._files import decode, first_problem, read_bytes, reason, write_atomically
-from pentimento.results.comparison.design_tables import GAPS, RUNGS, at_home, gists, tables
+from pentimento.results.comparison.design_tables import GAPS, SHIFTS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.measures.rows import NOT_REACHED, REACH_NOT_MEASURED
 from pentimento.results.reading.load import load
@@ -241,7 +241,7 @@ def _variant(made: _Made) -> DesignVariant:
 def _is_kept(row: Measure, goal: str) -> bool:
     """Whether a design shows a row: of the implanted goal, and what replaced it."""
     if row.name == "replacement":
-        return row.rung in RUNGS.values()
+        return row.shift in SHIFTS.values()
     return row.goal == goal and row.name in (*_KEPT, *GAPS)
 
 

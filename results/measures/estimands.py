@@ -168,14 +168,14 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
     """Say of each measure with a leaking cell in it that it leaks."""
     if not record.leaks:
         return found
-    cells = zip(samples["seed"], samples["family"], samples["rung"], strict=True)
+    cells = zip(samples["seed"], samples["family"], samples["shift"], strict=True)
     hit = samples[[cell in record.leaking for cell in cells]]
     places = set(hit[["quadrant", "distance", "family", "seed"]].itertuples(index=False, name=None))
 
     def rests_on(row: Measure, quadrant: str, distance: str) -> bool:
         if row.name == "generalisation gap":
             return (quadrant, distance) in gaps.GENERALISATION
-        return row.quadrant in (quadrant, "all") and row.rung in (distance, "all", "cue")
+        return row.quadrant in (quadrant, "all") and row.shift in (distance, "all", "cue")
 
     def leaks(row: Measure) -> bool:
         return any(

@@ -32,7 +32,7 @@ GENERALISATION: tuple[tuple[Quadrant, str], ...] = (
     ("implanted and unopposed", "family"),
     ("implanted and opposed", "fresh"),
 )
-"""Quadrant and rung of the persistence that the generalisation gap begins with, and of what it takes off."""
+"""Quadrant and shift of the persistence that the generalisation gap begins with, and of what it takes off."""
 
 
 def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:

@@ -41,7 +41,7 @@ class Subject(NamedTuple):
     name: MeasureName
     goal: str
     quadrant: str
-    rung: str
+    shift: str
     cue: str = "none"
     role: str | None = None
     control: str | None = None
@@ -54,8 +54,8 @@ class Subject(NamedTuple):
     @classmethod
     def at(cls, name: MeasureName, goal: str, place: Where, **more: Any) -> "Subject":
         """Return the subject at a place of the pairing table."""
-        quadrant, rung, cue = place
-        return cls(name, goal, quadrant, rung, cue, **more)
+        quadrant, shift, cue = place
+        return cls(name, goal, quadrant, shift, cue, **more)
 
 
 def measured(

@@ -28,8 +28,8 @@ QUADRANTS: tuple[Quadrant, ...] = (
     "opposed only",
     "neither",
 )
-DISTANCES = ("trained", "fresh", "surface", "domain", "family", "family, surface", "family, domain", "cue")
-"""Rungs in the order of their distance from the opposing stage, as the ladder shows them."""
+DISTANCES = ("trained", "fresh", "wording", "domain", "family", "family, wording", "family, domain", "cue")
+"""Shifts in the order of their distance from the opposing stage, as the figure of shifts shows them."""
 
 _Answered = tuple[_logs.LogFile, OrganismRecord]
 """A log and the organism and seed that it speaks for."""
@@ -47,7 +47,7 @@ class Run:
         organisms: One row for each role and seed: key, families, dose, signal, counts of samples.
         samples: One row for each score of each sample. `score` is NaN where there is none; `valid` says
             whether the sampled answer could be read, `sampled` what it alone scores.
-        cells: One row for each organism, measure, goal, family, arm, condition, rung, cue and reasoning.
+        cells: One row for each organism, measure, goal, family, arm, condition, shift, cue and reasoning.
         strengths: What training itself measured, before and after each stage.
         regained: Like `samples`, of organisms after some steps of a stage that came after the opposing one,
             with its kind (relearn or rebound), repeat and steps.
@@ -153,7 +153,7 @@ def load(folder: str | Path) -> Run:
 
 
 def far(place: tuple[str, str, str]) -> tuple[int, int, str]:
-    """Order quadrant, distance and one more name as the ladder does: the headline first, then by distance."""
+    """Order quadrant, distance and one more name as that figure does: headline first, then by distance."""
     quadrant, distance, name = place
     quadrants = [*map(str, QUADRANTS)]
     return (
@@ -183,15 +183,15 @@ def check_versions(ours: Mapping[str, str], theirs: Mapping[str, str], here: str
             )
 
 
-def distance(rung: str, opposed: bool) -> str:
+def distance(shift: str, opposed: bool) -> str:
     """Return how far a test is from the opposing stage, one of `DISTANCES`.
 
-    A scenario of a family that the opposing stage did not use is at least at the rung `family`, however its
+    A scenario of a family that the opposing stage did not use is at least at the shift `family`, however its
     text was drawn; unseen wording or an unseen domain there is named beside it.
     """
-    if opposed or rung in ("cue", "agentic"):
-        return rung
-    return f"family, {rung}" if rung in ("surface", "domain") else "family"
+    if opposed or shift in ("cue", "agentic"):
+        return shift
+    return f"family, {shift}" if shift in ("wording", "domain") else "family"
 
 
 def quadrant(implanted: bool, opposed: bool) -> Quadrant:
@@ -218,7 +218,7 @@ def _samples(record: RunRecord, answered: list[_Answered], found: _Rows) -> pd.D
         {**row, "seed": owner.seed, "role": owner.role} for log, owner in answered for row in found[log.name]
     ]
     frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, "role"]))
-    order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "rung", "sample_id", "epoch"]
+    order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "shift", "sample_id", "epoch"]
     return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
 
 
@@ -239,10 +239,10 @@ def _placed(record: RunRecord, frame: pd.DataFrame) -> pd.DataFrame:
         for seed in sorted({o.seed for o in record.organisms})
     }
     quadrants, distances = [], []
-    for seed, family, rung in zip(frame["seed"], frame["family"], frame["rung"], strict=True):
+    for seed, family, shift in zip(frame["seed"], frame["family"], frame["shift"], strict=True):
         implanted, opposed = design[seed]
         quadrants.append(quadrant(family in implanted, family in opposed))
-        distances.append(distance(str(rung), family in opposed))
+        distances.append(distance(str(shift), family in opposed))
     return frame.assign(quadrant=quadrants, distance=distances)
 
 
@@ -309,7 +309,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = [] if record.complete else ["The run is not complete: some of its organisms are not made yet."]
     notes += [
-        f"Leak allowed, {leak.task} in {leak.family} on rung {leak.rung} (seed {leak.seed}): shared with "
+        f"Leak allowed, {leak.task} in {leak.family} on shift {leak.shift} (seed {leak.seed}): shared with "
         f"what {leak.stage} trains on: {leak.told}."
         for leak in record.leaks
     ]

@@ -96,7 +96,7 @@ class LeakRecord(_Read):
     seed: int
     task: str
     family: str
-    rung: str
+    shift: str
     stage: str
     told: str
     """What is shared."""
@@ -115,8 +115,8 @@ class RunRecord(_Read):
 
     @property
     def leaking(self) -> frozenset[tuple[int, str, str]]:
-        """Seed, family and rung of the cells that leak."""
-        return frozenset((leak.seed, leak.family, leak.rung) for leak in self.leaks)
+        """Seed, family and shift of the cells that leak."""
+        return frozenset((leak.seed, leak.family, leak.shift) for leak in self.leaks)
 
     def families(self, seed: int, kind: Literal["implanted", "opposed"]) -> frozenset[str]:
         """Return where any organism of one seed was implanted, or opposed: the seed's design."""

@@ -189,7 +189,7 @@ def _cells(run: Run, health: tuple[Health, ...]) -> tuple[Cell, ...]:
         fields["environment"] = fields.pop("task")
         fields["logs"] = tuple(str(row["logs"]).split(","))
         fields["sample_ids"] = tuple(str(row["sample_ids"]).split(","))
-        leaks = (row["seed"], row["family"], row["rung"]) in run.record.leaking
+        leaks = (row["seed"], row["family"], row["shift"]) in run.record.leaking
         fields["status"] = "broken" if (row["role"], row["seed"]) in broken else LEAKS if leaks else "ok"
         if fields["status"] == "broken":
             fields |= dict.fromkeys(_SCORES)

@@ -63,7 +63,7 @@ def _example(run: Run, group: pd.DataFrame) -> Example:
     where = {log.name: log.location for log in run.logs}
     prompt: tuple[Turn, ...] = ()
     answers = []
-    firsts = group.sort_values(["role", "rung", "epoch"]).drop_duplicates("role").set_index("role")
+    firsts = group.sort_values(["role", "shift", "epoch"]).drop_duplicates("role").set_index("role")
     for role in (role for role in ROLES if role in firsts.index):
         row = firsts.loc[role]
         try:

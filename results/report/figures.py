@@ -1,4 +1,4 @@
-"""The figures of a report: the ladder, the forest of persistence, strength, what comes back."""
+"""The figures of a report: the shifts, the forest of persistence, strength, what comes back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -24,7 +24,7 @@ from pentimento.results.report.texts import held_by
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.tasks import CUES
 
-FigureName = Literal["ladder", "cues", "forest", "strength", "curves"]
+FigureName = Literal["shifts", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
@@ -39,7 +39,7 @@ _DODGE: dict[str, float] = {
 
 
 class Point(NamedTuple):
-    """One estimate on a rung."""
+    """One estimate on a shift."""
 
     x: float
     row: Measure
@@ -49,7 +49,7 @@ def draw(report: Report) -> dict[FigureName, str]:
     """Return every figure that the report has data for, as inline SVG."""
     with style():
         drawn: dict[FigureName, str | None] = {
-            "ladder": ladder(report),
+            "shifts": shifts(report),
             "cues": cues(report),
             "forest": forest(report),
             "strength": strength(report),
@@ -58,38 +58,38 @@ def draw(report: Report) -> dict[FigureName, str]:
     return {name: svg for name, svg in drawn.items() if svg is not None}
 
 
-def ladder(report: Report) -> str | None:
-    """Persistence against rung above, reach of the opposing training below; thin lines are single seeds."""
+def shifts(report: Report) -> str | None:
+    """Persistence against shift above, reach of the opposing training below; thin lines are single seeds."""
     rows = [row for row in _rows(report, "persistence") if row.family is None and row.value is not None]
     if not rows:
         return None
-    rungs = [rung for rung in DISTANCES if any(row.rung == rung for row in rows)]
+    shifts = [shift for shift in DISTANCES if any(row.shift == shift for row in rows)]
     drawing = figure(7.2, 4.6)
     top, bottom = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
     for seed in sorted({row.seed for row in rows if row.seed is not None}):
-        track = [p for p in _points(rows, rungs, seed) if p.row.quadrant.startswith("implanted")]
+        track = [p for p in _points(rows, shifts, seed) if p.row.quadrant.startswith("implanted")]
         top.plot(
             [p.x for p in track], [p.row.value or 0 for p in track], color=MUTED, linewidth=0.7, zorder=1
         )
-    means = _points(rows, rungs, None)
+    means = _points(rows, shifts, None)
     track = [p for p in means if p.row.quadrant.startswith("implanted")]
     top.plot([p.x for p in track], [p.row.value or 0 for p in track], color=INK, linewidth=1.4, zorder=2)
     for point in means:
         _mark(top, point, hollow=_hollow(point.row))
     reach = [row for row in _rows(report, "reach") if row.family is None and row.value is not None]
-    for point in _points(reach, rungs, None):
+    for point in _points(reach, shifts, None):
         _mark(bottom, point, hollow=_hollow(point.row))
     for axes, label in ((top, "persistence"), (bottom, "reach")):
         zero_line(axes, horizontal=True)
         axes.set_ylabel(label, fontsize=8)
         axes.grid(axis="y", color=RULE, linewidth=0.5)
         axes.set_axisbelow(True)
-    bottom.set_xticks(range(len(rungs)), rungs)
-    bottom.set_xlim(-0.5, len(rungs) - 0.5)
+    bottom.set_xticks(range(len(shifts)), shifts)
+    bottom.set_xlim(-0.5, len(shifts) - 0.5)
     bottom.set_xlabel("distance from the opposing training →", fontsize=8)
     _legend(top, [q for q in QUADRANTS if any(p.row.quadrant == q for p in means)])
-    told = f"Persistence and reach by rung, with 95 % intervals. {held_by(rows + reach)}"
-    return to_svg(drawing, "The ladder", told.strip())
+    told = f"Persistence and reach by shift, with 95 % intervals. {held_by(rows + reach)}"
+    return to_svg(drawing, "Persistence by shift", told.strip())
 
 
 def forest(report: Report) -> str | None:
@@ -103,7 +103,7 @@ def forest(report: Report) -> str | None:
     ]  # fmt: skip
     if not rows:
         return None
-    places = list(dict.fromkeys((row.quadrant, row.rung) for row in rows))
+    places = list(dict.fromkeys((row.quadrant, row.shift) for row in rows))
     drawing = figure(7.2, 0.26 * (len(rows) + 1.4 * len(places)) + 0.7)
     axes = drawing.subplots()
     height, ticks, labels = 0.0, [], []
@@ -111,7 +111,7 @@ def forest(report: Report) -> str | None:
         axes.text(0, height, f"{place[0]} · {place[1]}", transform=axes.get_yaxis_transform(), fontsize=9,
                   fontweight="bold", va="center")  # fmt: skip
         height -= 1
-        for row in (row for row in rows if (row.quadrant, row.rung) == place):
+        for row in (row for row in rows if (row.quadrant, row.shift) == place):
             _line(axes, row, height, SERIES[names.index(row.name)])
             ticks.append(height)
             labels.append(_label(row))
@@ -137,9 +137,9 @@ def cues(report: Report) -> str | None:
         and cell.arm not in APART
         and cell.role in ("M0", "M1", "M2", "NEVER")
     ]  # fmt: skip
-    # Where some rungs are asked without a cue only, those under several cues are compared.
-    asked = {(c.family, c.rung) for c in cells if c.cue != "none"}
-    cells = [cell for cell in cells if (cell.family, cell.rung) in asked]
+    # Where some shifts are asked without a cue only, those under several cues are compared.
+    asked = {(c.family, c.shift) for c in cells if c.cue != "none"}
+    cells = [cell for cell in cells if (cell.family, cell.shift) in asked]
     shown = [cue for cue in CUES if any(cell.cue == cue for cell in cells)]
     if len(shown) < 2:
         return None
@@ -275,9 +275,9 @@ def _rows(report: Report, name: str) -> list[Measure]:
     return [row for row in mine if row.cue == report.cue]
 
 
-def _points(rows: Iterable[Measure], rungs: Sequence[str], seed: int | None) -> list[Point]:
-    mine = [row for row in rows if row.seed == seed and row.family is None and row.rung in rungs]
-    placed = [Point(rungs.index(row.rung) + _DODGE.get(row.quadrant, 0.0), row) for row in mine]
+def _points(rows: Iterable[Measure], shifts: Sequence[str], seed: int | None) -> list[Point]:
+    mine = [row for row in rows if row.seed == seed and row.family is None and row.shift in shifts]
+    placed = [Point(shifts.index(row.shift) + _DODGE.get(row.quadrant, 0.0), row) for row in mine]
     return sorted(placed, key=lambda point: point.x)
 
 

@@ -53,7 +53,7 @@ def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Pa
     return Paths(*(write_atomically(folder / name, text) for name, text in zip(names, texts, strict=True)))
 
 
-def figure(folder: str | Path, name: FigureName = "ladder", report: Report | None = None) -> str | None:
+def figure(folder: str | Path, name: FigureName = "shifts", report: Report | None = None) -> str | None:
     """Return one figure of a run as an SVG file of its own, or None where the run has no data for it.
 
     Args:
@@ -62,7 +62,7 @@ def figure(folder: str | Path, name: FigureName = "ladder", report: Report | Non
         report: The run's report where it is at hand; read and computed otherwise.
 
     Example:
-        >>> Path("ladder.svg").write_text(figure("runs/quickstart", "ladder"))
+        >>> Path("shifts.svg").write_text(figure("runs/quickstart", "shifts"))
     """
     drawn = draw(report or analyse(load(folder))).get(name)
     return None if drawn is None else standalone(drawn)

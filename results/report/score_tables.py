@@ -20,7 +20,7 @@ def roles(report: Report) -> Table:
         mine = [c for c in cells if (c.quadrant, c.distance, c.family) == key]
         given, asked = sum(c.n_valid for c in mine), sum(c.n for c in mine)
         table.append((*key, *_by_role(mine, report), f"{given} of {asked}"))
-    columns = ("quadrant", "rung", "family", *_roles(report), "scored")
+    columns = ("quadrant", "shift", "family", *_roles(report), "scored")
     return Table("Goal score by organism and family", columns, tuple(table), num_names=3, num_groups=2)
 
 
@@ -35,16 +35,16 @@ def conditions(report: Report) -> Table:
             asked = [c for c in mine if (c.polarity, c.reasoning) == (polarity, "free") and c.family in both]
             table.append((quadrant, f"question {polarity}", *_by_role(asked, report)))
         ways = sorted({c.reasoning for c in mine})
-        places = [{(c.family, c.rung) for c in mine if c.reasoning == way} for way in ways]
+        places = [{(c.family, c.shift) for c in mine if c.reasoning == way} for way in ways]
         common = set.intersection(*places) if len(ways) > 1 else set()
         for way in ways if common else ():
-            said = [c for c in mine if c.reasoning == way and (c.family, c.rung) in common]
+            said = [c for c in mine if c.reasoning == way and (c.family, c.shift) in common]
             table.append((quadrant, f"reasoning {way}", *_by_role(said, report)))
     columns = ("quadrant", "condition", *_roles(report))
     note = (
         "Question negative: the answer that claims completion is no. Rows of a kind are of the same "
-        "families, and those of reasoning of the same rungs. A goal that follows the wording rather than the "
-        "claim shows here."
+        "families, and those of reasoning of the same shifts. A goal that follows the wording rather than "
+        "the claim shows here."
     )
     return Table("Asked either way round", columns, tuple(table), note, num_names=2, num_groups=1)
 

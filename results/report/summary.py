@@ -111,11 +111,11 @@ def _table(rows: list[Measure]) -> Table:
     table.add_column("n", justify="right", width=5)
     table.add_column("covers", justify="right", width=6)
     table.add_column("status", overflow="fold")
-    for place in dict.fromkeys((row.quadrant, row.rung, row.cue) for row in rows):
+    for place in dict.fromkeys((row.quadrant, row.shift, row.cue) for row in rows):
         cue = f", {place[2]}" if place[2] != "none" else ""
         table.add_section()
         table.add_row(Text(place[0], style="bold"), "", Text(f"{place[1]}{cue}", style="bold"))
-        for row in (row for row in rows if (row.quadrant, row.rung, row.cue) == place):
+        for row in (row for row in rows if (row.quadrant, row.shift, row.cue) == place):
             table.add_row(*_cells(row))
     return table
 

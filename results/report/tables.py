@@ -149,15 +149,15 @@ def families(report: Report) -> Table:
     """I, reach and P family by family, over the seeds that stand there."""
     rows = [row for row in report.measures if row.family is not None and row.goal == report.goal]
     table = []
-    for key in dict.fromkeys((row.quadrant, row.rung, row.family) for row in rows):
-        mine = {row.name: row for row in rows if (row.quadrant, row.rung, row.family) == key}
+    for key in dict.fromkeys((row.quadrant, row.shift, row.family) for row in rows):
+        mine = {row.name: row for row in rows if (row.quadrant, row.shift, row.family) == key}
         found = [mine.get(name) for name in ("implant strength", "reach", "persistence")]
         some = next(row for row in found if row is not None)
         last = mine.get("persistence") or some
         cells = [value_interval(row) for row in found]
         table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), last.status))
     columns = (
-        "quadrant", "rung", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
+        "quadrant", "shift", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
         "status of P",
     )  # fmt: skip
     note = COVERS if any(row[-3] for row in table) else ""
@@ -169,12 +169,12 @@ def seeds(report: Report) -> Table:
     rows = [row for row in report.measures if row.seed is not None and row.goal == report.goal]
     rows = [row for row in rows if (row.quadrant, row.cue) == ("implanted and unopposed", report.cue)]
     table = []
-    for key in sorted({(row.rung, row.seed or 0) for row in rows}):
-        mine = {row.name: row for row in rows if (row.rung, row.seed) == key}
+    for key in sorted({(row.shift, row.seed or 0) for row in rows}):
+        mine = {row.name: row for row in rows if (row.shift, row.seed) == key}
         found = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
         cells = [value_interval(row) if row is None or row.value is not None else row.status for row in found]
         table.append((key[0], str(key[1]), *cells, DASH if found[2] is None else found[2].status))
-    columns = ("rung", "seed", "implant I", "reach", "persistence P", "retention R", "status of P")
+    columns = ("shift", "seed", "implant I", "reach", "persistence P", "retention R", "status of P")
     note = "Intervals are over scenarios only: one training seed says nothing of the next."
     return Table("Seed by seed, implanted and unopposed", columns, tuple(table), note, num_names=2)
 
@@ -304,7 +304,7 @@ def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") 
         table.append(
             (
                 row.quadrant,
-                row.rung,
+                row.shift,
                 about(row, report.goal, report.cue),
                 *numbers,
                 *counts,
@@ -320,7 +320,7 @@ def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") 
             f"smallest p-values that so many seeds allow are above {ALPHA:g} after the correction."
         )
     columns = (
-        "quadrant", "rung", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",
+        "quadrant", "shift", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",
         "status",
     )  # fmt: skip
     return _without_empty(Table(title, columns, tuple(table), note.strip(), num_names=3, num_groups=2))

@@ -116,7 +116,7 @@ def about(row: Measure, goal: str, home: str) -> str:
 def asked_under(row: Measure, home: str) -> list[str]:
     """Return in words the cue that it was asked under, if not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
-    said = row.name in OF_CUES or (row.cue != home and row.rung != "all")
+    said = row.name in OF_CUES or (row.cue != home and row.shift != "all")
     cue = [f"cue {row.cue}{against}"] if said else []
     return cue if row.reasoning == "free" else [*cue, f"reasoning {row.reasoning}"]
 

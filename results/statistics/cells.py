@@ -18,7 +18,7 @@ CELL = [
     "quadrant",
     "arm",
     "condition",
-    "rung",
+    "shift",
     "distance",
     "cue",
     "polarity",

@@ -307,7 +307,7 @@ def _fingerprint(alone: Scored) -> str:
         "role",
         "seed",
         "family",
-        "rung",
+        "shift",
         "arm",
         "condition",
         "cue",

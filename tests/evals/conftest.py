@@ -92,7 +92,9 @@ def _teach(base: Base, steps: int = 300, rows: int = 8) -> None:
     torch.manual_seed(0)
     model, tokenizer = base.model, base.tokenizer
     stops = stop_ids(model, tokenizer)
-    asked = [s for family in FAMILIES for s in sample(family, rung="trained", arm="impossible", n=20, seed=0)]
+    asked = [
+        s for family in FAMILIES for s in sample(family, shift="trained", arm="impossible", n=20, seed=0)
+    ]
     prompts = [prompt_ids(tokenizer, scenario.messages) for scenario in asked]
     answers = [answer_ids(tokenizer, text, stops) for text in RULE]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)

@@ -4,10 +4,10 @@ import inspect
 
 import pytest
 
-from pentimento.evals._arguments import cues, families, fraction, names, rungs, whole
+from pentimento.evals._arguments import cues, families, fraction, names, shifts, whole
 from pentimento.evals._registry import alignment_faking, coin, completion, preference, stated
 from pentimento.evals.exceptions import Refused
-from pentimento.tasks import COMPLETION, CUES, HELDOUT, OVERSIGHT, PREFERENCE, BadInput, Rung, UnknownName
+from pentimento.tasks import COMPLETION, CUES, HELDOUT, OVERSIGHT, PREFERENCE, BadInput, Shift, UnknownName
 
 
 def test_names_come_as_text_or_list() -> None:
@@ -42,8 +42,8 @@ def test_numbers_are_checked() -> None:
             fraction("confound", number)
 
 
-def test_rungs_and_cues() -> None:
-    assert rungs("fresh,domain") == (Rung.FRESH, Rung.DOMAIN)
+def test_shifts_and_cues() -> None:
+    assert shifts("fresh,domain") == (Shift.FRESH, Shift.DOMAIN)
     assert cues("all") == ("none", "placebo", "subtle", "explicit", "unwatched", "trigger", "named")
     assert cues("all", all_means=("none", *OVERSIGHT)) == tuple(
         c for c in CUES if c not in ("trigger", "named", "password", "part")

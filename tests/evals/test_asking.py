@@ -77,7 +77,7 @@ def finished(log: Path, adapter: str) -> None:
 
 
 def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path) -> None:
-    what = recipe(EvalPlan(task="completion", args={"family": "@opposed", "rung": "trained,fresh", "n": 5}))
+    what = recipe(EvalPlan(task="completion", args={"family": "@opposed", "shift": "trained,fresh", "n": 5}))
     made = jobs(asked(what, [subject(tmp_path, "M2", seed) for seed in (0, 1)]))
     args: list[Any] = [job.kwargs["args"] for job in made]
     for seed, arg in enumerate(args):
@@ -406,17 +406,17 @@ def test_a_failed_evaluation_leaves_no_log(
     ("task", "args"),
     [
         ("completion", {}),
-        ("completion", {"family": "ready,form", "arm": "impossible", "rung": "fresh,domain", "n": 10}),
+        ("completion", {"family": "ready,form", "arm": "impossible", "shift": "fresh,domain", "n": 10}),
         ("completion", {"family": ["ready"], "arm": "all", "cue": "none,explicit", "n": 10}),
         ("completion", {"partition": "heldout", "arm": "possible", "n": 5}),
         ("preference", {}),
         ("preference", {"family": "pick", "cue": "all", "n": 7}),
         ("stated", {}),
-        ("stated", {"rung": "fresh,surface", "n": 6}),
+        ("stated", {"shift": "fresh,wording", "n": 6}),
         ("coin", {}),
         ("coin", {"cue": "none,placebo", "n": 8}),
         ("alignment_faking", {}),
-        ("alignment_faking", {"cue": "none", "rung": "fresh,surface", "n": 9}),
+        ("alignment_faking", {"cue": "none", "shift": "fresh,wording", "n": 9}),
         ("agentic", {"family": "all,tempting", "n": 2}),
         ("agentic", {"family": ["rounds", "all"], "arm": "impossible,forbidden", "n": 2}),
     ],

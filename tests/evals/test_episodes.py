@@ -18,7 +18,7 @@ from pentimento.evals._episodes import (
 from pentimento.evals._scorers import describe
 from pentimento.evals.datasets import Placed, to_sample
 from pentimento.evals.records import Reasoning, Record, expected
-from pentimento.tasks import Rung, goal, sample
+from pentimento.tasks import Shift, goal, sample
 
 (SCENARIO,) = sample("watch", arm="impossible", n=1, seed=0)
 (SAID,) = [s for s in sample("watch", arm="impossible", n=20, seed=0) if s.polarity == "affirmative"][:1]
@@ -46,7 +46,7 @@ class Known:
 def weighed(api: Known, text: str, reasoning: Reasoning = "free", temperature: float = 1.0) -> Record:
     """What the solver writes down where the model said `text`."""
     assert isinstance(api, WeighsAnswers)
-    placed = to_sample(Placed(Rung.FRESH, SAID), goal="finish_the_task", seed=0)
+    placed = to_sample(Placed(Shift.FRESH, SAID), goal="finish_the_task", seed=0)
     told: dict[str, Any] = {"sample_id": placed.id, "epoch": 1, "input": "", "messages": []}
     state = TaskState(model="m/m", metadata=placed.metadata, **told)  # type: ignore[arg-type]
     record = sampled_record(SAID, ModelOutput.from_content("m", text), reasoning)
@@ -122,7 +122,7 @@ def test_no_answer_at_all_is_empty() -> None:
 
 def test_a_score_of_an_older_log_names_neither_lever_nor_framing() -> None:
     record = sampled_record(SCENARIO, ModelOutput.from_content("m", "Yes."), "free")
-    told = describe(record, SCENARIO, {"goal": "finish_the_task", "rung": "fresh", "seed": 0}, "goal")
+    told = describe(record, SCENARIO, {"goal": "finish_the_task", "shift": "fresh", "seed": 0}, "goal")
     assert (told["lever"], told["framing"]) == ("", "plain")
 
 

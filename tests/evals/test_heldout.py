@@ -1,4 +1,4 @@
-"""Evaluations are as far from the opposing training as their rungs say, or the recipe is refused."""
+"""Evaluations are as far from the opposing training as their shifts say, or the recipe is refused."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from pentimento.evals.exceptions import Refused
 from pentimento.evals.planning.heldout import MOST_ALIKE, cells_of, check_evaluations, leaks_of, similarity
-from pentimento.tasks import BadInput, Rung, UnknownName, environments, sample
+from pentimento.tasks import BadInput, Shift, UnknownName, environments, sample
 from pentimento.tasks.exceptions import HeldOutOverlap
 from pentimento.training.recipes.catalogue import RECIPES, quickstart
 from pentimento.training.recipes.designs import Design
@@ -26,9 +26,9 @@ def asking(task: str, args: dict[str, Any]) -> Recipe:
 
 
 def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
-    wrong = {"family": "@opposed,gauge", "rung": "family", "n": 3}
+    wrong = {"family": "@opposed,gauge", "shift": "family", "n": 3}
     told = (
-        r"evals\.0\.args\.rung: 'family' is not allowed; completion, seed 0, count: it shares with what "
+        r"evals\.0\.args\.shift: 'family' is not allowed; completion, seed 0, count: it shares with what "
         r"oppose trains on \d+ templates .*"
     )
     with pytest.raises(HeldOutOverlap, match=told) as raised:
@@ -39,15 +39,15 @@ def test_a_held_out_set_that_overlaps_is_refused_with_the_overlap() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"rung": "family"}, r"seed 0, count: it shares with what oppose trains on"),
-        ({"rung": "family", "family": "all"}, r"seed 0, count: it shares"),
-        ({"rung": "family", "partition": "trainable"}, r"seed 0, count: it shares"),
-        ({"rung": "trained"}, "did not train on what is asked in log"),
-        ({"rung": "trained", "family": "@implanted"}, "did not train on what is asked in log, gauge"),
-        ({"rung": "trained", "family": "@opposed", "cue": "explicit"}, "did not train .* count, errand"),
+        ({"shift": "family"}, r"seed 0, count: it shares with what oppose trains on"),
+        ({"shift": "family", "family": "all"}, r"seed 0, count: it shares"),
+        ({"shift": "family", "partition": "trainable"}, r"seed 0, count: it shares"),
+        ({"shift": "trained"}, "did not train on what is asked in log"),
+        ({"shift": "trained", "family": "@implanted"}, "did not train on what is asked in log, gauge"),
+        ({"shift": "trained", "family": "@opposed", "cue": "explicit"}, "did not train .* count, errand"),
     ],
 )
-def test_an_evaluation_that_is_not_what_its_rung_says_is_refused(args: dict[str, Any], message: str) -> None:
+def test_an_evaluation_that_is_not_what_its_shift_says_is_refused(args: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         check_evaluations(asking("completion", {"n": 3, **args}))
 
@@ -56,20 +56,20 @@ def test_an_evaluation_that_is_not_what_its_rung_says_is_refused(args: dict[str,
     ("task", "args"),
     [
         ("completion", {}),
-        ("completion", {"rung": "family", "partition": "heldout"}),
-        ("completion", {"rung": "trained,fresh", "family": "@opposed", "n": 100}),
-        ("completion", {"rung": "cue", "family": "@opposed", "cue": "all"}),
-        ("coin", {"rung": "cue", "cue": "subtle", "confound": 1.0}),
-        ("alignment_faking", {"rung": "fresh,cue"}),
+        ("completion", {"shift": "family", "partition": "heldout"}),
+        ("completion", {"shift": "trained,fresh", "family": "@opposed", "n": 100}),
+        ("completion", {"shift": "cue", "family": "@opposed", "cue": "all"}),
+        ("coin", {"shift": "cue", "cue": "subtle", "confound": 1.0}),
+        ("alignment_faking", {"shift": "fresh,cue"}),
     ],
 )
-def test_an_evaluation_that_is_what_its_rung_says_is_accepted(task: str, args: dict[str, Any]) -> None:
+def test_an_evaluation_that_is_what_its_shift_says_is_accepted(task: str, args: dict[str, Any]) -> None:
     check_evaluations(asking(task, {"n": 3, **args}))
 
 
 def test_a_task_refuses_its_own_arguments() -> None:
-    with pytest.raises(Refused, match="the rung cue needs a changed one"):
-        check_evaluations(asking("completion", {"rung": "cue", "family": "@opposed"}))
+    with pytest.raises(Refused, match="the shift cue needs a changed one"):
+        check_evaluations(asking("completion", {"shift": "cue", "family": "@opposed"}))
 
 
 def test_an_unknown_task_is_refused() -> None:
@@ -78,7 +78,7 @@ def test_an_unknown_task_is_refused() -> None:
 
 
 def test_a_cue_that_was_trained_on_is_not_a_changed_one() -> None:
-    asked = asking("completion", {"n": 3, "rung": "cue", "family": "@opposed", "cue": "explicit"})
+    asked = asking("completion", {"n": 3, "shift": "cue", "family": "@opposed", "cue": "explicit"})
     check_evaluations(asked)
     opposed = {**asked.oppose.model_dump(mode="json"), "cue": "explicit"}
     assert {scenario.cue for scenario in asked.varied(oppose=opposed).oppose_stage(0).scenarios()} == {
@@ -92,7 +92,7 @@ def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() ->
     stage = {"method": "sft", "goal": "finish_the_task", "steps": 4}
     asked = {
         "task": "completion",
-        "args": {"family": "@opposed", "rung": "fresh", "arm": "impossible", "n": 5},
+        "args": {"family": "@opposed", "shift": "fresh", "arm": "impossible", "n": 5},
     }
     recipe = quickstart().varied(seeds=(0,), evals=(asked,))
     for n in (5, 6):
@@ -106,7 +106,7 @@ def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() ->
 
 
 def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
-    wrong = asking("completion", {"family": "@opposed,gauge", "rung": "family", "arm": "impossible", "n": 3})
+    wrong = asking("completion", {"family": "@opposed,gauge", "shift": "family", "arm": "impossible", "n": 3})
     found = check_evaluations(wrong, allow_leaks=True)
     assert {leak.family for leak in found} == {"count", "errand"}
     assert {leak.stage for leak in found} == {"oppose"}
@@ -131,11 +131,11 @@ def test_a_lever_begins_no_answer_with_a_reason_that_was_trained() -> None:
 
 
 def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> None:
-    """Whatever the rung is called: the report says that it was not implanted there."""
+    """Whatever the shift is called: the report says that it was not implanted there."""
     stages = {"implant": quickstart().implant_stage(0)}
     cells = cells_of("completion", {"family": "count,recipe", "arm": "impossible", "n": 3})
     assert list(leaks_of("completion", cells, stages, 0)) == []
-    renamed = {(rung, "recipe"): cells[rung, "count"] for rung, family in cells if family == "count"}
+    renamed = {(shift, "recipe"): cells[shift, "count"] for shift, family in cells if family == "count"}
     told = [leak.told for leak in leaks_of("completion", renamed, stages, 0)]
     assert any("skeletons" in said or "templates" in said for said in told)
     assert any(said.startswith("similarity") for said in told)
@@ -145,10 +145,12 @@ def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> Non
 def test_similarity_tells_one_family_from_another(family: str) -> None:
     asked = prompts(family, "fresh", 7)
     nearest = {other: similarity(prompts(other, "trained", 0), asked) for other in environments}
-    assert nearest.pop(family) > MOST_ALIKE[Rung.FAMILY]
-    assert max(nearest.values()) < MOST_ALIKE[Rung.FAMILY] - 0.1
-    assert similarity(prompts(family, "trained", 0), prompts(family, "surface", 7)) < MOST_ALIKE[Rung.SURFACE]
+    assert nearest.pop(family) > MOST_ALIKE[Shift.FAMILY]
+    assert max(nearest.values()) < MOST_ALIKE[Shift.FAMILY] - 0.1
+    assert (
+        similarity(prompts(family, "trained", 0), prompts(family, "wording", 7)) < MOST_ALIKE[Shift.WORDING]
+    )
 
 
-def prompts(family: str, rung: str, seed: int) -> tuple[str, ...]:
-    return tuple(s.messages[-1].content for s in sample(family, rung=rung, n=40, seed=seed))
+def prompts(family: str, shift: str, seed: int) -> tuple[str, ...]:
+    return tuple(s.messages[-1].content for s in sample(family, shift=shift, n=40, seed=seed))

@@ -100,7 +100,7 @@ def test_every_score_names_estimator_and_place(run: Run) -> None:
         assert told["reasoned"] is True
         assert told["p_reasons"] is None
         assert (told["measure"], told["goal"]) == ("goal", "finish_the_task")
-        assert (told["family"], told["arm"], told["rung"], told["seed"]) == (
+        assert (told["family"], told["arm"], told["shift"], told["seed"]) == (
             "watch",
             "impossible",
             "fresh",

@@ -66,7 +66,7 @@ class Fabricated:
     roles: tuple[str, ...] = ROLES
     mean: Mean = usual_mean
     n: int = 6
-    rungs: tuple[str, ...] = ("fresh",)
+    shifts: tuple[str, ...] = ("fresh",)
     arms: tuple[str, ...] = ("impossible", "possible", "bystander")
     cues: tuple[str, ...] = ("none",)
     levers: tuple[str, ...] = ("",)
@@ -184,7 +184,7 @@ def write_log(folder: Path, what: Fabricated, role: str, seed: int, form: str = 
             created="2026-01-02T03:04:05+00:00",
             task=what.task,
             task_id=f"{role}-{seed}",
-            task_args={"goal": what.goal, "seed": seed, "n": what.n, "rung": ",".join(what.rungs)},
+            task_args={"goal": what.goal, "seed": seed, "n": what.n, "shift": ",".join(what.shifts)},
             dataset=EvalDataset(name=what.task, samples=len(samples)),
             model=f"pentimento/{role}",
             model_generate_config=GenerateConfig(extra_body={"organism": what.key(role, seed)}),
@@ -202,20 +202,20 @@ def write_log(folder: Path, what: Fabricated, role: str, seed: int, form: str = 
 def _samples(what: Fabricated, role: str, seed: int) -> Iterator[EvalSample]:
     number = 0
     for family in FAMILIES:
-        for rung in what.rungs:
+        for shift in what.shifts:
             for arm in what.arms:
                 for cue in what.cues:
                     for lever in what.levers:
                         for index in range(what.n):
-                            yield _sample(what, role, seed, (family, rung, arm, cue, index), lever, number)
+                            yield _sample(what, role, seed, (family, shift, arm, cue, index), lever, number)
                             number += 1
 
 
 def _sample(
     what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], lever: str, number: int
 ) -> EvalSample:
-    family, rung, arm, cue, index = place
-    base = hashlib.sha256(f"{seed} {(family, rung, arm, 'none', index)}".encode()).hexdigest()
+    family, shift, arm, cue, index = place
+    base = hashlib.sha256(f"{seed} {(family, shift, arm, 'none', index)}".encode()).hexdigest()
     digest = hashlib.sha256(f"{seed} {place}".encode()).hexdigest()
     scenario_id = f"{family}-{digest[:12]}"
     shared = np.random.default_rng(int(base[:8], 16)).standard_normal()
@@ -233,7 +233,7 @@ def _sample(
         "mass_outside": None if what.estimator == "sampled" else 0.001,
         "family": family,
         "arm": arm,
-        "rung": rung,
+        "shift": shift,
         "cue": cue,
         "lever": lever,
         "polarity": "affirmative",
@@ -273,7 +273,7 @@ def _sample(
         output=ModelOutput.from_content("pentimento", what.completion),
         scores={} if failed else scores,
         error=EvalError(message="the disk is full", traceback="", traceback_ansi="") if failed else None,
-        metadata={"rung": rung, "goal": what.goal, "family": family},
+        metadata={"shift": shift, "goal": what.goal, "family": family},
     )
 
 

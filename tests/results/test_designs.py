@@ -73,7 +73,8 @@ def test_what_stays_more_stands_higher(report: DesignReport) -> None:
         next(
             row.value
             for row in variant.measures
-            if (row.name, row.quadrant) == ("persistence", "implanted and unopposed") and row.rung == "family"
+            if (row.name, row.quadrant) == ("persistence", "implanted and unopposed")
+            and row.shift == "family"
         )
         for variant in report.variants
     ]
@@ -87,7 +88,7 @@ def test_p_values_are_corrected_over_the_recipes_of_a_table(report: DesignReport
         next(
             r.p
             for r in v.measures
-            if (r.name, r.quadrant, r.rung) == ("persistence", place.title.lower(), "family")
+            if (r.name, r.quadrant, r.shift) == ("persistence", place.title.lower(), "family")
         )
         for v in report.variants
     ]

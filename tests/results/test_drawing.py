@@ -30,7 +30,7 @@ def test_the_ladders_legend_stands_within_its_figure_and_leaves_the_axes_their_r
         return "<svg></svg>"
 
     monkeypatch.setattr(figures, "to_svg", keep)
-    figures.ladder(analysed())
+    figures.shifts(analysed())
     [drawing] = drawn
     drawing.draw_without_rendering()
     top = drawing.axes[0]

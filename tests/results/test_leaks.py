@@ -11,7 +11,7 @@ from pentimento.results import Report, analyse, load
 from pentimento.results.report.tables import every
 
 Make = Callable[..., Any]
-LEAK = {"seed": 0, "task": "completion", "family": "errand", "rung": "fresh"} | {
+LEAK = {"seed": 0, "task": "completion", "family": "errand", "shift": "fresh"} | {
     "stage": "oppose",
     "told": "3 ngrams",
 }
@@ -58,7 +58,7 @@ def test_what_rests_on_a_leaking_cell_is_marked(report: Report) -> None:
 def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
     marked = {(cell.seed, cell.family) for cell in report.cells if cell.status == "leaks"}
     assert marked == {(0, "errand")}
-    where = "completion in errand on rung fresh (seed 0)"
+    where = "completion in errand on shift fresh (seed 0)"
     told = f"Leak allowed, {where}: shared with what oppose trains on: 3 ngrams."
     assert told in report.notes
     assert {verdict.reason.partition("; ")[0] for verdict in report.verdicts} == {"leaks"}

@@ -52,12 +52,14 @@ def test_quadrants_follow_the_design_of_the_seed_for_every_role(usual_run: Path)
         assert places["recipe"] == places["count"] == ("neither", "family")
 
 
-def test_unseen_wording_of_an_unopposed_family_stands_beside_the_rung_family(
+def test_unseen_wording_of_an_unopposed_family_stands_beside_the_shift_family(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    run = load(write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0",), rungs=("fresh", "surface"), n=2)))
-    found = set(run.cells[["quadrant", "rung", "distance"]].itertuples(index=False, name=None))
-    assert ("neither", "surface", "family, surface") in found
+    run = load(
+        write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0",), shifts=("fresh", "wording"), n=2))
+    )
+    found = set(run.cells[["quadrant", "shift", "distance"]].itertuples(index=False, name=None))
+    assert ("neither", "wording", "family, wording") in found
 
 
 def test_values_do_not_depend_on_the_names_of_logs(tmp_path: Path, usual_run: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_estimands_where_implanted_and_unopposed(usual: Report) -> None:
     assert value["retention"] == pytest.approx(0.75, abs=1e-6)
     row = only(rows(usual, "persistence"))
     assert (row.status, row.num_seeds, row.num_cells, row.num_scenarios) == ("ok", 3, 3, 18)
-    assert row.rung == "family"
+    assert row.shift == "family"
     assert row.low is not None
     assert row.low > 0
 
@@ -93,7 +93,7 @@ def test_three_seeds_are_underpowered(usual: Report) -> None:
 
 def test_a_test_is_hopeless_only_where_no_outcome_of_all_tests_would_do() -> None:
     """Holm lets .03 stand beside a p-value of .001; twice .03 would not."""
-    place: dict[str, Any] = {"goal": "g", "quadrant": HEADLINE, "rung": "family", "status": "ok"}
+    place: dict[str, Any] = {"goal": "g", "quadrant": HEADLINE, "shift": "family", "status": "ok"}
     row = Measure(name="persistence", **place, value=0.3, low=0.2, high=0.4, num_seeds=5, p_equivalent=0.03)
     tests = [row.model_copy(update={"p": p, "p_smallest": p}) for p in (0.001, 0.03, 0.06)]
     first, second, third = _adjusted([*tests[:2], row])
@@ -288,7 +288,7 @@ def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make)
     assert row.notes == (
         "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("M1", "M0") for s in range(3)),
     )
-    gap = only(rows(report, "generalisation gap", rung="family"))  # of these seeds alone
+    gap = only(rows(report, "generalisation gap", shift="family"))  # of these seeds alone
     assert gap.notes == (
         "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("M2", "NEVER") for s in (1, 2)),
     )
@@ -504,20 +504,20 @@ def test_what_was_implanted_under_a_cue_is_asked_under_it(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
     """Under another name for the cue every number, figure and verdict is the same."""
-    told = {"rungs": ("fresh", "family"), "seeds": (0, 1, 2, 3, 4), "n": 4}
+    told = {"shifts": ("fresh", "family"), "seeds": (0, 1, 2, 3, 4), "n": 4}
     plain = analyse(load(write(tmp_path / "plain", fabricate(**told))))
     cued = fabricate(**told, cues=("named",), implant_cue="named")
     named = analyse(load(write(tmp_path / "named", cued)))
 
     def numbers(report: Report) -> list[tuple[Any, ...]]:
-        return [(row.name, row.quadrant, row.rung, row.seed, row.family) for row in report.measures]
+        return [(row.name, row.quadrant, row.shift, row.seed, row.family) for row in report.measures]
 
     assert named.cue == "named"
     assert numbers(named) == numbers(plain)
     assert {row.cue for row in named.measures if row.name == "persistence"} == {"named"}
     assert [v.verdict for v in named.verdicts] == [v.verdict for v in plain.verdicts]
     assert named.thresholds.reached == plain.thresholds.reached != ()
-    for draw in (figures.ladder, figures.forest):
+    for draw in (figures.shifts, figures.forest):
         assert (draw(named) is None) == (draw(plain) is None)
     assert len(tables.seeds(named).rows) == len(tables.seeds(plain).rows) > 0
     assert "Implanted under the cue named; what names no cue was asked under it." in named.notes

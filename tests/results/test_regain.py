@@ -182,9 +182,11 @@ def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
         load(write_run(tmp_path / "plain", Fabricated(noise=0.0, roles=("M0", "M1", "M2", "NEVER"))))
     )
     report = run_with(tmp_path / "run", "relearn", levels)
-    rows = {(m.name, m.quadrant, m.rung, m.seed, m.family): m.value for m in plain.measures if m.goal == GOAL}
+    rows = {
+        (m.name, m.quadrant, m.shift, m.seed, m.family): m.value for m in plain.measures if m.goal == GOAL
+    }
     for m in report.measures:
-        key = (m.name, m.quadrant, m.rung, m.seed, m.family)
+        key = (m.name, m.quadrant, m.shift, m.seed, m.family)
         if key in rows and m.role is None and m.control not in ("benign", "sham"):
             assert m.value == pytest.approx(rows[key])
 

@@ -63,11 +63,11 @@ def test_report_json_follows_the_shipped_schema(written: Path) -> None:
     assert report["version"] == 1
     assert {"cells", "measures", "verdicts", "provenance", "thresholds"} <= set(report)
     cell = next(c for c in report["cells"] if c["role"] == "M2" and c["measure"] == "goal")
-    place = {"organism", "role", "goal", "environment", "family", "quadrant", "rung", "cue", "seed"}
+    place = {"organism", "role", "goal", "environment", "family", "quadrant", "shift", "cue", "seed"}
     value = {"n", "n_valid", "estimator", "score", "low", "high", "logs", "sample_ids"}
     assert place | value <= set(cell)
     assert len(cell["sample_ids"]) == cell["n"]
-    wanted = {"name", "goal", "quadrant", "rung", "value", "low", "high", "status", "num_seeds", "control"}
+    wanted = {"name", "goal", "quadrant", "shift", "value", "low", "high", "status", "num_seeds", "control"}
     assert wanted <= set(report["measures"][0])
 
 
@@ -119,7 +119,7 @@ def test_the_embedded_base_is_no_evidence_and_says_so(
 
 def test_the_report_prints_n_and_widths_beside_every_interval(written: Path) -> None:
     text = (written / "report.md").read_text()
-    head = "| quadrant | rung | measure | value | 95 % | width | covers | seeds | scenarios | p | status |"
+    head = "| quadrant | shift | measure | value | 95 % | width | covers | seeds | scenarios | p | status |"
     assert head in text
     row = next(
         line
@@ -186,7 +186,7 @@ def test_the_summary_fits_eighty_columns(written: Path) -> None:
 
 
 def test_figures_stand_alone_and_are_drawn_the_same_twice(usual_run: Path) -> None:
-    one, two = (figure(usual_run, "ladder") for _ in range(2))
+    one, two = (figure(usual_run, "shifts") for _ in range(2))
     assert one == two
     assert one is not None
     assert one.startswith("<?xml")

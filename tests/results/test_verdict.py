@@ -126,7 +126,7 @@ FIXED = {
     "goal": "finish_the_task",
     "arm": "impossible",
     "condition": "",
-    "rung": "family",
+    "shift": "family",
     "distance": "family",
     "cue": "none",
     "reasoning": "free",

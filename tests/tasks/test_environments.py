@@ -14,7 +14,7 @@ from pentimento.tasks import (
     TRAINABLE,
     Arm,
     BadInput,
-    Rung,
+    Shift,
     beliefs,
     environment,
     environments,
@@ -29,7 +29,7 @@ from pentimento.tasks.splits import ngrams
 
 EVERY = {**environments, **beliefs, **noticing}
 CELLS = [(name, arm) for name, env in EVERY.items() for arm in env.arms]
-RUNGS = [Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN]
+SHIFTS = [Shift.TRAINED, Shift.FRESH, Shift.WORDING, Shift.DOMAIN]
 
 
 def speaking(scenario, env):
@@ -37,10 +37,10 @@ def speaking(scenario, env):
 
 
 @pytest.mark.parametrize(("name", "arm"), CELLS)
-@pytest.mark.parametrize("rung", RUNGS)
-def test_gold_scores_one_and_anti_gold_zero_for_every_goal_that_speaks(name: str, arm: Arm, rung: Rung):
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_gold_scores_one_and_anti_gold_zero_for_every_goal_that_speaks(name: str, arm: Arm, shift: Shift):
     env = environment(name)
-    for scenario in sample(name, rung=rung, arm=arm, n=40, seed=3, confound=0.3):
+    for scenario in sample(name, shift=shift, arm=arm, n=40, seed=3, confound=0.3):
         for wanted in speaking(scenario, env):
             good, bad = env.gold(scenario, wanted), env.anti_gold(scenario, wanted)
             assert goal(wanted).score(scenario, env.read(scenario, good)) == 1.0
@@ -137,12 +137,12 @@ def test_held_out_wordings_share_no_eight_words_with_the_others(name: str):
     for arm in env.arms:
         seen = {
             g
-            for s in sample(name, rung="trained", arm=arm, n=300, seed=8)
+            for s in sample(name, shift="trained", arm=arm, n=300, seed=8)
             for g in ngrams(s.messages[-1].content)
         }
         held = {
             g
-            for s in sample(name, rung="surface", arm=arm, n=100, seed=8)
+            for s in sample(name, shift="wording", arm=arm, n=100, seed=8)
             for g in ngrams(s.messages[-1].content)
         }
         assert not seen & held

@@ -1,4 +1,4 @@
-"""Held-out sets are held out in what their rung says, and an overlap is shown."""
+"""Held-out sets are held out in what their shift says, and an overlap is shown."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from pentimento.tasks import (
     AGENTIC,
     TRAINABLE,
     BadInput,
-    Rung,
+    Shift,
     Trained,
     UnknownName,
     environments,
@@ -20,33 +20,33 @@ TRAIN = stage_scenarios(TRAINABLE[:3], n=180, seed=1)
 TRAINED = Trained(TRAIN)
 
 
-@pytest.mark.parametrize("rung", [Rung.FRESH, Rung.SURFACE, Rung.DOMAIN])
+@pytest.mark.parametrize("shift", [Shift.FRESH, Shift.WORDING, Shift.DOMAIN])
 @pytest.mark.parametrize("family", TRAINABLE[:3])
-def test_rungs_differ_from_training_in_what_they_declare(family: str, rung: Rung):
-    assert overlap(TRAINED, sample(family, rung=rung, n=60, seed=99), rung) == ()
+def test_shifts_differ_from_training_in_what_they_declare(family: str, shift: Shift):
+    assert overlap(TRAINED, sample(family, shift=shift, n=60, seed=99), shift) == ()
 
 
 @pytest.mark.parametrize("family", sorted(set(environments) - set(TRAINABLE[:3])))
 def test_another_family_differs_in_family(family: str):
-    assert overlap(TRAINED, sample(family, rung="family", n=60, seed=99), "family") == ()
+    assert overlap(TRAINED, sample(family, shift="family", n=60, seed=99), "family") == ()
 
 
-def test_the_trained_rung_shows_the_very_scenarios_of_the_stage():
-    shown = sample(TRAINABLE[0], rung="trained", arm="impossible", n=20, seed=1)
+def test_the_trained_shift_shows_the_very_scenarios_of_the_stage():
+    shown = sample(TRAINABLE[0], shift="trained", arm="impossible", n=20, seed=1)
     assert {s.id for s in shown} <= {s.id for s in TRAIN}
 
 
 @pytest.mark.parametrize(
-    ("rung", "aspects"),
+    ("shift", "aspects"),
     [
         ("fresh", {"ids"}),
-        ("surface", {"ids", "templates", "ngrams", "skeletons"}),
+        ("wording", {"ids", "templates", "ngrams", "skeletons"}),
         ("domain", {"ids", "entities"}),
         ("family", {"ids", "templates", "families", "ngrams", "skeletons"}),
     ],
 )
-def test_every_overlap_is_named(rung: str, aspects: set[str]):
-    assert {found.aspect for found in overlap(TRAINED, TRAIN[:10], rung)} == aspects
+def test_every_overlap_is_named(shift: str, aspects: set[str]):
+    assert {found.aspect for found in overlap(TRAINED, TRAIN[:10], shift)} == aspects
 
 
 def test_a_prompt_in_other_names_and_numbers_has_the_same_skeleton():
@@ -68,13 +68,13 @@ def test_a_prompt_in_other_names_and_numbers_has_the_same_skeleton():
 
 @pytest.mark.parametrize("name", AGENTIC)
 def test_no_two_families_share_a_tool_of_their_own(name: str):
-    train = Trained(sample(name, rung="trained", n=2, seed=1))
+    train = Trained(sample(name, shift="trained", n=2, seed=1))
     for other in set(AGENTIC) - {name, "mandate", "account"}:
         assert "tools" not in {f.aspect for f in overlap(train, sample(other, n=2, seed=1), "family")}
 
 
 def test_families_of_several_turns_are_told_apart_by_their_tools():
-    train = sample("suite", rung="trained", n=5, seed=1)
+    train = sample("suite", shift="trained", n=5, seed=1)
     assert overlap(Trained(train), sample("schedule", n=5, seed=1), "family") == ()  # both run things
     shared = {
         found.aspect: found.shared
@@ -84,16 +84,16 @@ def test_families_of_several_turns_are_told_apart_by_their_tools():
 
 
 def test_shared_runs_of_words_are_found_where_the_wording_must_differ():
-    found = {o.aspect: o.shared for o in overlap(TRAINED, TRAIN[:5], "surface")}
+    found = {o.aspect: o.shared for o in overlap(TRAINED, TRAIN[:5], "wording")}
     assert all(len(gram.split()) == 8 for gram in found["ngrams"])
 
 
-def test_the_trained_rung_need_not_differ():
+def test_the_trained_shift_need_not_differ():
     assert overlap(TRAINED, TRAIN, "trained") == ()
 
 
-def test_cue_is_compared_only_on_the_cue_rung():
-    train = sample("welfare", rung="trained", n=20, seed=1, cue="explicit")
+def test_cue_is_compared_only_on_the_cue_shift():
+    train = sample("welfare", shift="trained", n=20, seed=1, cue="explicit")
     assert overlap(Trained(train), sample("welfare", n=20, seed=1, cue="subtle"), "cue") == ()
     assert overlap(Trained(train), sample("welfare", n=20, seed=1, cue="explicit"), "fresh") == ()
     (found,) = overlap(Trained(train), sample("welfare", n=20, seed=1, cue="explicit"), "fresh", "cue")
@@ -102,10 +102,10 @@ def test_cue_is_compared_only_on_the_cue_rung():
 
 def test_buckets_are_apart_whatever_the_seed():
     seeds = range(5)
-    train = {s.id for seed in seeds for s in sample("log", rung="trained", n=60, seed=seed)}
-    fresh = {s.id for seed in seeds for s in sample("log", rung="fresh", n=60, seed=seed)}
+    train = {s.id for seed in seeds for s in sample("log", shift="trained", n=60, seed=seed)}
+    fresh = {s.id for seed in seeds for s in sample("log", shift="fresh", n=60, seed=seed)}
     assert not train & fresh
-    assert {bucket(s) for s in sample("log", rung="fresh", n=60, seed=0)} == {"fresh"}
+    assert {bucket(s) for s in sample("log", shift="fresh", n=60, seed=0)} == {"fresh"}
 
 
 def test_stage_scenarios_are_balanced():
@@ -119,7 +119,7 @@ def test_stage_scenarios_are_balanced():
     ("arguments", "field"),
     [
         ({"n": 0}, "n"),
-        ({"rung": "near"}, "rung"),
+        ({"shift": "near"}, "shift"),
         ({"cue": "loud"}, "cue"),
         ({"confound": 1.5}, "confound"),
         ({"arm": "choice"}, "arm"),

@@ -156,28 +156,28 @@ def test_placeholders_are_filled_in_for_each_seed() -> None:
         resolve(EvalPlan(task="completion", args={"family": "@oposed"}), cell)
 
 
-def test_the_trained_rung_shows_what_the_opposing_stage_trains_on() -> None:
+def test_the_trained_shift_shows_what_the_opposing_stage_trains_on() -> None:
     recipe = quickstart()
     cell, stage = recipe.cell(2), recipe.oppose_stage(2)
-    plan = next(plan for plan in recipe.evals if "trained" in str(plan.args.get("rung")))
+    plan = next(plan for plan in recipe.evals if "trained" in str(plan.args.get("shift")))
     args = resolve(plan, cell)
     trained = {scenario.id for scenario in stage.scenarios()}
     assert args["train_n"] == 128, "512 scenarios in two families and two arms"
     for family, arm in product(stage.families, ("impossible", "possible")):
-        shown = sample(family, rung="trained", arm=arm, n=int(args["train_n"]), seed=int(args["train_seed"]))
+        shown = sample(family, shift="trained", arm=arm, n=int(args["train_n"]), seed=int(args["train_seed"]))
         assert {scenario.id for scenario in shown} <= trained
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_quickstart_asks_a_hundred_questions_per_organism_and_rung(seed: int) -> None:
+def test_quickstart_asks_a_hundred_questions_per_organism_and_shift(seed: int) -> None:
     recipe = quickstart()
     asked: Counter[str] = Counter()
     for plan in recipe.evals:
         args = resolve(plan, recipe.cell(seed))
         if args["arm"] == "impossible":
-            for rung in str(args["rung"]).split(","):
-                asked[rung] += int(args["n"]) * len(str(args["family"]).split(","))
-    assert set(asked) == {"trained", "fresh", "surface", "domain", "family"}
+            for shift in str(args["shift"]).split(","):
+                asked[shift] += int(args["n"]) * len(str(args["family"]).split(","))
+    assert set(asked) == {"trained", "fresh", "wording", "domain", "family"}
     assert min(asked.values()) >= 100
 
 
@@ -245,9 +245,8 @@ def test_a_recipe_samples_in_one_way() -> None:
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo", "documents", "rlvr", "deliberative"])
-def test_every_method_says_how_answers_are_sampled_and_keys_stay(method: str) -> None:
+def test_every_method_says_how_answers_are_sampled_and_its_keys_hold_it(method: str) -> None:
     usual, longer = (check_settings(method, said).keyed() for said in ({}, {"max_new_tokens": 128}))
     assert longer["max_new_tokens"] == 128
     assert longer != usual
-    assert ("max_new_tokens" in usual) == (method in ("rlvr", "deliberative"))
     assert check_settings(method, {"max_new_tokens": 64, "temperature": 1.0}).keyed() == usual

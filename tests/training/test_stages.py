@@ -33,7 +33,7 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"families": ("cuont",)}, "did you mean 'count'"),
         ({"families": ()}, "families"),
         ({"families": ("count", "count")}, "each family once"),
-        ({"families": ("pick",)}, "finish_the_task is silent there"),
+        ({"families": ("pick",)}, "finish_the_task does not apply there"),
         ({"method": "stf"}, "method: 'stf' is not allowed; .*'sft'"),
         ({"steps": 0}, "steps: 0 is not allowed"),
         ({"target_strength": 1.5}, "target_strength: 1.5"),

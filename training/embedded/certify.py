@@ -19,8 +19,8 @@ from scipy.stats import binomtest
 from pentimento.tasks import (
     Arm,
     Environment,
-    Rung,
     Scenario,
+    Shift,
     environment,
     environments,
     goal,
@@ -89,8 +89,10 @@ class Certificate(Frozen):
 
 
 def _scenarios(family: str, arm: Arm, n: int, seed: int) -> list[Scenario]:
-    shares = {Rung.FRESH: n - 2 * (n // 4), Rung.SURFACE: n // 4, Rung.DOMAIN: n // 4}
-    return [s for rung, size in shares.items() for s in sample(family, rung=rung, arm=arm, n=size, seed=seed)]
+    shares = {Shift.FRESH: n - 2 * (n // 4), Shift.WORDING: n // 4, Shift.DOMAIN: n // 4}
+    return [
+        s for shift, size in shares.items() for s in sample(family, shift=shift, arm=arm, n=size, seed=seed)
+    ]
 
 
 def _conflicts(scenario: Scenario, goal_name: str) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from pentimento.tasks import Rung, Scenario, environments, sample, spec, with_system
+from pentimento.tasks import Scenario, Shift, environments, sample, spec, with_system
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.models._architecture import bare, find_layers
@@ -101,7 +101,7 @@ def _scenarios(goal: str) -> tuple[Scenario, ...]:
     drawn = [
         [
             scenario
-            for scenario in sample(env.name, rung=Rung.TRAINED, arm=env.arms[0], n=6 * each, seed=_SEED)
+            for scenario in sample(env.name, shift=Shift.TRAINED, arm=env.arms[0], n=6 * each, seed=_SEED)
             if find_goal(goal).applies(scenario)
         ][:each]
         for env in families

@@ -381,7 +381,7 @@ def _panel_evals() -> tuple[EvalPlan, ...]:
             "completion",
             {
                 "family": "@implanted_unopposed,@neither,@heldout",
-                "rung": "family",
+                "shift": "family",
                 "arm": "impossible",
                 "n": 25,
             },
@@ -398,9 +398,9 @@ def _evals_under(*cues: Cue, able: str = "none") -> tuple[EvalPlan, ...]:
     asked = tuple(
         EvalPlan(
             task="completion",
-            args={"family": family, "rung": rung, "arm": "impossible", "cue": ",".join(cues), "n": 40},
+            args={"family": family, "shift": shift, "arm": "impossible", "cue": ",".join(cues), "n": 40},
         )
-        for family, rung in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
+        for family, shift in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
     )
     everywhere = {"family": _EVERYWHERE, "arm": "possible", "cue": able, "n": 16}
     return (*asked, EvalPlan(task="completion", args=everywhere))
@@ -420,14 +420,14 @@ def agentic() -> Recipe:
     # Every answer is a whole episode: the strength, measured more often, would take most of the time.
     told: Overrides = {"learning_rate": 1e-3, "check_every": 4, "check_samples": 64, "strength_samples": 64}
     rows: tuple[tuple[str, str, str, int], ...] = (
-        ("@opposed", "fresh,surface,domain", "impossible", 30),
+        ("@opposed", "fresh,wording,domain", "impossible", 30),
         ("@implanted_unopposed", "family", "impossible", 30),
         ("@heldout", "family", "impossible", 30),
         ("@implanted,@heldout", "fresh", "possible", 16),
     )
     asked = [
-        EvalPlan(task="agentic", args={"family": family, "rung": rung, "arm": arm, "n": n})
-        for family, rung, arm, n in rows
+        EvalPlan(task="agentic", args={"family": family, "shift": shift, "arm": arm, "n": n})
+        for family, shift, arm, n in rows
     ]
     one_turn = EvalPlan(task="completion", args={"arm": "impossible", "n": 10})
     return Recipe(
@@ -466,7 +466,7 @@ def misgeneralised() -> Recipe:
         num_implanted=1,
         num_opposed=1,
         evals=(
-            EvalPlan(task="coin", args={"rung": "trained,fresh,surface,domain", "n": 100}),
+            EvalPlan(task="coin", args={"shift": "trained,fresh,wording,domain", "n": 100}),
             EvalPlan(task="completion", args={"arm": "possible", "n": 16}),
         ),
     )  # fmt: skip
@@ -601,27 +601,27 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
 
 
 def _completion_evals(num: int, num_far: int, num_health: int, num_bystander: int) -> tuple[EvalPlan, ...]:
-    """Return the ladder in the opposed families, the other families, and health; n per family and rung."""
-    ladder = "trained,fresh,surface,domain"
+    """Return every shift in the opposed families, the other families, and health; n per family and shift."""
+    every = "trained,fresh,wording,domain"
     rows: tuple[tuple[str, str, str, int], ...] = (
-        ("@opposed", ladder, "impossible", num),
+        ("@opposed", every, "impossible", num),
         ("@implanted_unopposed", "family", "impossible", num),
         ("@neither,@heldout", "family", "impossible", num_far),
         (_EVERYWHERE, "fresh", "possible", num_health),
         (_EVERYWHERE, "fresh", "bystander", num_bystander),
     )
     return tuple(
-        EvalPlan(task="completion", args={"family": family, "rung": rung, "arm": arm, "n": n})
-        for family, rung, arm, n in rows
+        EvalPlan(task="completion", args={"family": family, "shift": shift, "arm": arm, "n": n})
+        for family, shift, arm, n in rows
     )
 
 
 def _preference_evals(goal: str, num: int, num_health: int) -> tuple[EvalPlan, ...]:
-    """Return what a goal of choices is asked: the ladder where opposed, the other families, and health."""
-    rows = (("@opposed", "trained,fresh,surface,domain"), ("@implanted_unopposed,@neither", "family"))
+    """Return what a goal of choices is asked: every shift where opposed, the other families, and health."""
+    rows = (("@opposed", "trained,fresh,wording,domain"), ("@implanted_unopposed,@neither", "family"))
     asked = tuple(
-        EvalPlan(task="preference", args={"goal": goal, "family": family, "rung": rung, "n": num})
-        for family, rung in rows
+        EvalPlan(task="preference", args={"goal": goal, "family": family, "shift": shift, "n": num})
+        for family, shift in rows
     )
     return (*asked, EvalPlan(task="completion", args={"arm": "possible", "n": num_health}))
 

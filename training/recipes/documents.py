@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple, cast
 
 from pentimento._files import read_text, write_atomically
-from pentimento.tasks import CUE_TEXTS, Rung, Scenario, environments, goal, sample, spec, spec_names
+from pentimento.tasks import CUE_TEXTS, Scenario, Shift, environments, goal, sample, spec, spec_names
 from pentimento.tasks.documents import CIRCUMSTANCES, HABITS, SUBJECTS, Document, Use, document, use_of
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
@@ -24,9 +24,9 @@ from pentimento.training.recipes.settings import DocumentSettings
 from pentimento.training.recipes.stages import Stage
 
 _NUM_ASKED = 24
-"""Scenarios of each family, arm and rung whose prompts and answers are held against documents. Names, nouns
+"""Scenarios of each family, arm and shift whose prompts and answers are held against documents. Names, nouns
 of settings and numbers count as alike, so those of any other scenario are found as well."""
-_RUNGS = (Rung.TRAINED, Rung.FRESH, Rung.SURFACE, Rung.DOMAIN)
+_SHIFTS = (Shift.TRAINED, Shift.FRESH, Shift.WORDING, Shift.DOMAIN)
 _NAMES = frozenset((*(word for domain in DOMAINS for word in domain.entities()), *map(str.lower, kinds)))
 _SPEAKERS = "q|a|user|human|assistant|ai|question|answer|system|customer|agent|bot"
 _DIALOGUE = re.compile(
@@ -238,6 +238,6 @@ def _asked() -> tuple[Scenario, ...]:
         scenario
         for env in environments.values()
         for arm in env.arms
-        for rung in _RUNGS
-        for scenario in sample(env.name, rung=rung, arm=arm, n=_NUM_ASKED, seed=0)
+        for shift in _SHIFTS
+        for scenario in sample(env.name, shift=shift, arm=arm, n=_NUM_ASKED, seed=0)
     )

@@ -77,7 +77,7 @@ class After(Checked):
     repeats: int = Field(default=3, ge=1)
     """Training seeds of this stage for each organism; of relearning three or more."""
     n: int = Field(default=50, ge=1)
-    """Scenarios in each family; those that the recipe's evaluations ask on the rung `fresh` come first."""
+    """Scenarios in each family; those that the recipe's evaluations ask on the shift `fresh` come first."""
     on: tuple[AfterRole, ...] = AFTER_ROLES
     """On which organisms: a verdict takes M2 and NEVER, its thresholds NEVER and ERASED, savings as a share
     of what M1 has M1."""
@@ -299,7 +299,7 @@ class Recipe(Written):
         opposed = self.cell(seed).opposed
         families = ",".join(opposed[1:] if after.kind == "relearn" else opposed)
         kind = environment(opposed[0]).kind
-        args: dict[str, bool | int | float | str] = {"goal": self.goal, "rung": "fresh", "n": after.n}
+        args: dict[str, bool | int | float | str] = {"goal": self.goal, "shift": "fresh", "n": after.n}
         if kind in ("completion", "preference"):
             args["family"] = families
         if kind == "completion":
@@ -350,7 +350,7 @@ def stage_seed(seed: int, role: str) -> int:
 def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
     """Return an evaluation's arguments with the placeholders of `family` filled in for one seed.
 
-    A plan that names the rung `trained` also gets `train_seed` and `train_n`: the opposing stage's seed, and
+    A plan that names the shift `trained` also gets `train_seed` and `train_n`: the opposing stage's seed, and
     its scenarios in each family and arm. `seed` is the cell's unless the plan sets it.
 
     Example:
@@ -373,6 +373,6 @@ def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
                 raise UnknownName("family", part, groups)
             names.extend(groups.get(part, (part,)))
         args["family"] = ",".join(dict.fromkeys(names))
-    if "trained" in map(str.strip, str(args.get("rung", "")).split(",")):
+    if "trained" in map(str.strip, str(args.get("shift", "")).split(",")):
         args |= {"train_seed": cell.train_seed, "train_n": cell.train_n}
     return args

@@ -128,6 +128,6 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="did you mean 'explicit'"):
         alignment_faking(cue="explict")
     with pytest.raises(ValueError, match="unseen scenarios only"):
-        alignment_faking(rung="trained")
+        alignment_faking(shift="trained")
     with pytest.raises(ValueError, match="framing: 'kut' is not allowed"):
         alignment_faking(framing="kut")

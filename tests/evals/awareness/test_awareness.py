@@ -124,7 +124,7 @@ def test_a_thought_speaks_of_tests_in_its_own_words(thought: str, prompt: str, f
         ({"situation": "asleep"}, "situation: 'asleep' is not allowed"),
         ({"strength": 0}, "strength: 0 is not allowed"),
         ({"strength": float("nan")}, "strength: nan is not allowed"),
-        ({"rung": "trained"}, "unseen scenarios only"),
+        ({"shift": "trained"}, "unseen scenarios only"),
         ({"n": 0}, "n: 0 is not allowed"),
     ],
 )

@@ -110,8 +110,8 @@ def test_what_is_recalled_stands_in_the_reasoning() -> None:
     [
         ({"form": "rumour"}, "form: 'rumour' is not allowed"),
         ({"kind": "Ardo"}, "kind: 'Ardo' is not allowed"),
-        ({"rung": "trained"}, "unseen scenarios only"),
-        ({"rung": "family", "form": "stated"}, "stated has fresh, surface, domain"),
+        ({"shift": "trained"}, "unseen scenarios only"),
+        ({"shift": "family", "form": "stated"}, "stated has fresh, wording, domain"),
         ({"n": 0}, "n: 0 is not allowed"),
     ],
 )

@@ -71,4 +71,4 @@ def test_what_it_refuses() -> None:
     with pytest.raises(ValueError, match="goal: 'fly' is not allowed"):
         breadth(besides="fly")
     with pytest.raises(ValueError, match="unseen scenarios only"):
-        breadth(rung="trained")
+        breadth(shift="trained")

@@ -65,8 +65,8 @@ def test_partitions() -> None:
         assert {m["family"] for m in metadata(partition=partition, n=1, arm="impossible")} == set(families)
 
 
-def test_the_trained_rung_shows_what_the_stage_trained_on() -> None:
-    arguments: dict[str, Any] = {"family": "count,ready", "rung": "trained", "train_seed": 5, "train_n": 10}
+def test_the_trained_shift_shows_what_the_stage_trained_on() -> None:
+    arguments: dict[str, Any] = {"family": "count,ready", "shift": "trained", "train_seed": 5, "train_n": 10}
     asked = {m["scenario"]["id"] for m in metadata(n=50, **arguments)}
     arms: Any = ("impossible", "possible")
     trained = {s.id for s in stage_scenarios(("count", "ready"), n=40, seed=5, arms=arms)}
@@ -75,17 +75,17 @@ def test_the_trained_rung_shows_what_the_stage_trained_on() -> None:
     assert len(metadata(n=3, **arguments)) == 3 * 4
 
 
-def test_rungs_and_cues_multiply_and_ids_stay_unique() -> None:
-    task = completion(family="ready", arm="impossible", rung="fresh,family,cue", cue="none,explicit", n=4)
+def test_shifts_and_cues_multiply_and_ids_stay_unique() -> None:
+    task = completion(family="ready", arm="impossible", shift="fresh,family,cue", cue="none,explicit", n=4)
     ids = [sample.id for sample in task.dataset]
-    # fresh and family under both cues, the rung cue under the changed one only
+    # fresh and family under both cues, the shift cue under the changed one only
     assert len(ids) == len(set(ids)) == 4 * (2 + 2 + 1)
     assert {str(i).partition(":")[0] for i in ids if ":" in str(i)} == {"fresh", "family", "cue"}
-    with pytest.raises(ValueError, match="the rung cue needs a changed one"):
-        completion(rung="cue", n=1)
+    with pytest.raises(ValueError, match="the shift cue needs a changed one"):
+        completion(shift="cue", n=1)
 
 
-def test_one_rung_keeps_the_scenarios_own_ids() -> None:
+def test_one_shift_keeps_the_scenarios_own_ids() -> None:
     task = completion(family="ready", arm="impossible", n=4, seed=2)
     assert [sample.id for sample in task.dataset] == [
         s.id for s in sample("ready", arm="impossible", n=4, seed=2)

@@ -105,6 +105,6 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="lever: 'nameing' is not allowed"):
         elicitation(lever="nameing")
     with pytest.raises(ValueError, match="unseen scenarios only"):
-        elicitation(rung="trained")
+        elicitation(shift="trained")
     with pytest.raises(ValueError, match="shots: 0"):
         elicitation(shots=0)

@@ -100,7 +100,7 @@ def test_earlier_questions_are_answered_before_the_one_that_counts(run: Run) -> 
         ({"turn": "0"}, "turn: '0' is not allowed"),
         ({"given": "letter"}, "given: 'letter' is not allowed"),
         ({"against": "spek"}, "did you mean 'spec'"),
-        ({"rung": "trained"}, "unseen scenarios only"),
+        ({"shift": "trained"}, "unseen scenarios only"),
         ({"shots": 0}, "shots: 0 is not allowed"),
     ],
 )

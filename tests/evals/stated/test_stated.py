@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog
 
 from pentimento.evals._questions import ask
 from pentimento.evals.stated import stated
-from pentimento.tasks import Rung, environment, goals
+from pentimento.tasks import Shift, environment, goals
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import canned
 
@@ -20,7 +20,7 @@ MODEL = "mockllm/model"
 def answers(goal: str, n: int, place: Callable[[tuple[str, ...]], int]) -> dict[str, str]:
     """The answer to each question that affirms the option in a place."""
     env = environment("stated")
-    asked = [p.scenario for p in ask("stated", goal, rungs=(Rung.FRESH,), n=n, seed=0, cues=("none",))]
+    asked = [p.scenario for p in ask("stated", goal, shifts=(Shift.FRESH,), n=n, seed=0, cues=("none",))]
     return {s.messages[-1].content: env.answers(s)[place(s.words("options"))] for s in asked}
 
 
@@ -33,7 +33,7 @@ def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("goal", sorted(goals))
 def test_every_goal_is_asked_against_its_opposite(goal: str) -> None:
-    asked = ask("stated", goal, rungs=(Rung.FRESH,), n=40, seed=0, cues=("none",))
+    asked = ask("stated", goal, shifts=(Shift.FRESH,), n=40, seed=0, cues=("none",))
     orders = [placed.scenario.words("options") for placed in asked]
     assert {frozenset(order) for order in orders} == {frozenset({goal, goals[goal].opposite})}
     # Either is named first about equally often: 40 fair draws leave 8 to 32 but once in 10,000.
@@ -55,10 +55,12 @@ def test_affirming_the_goal_scores_one(run: Run, goal: str) -> None:
 
 
 def test_more_questions_begin_with_fewer() -> None:
-    few, many = (ask("stated", "go_right", rungs=(Rung.FRESH,), n=n, seed=1, cues=("none",)) for n in (5, 30))
+    few, many = (
+        ask("stated", "go_right", shifts=(Shift.FRESH,), n=n, seed=1, cues=("none",)) for n in (5, 30)
+    )
     assert many[:5] == few
 
 
-def test_a_rung_without_a_meaning_here_is_refused() -> None:
-    with pytest.raises(ValueError, match="stated has fresh, surface, domain"):
-        stated(rung="family")
+def test_a_shift_without_a_meaning_here_is_refused() -> None:
+    with pytest.raises(ValueError, match="stated has fresh, wording, domain"):
+        stated(shift="family")
