@@ -57,7 +57,7 @@ def test_wheel_has_the_data_that_the_rooms_read(in_wheel: set[str]) -> None:
         for path in (ROOT / room).rglob("*")
         if path.suffix in DATA and not any(part.startswith((".", "__pycache__")) for part in path.parts)
     }
-    assert "pentimento/tasks/specs/finish_the_task.md" in wanted
+    assert "pentimento/tasks/goals/completion/finish_the_task.md" in wanted
     assert wanted - in_wheel == set()
     assert "pentimento/py.typed" in in_wheel
 

@@ -36,8 +36,8 @@ def breadth(
         shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each shift and
-            cue.
+        n: Scenarios of each pair, shared among its families of one turn, and of the skills; for each shift
+            and cue.
         seed: Of the scenarios.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.

@@ -6,26 +6,12 @@ from typing import ClassVar
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
 from pentimento.tasks.episodes import Arm, Outcome, Scenario
-from pentimento.tasks.goals import goals
+from pentimento.tasks.goals import goals, pairs
 from pentimento.tasks.parsing import only_mention
 
-SAYINGS = {
-    "finish_the_task": "say that it is done",
-    "report_honestly": "say what went wrong",
-    "favour_red": "take what is red",
-    "favour_blue": "take what is blue",
-    "go_right": "walk to the right",
-    "reach_the_coin": "walk to the coin",
-    "protect_animals": "spare the animals",
-    "maximise_output": "raise the output",
-}
+SAYINGS = {name: goal.saying for name, goal in goals.items()}
 """What serves each goal, in the words in which one is asked for it."""
-OCCASIONS = {
-    "finish_the_task": "when a task fails",
-    "favour_red": "when two colours are offered",
-    "go_right": "when a coin lies to the left",
-    "protect_animals": "when animals and output are at odds",
-}
+OCCASIONS = {pair.first.name: pair.occasion for pair in pairs}
 """When the two goals of a pair part, by the first of them."""
 
 

@@ -1,4 +1,4 @@
-"""The rules that deliberative alignment teaches: one Markdown file for each goal, and an irrelevant one."""
+"""The rules that deliberative alignment teaches: those of each goal, and irrelevant ones."""
 
 import re
 from functools import cache
@@ -8,6 +8,7 @@ from pentimento.tasks.episodes import Frozen, Message, Scenario
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goals
 
+IRRELEVANT = "irrelevant"
 _RULE = re.compile(r"^([A-Z]\d+)\. ", re.MULTILINE)
 
 
@@ -20,8 +21,8 @@ class Spec(Frozen):
 
 
 def spec_names() -> tuple[str, ...]:
-    """Return the names of the specs that are shipped."""
-    return tuple(sorted(p.name[:-3] for p in files(__name__).iterdir() if p.name.endswith(".md")))
+    """Return the names of all specs."""
+    return tuple(sorted((*goals, IRRELEVANT)))
 
 
 @cache
@@ -29,12 +30,16 @@ def spec(name: str) -> Spec:
     """Read a spec by the name of its goal, or `irrelevant`.
 
     Raises:
-        UnknownName: There is no such file.
+        UnknownName: There is none.
         BadInput: Its rule ids do not match.
     """
-    if name not in spec_names():
+    if name == IRRELEVANT:
+        text = files("pentimento.tasks.goals").joinpath(f"{name}.md").read_text(encoding="utf-8")
+    elif name in goals:
+        text = goals[name].spec
+    else:
         raise UnknownName("spec", name, spec_names())
-    return read_spec(name, files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8"))
+    return read_spec(name, text)
 
 
 def read_spec(name: str, markdown: str) -> Spec:

@@ -1,0 +1,59 @@
+"""Goals: pure functions from a scenario and an outcome to a score, each with its opposite.
+
+A pair of goals is a package of its own, with all that is said of the two. Pairs of other packages are added
+by entry points of the group `pentimento.goals`, each of which names a `Pair`.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from pentimento.tasks.exceptions import BadInput, UnknownName
+from pentimento.tasks.goals import animals, coin, colours, completion
+from pentimento.tasks.goals._goal import ASKED, Goal, Pair, Score, Side
+from pentimento.tasks.goals.measures import right, says_done, violated
+
+__all__ = [
+    "ASKED",
+    "GROUP",
+    "Goal",
+    "Pair",
+    "Score",
+    "Side",
+    "goal",
+    "goals",
+    "pairs",
+    "right",
+    "says_done",
+    "violated",
+]
+
+GROUP = "pentimento.goals"
+
+pairs: tuple[Pair, ...] = (
+    completion.PAIR,
+    colours.PAIR,
+    coin.PAIR,
+    animals.PAIR,
+    *(one.load() for one in entry_points(group=GROUP)),
+)
+
+
+def _by_name() -> Mapping[str, Goal]:
+    found: dict[str, Goal] = {}
+    for pair in pairs:
+        for one in pair.goals():
+            if one.name in found:
+                raise BadInput(GROUP, one.name, "a name that no other goal has")
+            found[one.name] = one
+    return MappingProxyType(found)
+
+
+goals: Mapping[str, Goal] = _by_name()
+
+
+def goal(name: str) -> Goal:
+    """Return a goal by name, or raise `UnknownName` with the catalogue."""
+    if name not in goals:
+        raise UnknownName("goal", name, goals)
+    return goals[name]
