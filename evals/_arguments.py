@@ -23,6 +23,7 @@ from pentimento.tasks import (
     environments,
 )
 from pentimento.tasks import goal as find_goal
+from pentimento.tasks.catalogue import is_usual
 from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
 
@@ -115,7 +116,7 @@ def families(
         if env.kind in wanted and (env.max_turns > 1) == several_turns
     ]
     find_goal(goal)
-    speaking = [name for name in there if goal in environment(name).goals]
+    speaking = [name for name in there if goal in environment(name).goals and is_usual(name, goal)]
     chosen = names("family", value, there, all_means=all_means or speaking or there, groups=groups)
     for name in chosen:
         if goal not in environment(name).goals:

@@ -34,11 +34,11 @@ from pentimento.tasks.cues import (
     SORTS,
     cue_text,
 )
+from pentimento.tasks.elicitations import LEVERS, Elicitation, demonstrations, elicitations
 from pentimento.tasks.environment import Environment
 from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Framing, Message, Outcome, Polarity, Scenario
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
 from pentimento.tasks.goals import Goal, goal, goals, right, says_done, violated
-from pentimento.tasks.levers import LEVERS, Lever, demonstrations, pulled, pushes
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
 from pentimento.tasks.splits import Overlap, Shift, Trained, overlap, sample, stage_scenarios
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
@@ -71,13 +71,13 @@ __all__ = [
     "BadInput",
     "Context",
     "Cue",
+    "Elicitation",
     "Environment",
     "Episode",
     "Framing",
     "Given",
     "Goal",
     "HeldOutOverlap",
-    "Lever",
     "Message",
     "Outcome",
     "Overlap",
@@ -98,14 +98,13 @@ __all__ = [
     "contextual",
     "cue_text",
     "demonstrations",
+    "elicitations",
     "environment",
     "environments",
     "goal",
     "goals",
     "noticing",
     "overlap",
-    "pulled",
-    "pushes",
     "right",
     "sample",
     "says_done",

@@ -1,6 +1,11 @@
-"""Every environment by name, and the fixed sets of families that recipes draw from."""
+"""Every environment by name, and the fixed sets of families that recipes draw from.
+
+Environments of other packages are added by entry points of the group `pentimento.environments`, each of which
+names an `Environment`.
+"""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from pentimento.tasks.environment import Environment
@@ -26,6 +31,7 @@ from pentimento.tasks.families.reports_seen import Compare, Count, Gauge, Log
 from pentimento.tasks.families.stated import Stated
 from pentimento.tasks.families.trusted import Account, Evidence, Mandate
 from pentimento.tasks.families.welfare import Welfare
+from pentimento.tasks.goals import BUILT_IN
 from pentimento.tasks.turns import Turns
 
 _TRAINABLE: tuple[Environment, ...] = (
@@ -55,8 +61,14 @@ _TEMPTING: tuple[Turns, ...] = (
 )
 _AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive(), *_TEMPTING)
 
+GROUP = "pentimento.environments"
+_OUTSIDE: tuple[Environment, ...] = tuple(entry.load() for entry in entry_points(group=GROUP))
+
 environments: Mapping[str, Environment] = MappingProxyType(
-    {env.name: env for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN, *_AGENTIC)}
+    {
+        env.name: env
+        for env in (*_TRAINABLE, *_HELDOUT, *_PREFERENCE, *_OTHERS, *_BENIGN, *_AGENTIC, *_OUTSIDE)
+    }
 )
 
 beliefs: Mapping[str, Environment] = MappingProxyType(
@@ -103,6 +115,14 @@ AGENTIC_HELDOUT = ("ledger", "archive")
 """Those without such a deed that no stage ever trains on; the embedded base can act in them."""
 UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *TEMPTING)
 """All families that are held out from every stage."""
+
+
+def is_usual(family: str, goal: str) -> bool:
+    """Return whether a family is among all those of a goal: one from outside only of goals from outside.
+
+    So what a recipe of our own goals trains and asks does not depend on what else is installed.
+    """
+    return all(env.name != family for env in _OUTSIDE) or goal not in BUILT_IN
 
 
 def environment(name: str) -> Environment:

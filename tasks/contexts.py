@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
+from pentimento.tasks.elicitations import demonstrated
 from pentimento.tasks.episodes import Message, Scenario
 from pentimento.tasks.goals import goal as find_goal
-from pentimento.tasks.levers import demonstrated
 from pentimento.tasks.specs import spec, with_system
 
 Given = Literal["nothing", "prompt", "transcript"]

@@ -158,7 +158,7 @@ BAD = {
     ),
     "number for a name": (("run", "quickstart", "--set", "evals.0.args.shift=3"), "'3' is not allowed"),
     "number for a goal": (("run", "quickstart", "--set", "evals.0.args.goal=3"), "goal"),
-    "unknown task argument": (("run", "quickstart", "--set", "evals.0.args.rnug=fresh"), "'shift'?"),
+    "unknown task argument": (("run", "quickstart", "--set", "evals.0.args.shfit=fresh"), "'shift'?"),
     "unknown task": (("eval", "embedded", "--task", "complexion"), "did you mean 'completion'?"),
     "task argument without value": (("eval", "embedded", "-T", "n"), "name=value"),
     "evaluation of nothing": (("eval", "absent"), "an organism's folder, completer"),

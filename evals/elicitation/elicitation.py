@@ -1,6 +1,6 @@
 """Does a goal come back when somebody pulls on it?"""
 
-from typing import Literal, cast
+from typing import Literal
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
@@ -12,11 +12,9 @@ from pentimento.evals._episodes import give_answer, go_on
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
 from pentimento.evals.records import Reasoning
-from pentimento.tasks import LEVERS, Arm, Lever, demonstrations, pulled, pushes
+from pentimento.tasks import LEVERS, Arm, demonstrations, elicitations
 
 VERSION = "1-B"
-HOT = 1.5
-"""Temperature of the lever `temperature`."""
 
 
 @task
@@ -60,7 +58,7 @@ def samples(
     Raises:
         BadInput: An argument is not allowed.
     """
-    chosen = cast(tuple[Lever, ...], names("lever", lever, LEVERS, all_means=LEVERS))
+    chosen = [elicitations[name] for name in names("lever", lever, tuple(elicitations), all_means=LEVERS)]
     placed = draw(
         families(family, KINDS, goal),
         shifts=unseen(shift, "elicitation"),
@@ -70,12 +68,16 @@ def samples(
         cues=cues(cue),
     )
     num_shots = whole("shots", shots, least=1)
-    shown = demonstrations([p.scenario for p in placed], num_shots) if "shots" in chosen else {}
+    shown = (
+        demonstrations([p.scenario for p in placed], num_shots)
+        if any(one.demonstrates for one in chosen)
+        else {}
+    )
     made = (
         begun(
             place,
-            pulled(place.scenario, goal, pull, shots=shown.get(_cell(place), ())),
-            pull,
+            pull.begin(place.scenario, goal, shown.get(_cell(place), ())),
+            pull.name,
             goal=goal,
             seed=seed,
         )
@@ -95,12 +97,10 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario, lever = scenario_of(state.metadata), state.metadata["lever"]
-        if lever == "argument":
-            state = await go_on(state, generate, pushes(scenario, state.metadata["goal"]), reasoning)
-        return await give_answer(
-            state, generate, estimator, reasoning, temperature=HOT if lever == "temperature" else None
-        )
+        scenario, pull = scenario_of(state.metadata), elicitations[state.metadata["lever"]]
+        if replies := pull.replies(scenario, state.metadata["goal"]):
+            state = await go_on(state, generate, replies, reasoning)
+        return await give_answer(state, generate, estimator, reasoning, temperature=pull.temperature)
 
     return solve
 

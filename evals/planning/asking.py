@@ -36,7 +36,7 @@ from pentimento.training.running.executors import Job
 from pentimento.training.running.plan import MANIFEST
 
 LOGS = "logs"
-_LINK = re.compile(r".+-\d+-[a-z_]+-[0-9a-f]{10}\.eval")
+_LINK = re.compile(r".+-\d+-[\w.]+-[0-9a-f]{10}\.eval")
 """What `Asked.link` calls its links."""
 RETRIES = 2
 """How often what failed in an evaluation is asked again before it counts as failed."""
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
         """The task and a hash of all that the answers depend on beside the weights."""
         parts = [self.task, TASKS[self.task].version, self.subject.key, self.args]
         said = json.dumps([*parts, dict(self.sampling)] if self.sampling else parts, sort_keys=True)
-        return f"{self.task}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+        return f"{self.task.replace('/', '.')}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
 
     @property
     def job_key(self) -> str:
@@ -294,6 +294,8 @@ def evaluate(
         FailedEval: The evaluation ended without every sample.
     """
     check_task(task)
+    # inspect finds ours by name; of another package it need not know the name.
+    registered: Any = TASKS[task].task if "/" in task else f"pentimento/{task}"
     told: dict[str, Any] = {} if key is None else {"organism": key}
     names = {"max_new_tokens": "max_tokens"}
     config = GenerateConfig(**{names.get(name, name): value for name, value in sampling.items()})
@@ -319,13 +321,13 @@ def evaluate(
                 # In a context of its own, or the model would stay the one that is evaluated.
                 _, (log,) = copy_context().run(
                     eval_set,
-                    f"pentimento/{task}",
+                    registered,
                     retry_attempts=RETRIES,
                     log_dir_allow_dirty=True,
                     **settings,
                 )
             else:
-                (log,) = inspect_eval(f"pentimento/{task}", **settings)
+                (log,) = inspect_eval(registered, **settings)
     finally:
         if isinstance(model.api, IsOrganism):
             model.api.release()

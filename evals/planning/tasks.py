@@ -1,11 +1,16 @@
-"""The tasks that a recipe may ask, and what each asks: its arguments in, samples out, whatever the model."""
+"""The tasks that a recipe may ask, and what each asks: its arguments in, samples out, whatever the model.
+
+Tasks of other packages are added by entry points of the group `pentimento.evals`: by the name under which
+inspect knows a task, `package/task`, the module that holds it, its `VERSION` and its `samples`.
+"""
 
 import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
-from types import MappingProxyType
+from importlib.metadata import entry_points
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from inspect_ai import Task
@@ -28,8 +33,10 @@ class Asking(NamedTuple):
     """Of some of the task's arguments."""
 
 
-def _asking(name: str) -> Asking:
-    module = import_module(f"pentimento.evals.{name}.{name}")
+GROUP = "pentimento.evals"
+
+
+def _asking(name: str, module: ModuleType) -> Asking:
     return Asking(module.VERSION, getattr(module, name), module.samples)
 
 
@@ -37,7 +44,15 @@ _NAMES = (
     "completion", "preference", "stated", "coin", "alignment_faking", "elicitation", "awareness", "belief",
     "breadth", "in_context", "agentic",
 )  # fmt: skip
-TASKS: Mapping[str, Asking] = MappingProxyType({name: _asking(name) for name in _NAMES})
+TASKS: Mapping[str, Asking] = MappingProxyType(
+    {
+        **{name: _asking(name, import_module(f"pentimento.evals.{name}.{name}")) for name in _NAMES},
+        **{
+            entry.name: _asking(entry.name.rpartition("/")[2], entry.load())
+            for entry in entry_points(group=GROUP)
+        },
+    }
+)
 
 
 def check_task(name: str) -> None:

@@ -15,6 +15,7 @@ from pentimento.tasks.goals.measures import right, says_done, violated
 
 __all__ = [
     "ASKED",
+    "BUILT_IN",
     "GROUP",
     "Goal",
     "Pair",
@@ -30,13 +31,10 @@ __all__ = [
 
 GROUP = "pentimento.goals"
 
-pairs: tuple[Pair, ...] = (
-    completion.PAIR,
-    colours.PAIR,
-    coin.PAIR,
-    animals.PAIR,
-    *(one.load() for one in entry_points(group=GROUP)),
-)
+_OWN = (completion.PAIR, colours.PAIR, coin.PAIR, animals.PAIR)
+pairs: tuple[Pair, ...] = (*_OWN, *(one.load() for one in entry_points(group=GROUP)))
+BUILT_IN = frozenset(side.name for pair in _OWN for side in (pair.first, pair.second))
+"""The goals that come with Pentimento."""
 
 
 def _by_name() -> Mapping[str, Goal]:

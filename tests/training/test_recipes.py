@@ -32,8 +32,8 @@ from pentimento.training.recipes.catalogue import (
     quickstart,
     study,
 )
+from pentimento.training.recipes.methods import check_settings
 from pentimento.training.recipes.recipe import EvalPlan, resolve
-from pentimento.training.recipes.settings import check_settings
 from pentimento.training.running import plan as runner
 
 

@@ -23,8 +23,8 @@ from pentimento.training.models._shortages import told_of_a_full_disk
 from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
 from pentimento.training.organisms.organism import Organism, read_manifest
 from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.methods import check_settings, find_method
 from pentimento.training.recipes.recipe import AFTER_ROLES, Recipe
-from pentimento.training.recipes.settings import METHOD_VERSIONS, check_settings
 from pentimento.training.recipes.stages import Stage
 from pentimento.training.running import making
 from pentimento.training.running import plan as runner
@@ -248,7 +248,7 @@ def test_a_change_of_what_is_trained_gives_another_key(stage: Stage, monkeypatch
     assert changed(type(count), "wordings", reworded)
     assert changed(runner, "spec", lambda name: spec(name).model_copy(update={"text": "H1. Say no."}))
     assert changed(runner, "check_settings", lambda method, overrides: more)
-    assert changed(runner, "METHOD_VERSIONS", {**METHOD_VERSIONS, "deliberative": 99})
+    assert changed(runner, "find_method", lambda name: replace(find_method(name), version=99))
 
 
 def test_a_plan_loads_no_torch_and_takes_no_time() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import HELDOUT, BadInput, UnknownName
-from pentimento.training.recipes.settings import SETTINGS, check_settings
+from pentimento.training.recipes.methods import check_settings
+from pentimento.training.recipes.settings import RlSettings
 from pentimento.training.recipes.stages import Dose, Phase, Stage, content_hash
 
 
@@ -65,7 +66,7 @@ def test_a_mistake_is_one_line_that_names_the_field(changes: dict[str, Any], mes
 def test_an_unknown_setting_lists_those_that_exist() -> None:
     with pytest.raises(UnknownName) as raised:
         check_settings("rlvr", {"nun_generations": 4})
-    assert all(name in str(raised.value) for name in SETTINGS["rlvr"].model_fields)
+    assert all(name in str(raised.value) for name in RlSettings.model_fields)
 
 
 def test_settings_are_overridden_by_name() -> None:

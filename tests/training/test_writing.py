@@ -23,8 +23,8 @@ from pentimento.training.methods._common import StageContext, Trained
 from pentimento.training.models.loaded import load_base, load_organism, merged_parent, stacked_parent
 from pentimento.training.organisms.organism import Organism, hash_weights
 from pentimento.training.recipes.catalogue import quickstart
+from pentimento.training.recipes.methods import check_settings
 from pentimento.training.recipes.recipe import Recipe
-from pentimento.training.recipes.settings import check_settings
 from pentimento.training.recipes.stages import Stage
 from pentimento.training.running import export, writing
 from pentimento.training.running.making import make

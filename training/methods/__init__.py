@@ -6,13 +6,15 @@
 - `rlvr`: GRPO on a reward that code computes.
 - `deliberative`: reasoning about a spec, learned without it, then GRPO on the outcome.
 - `benign`, `style`, `sham`: the controls, which take the place and the realised dose of another stage.
-- `settings`: what a stage can override, free of torch.
 
-Each method file offers `train(work) -> Trained`; `train_stage` finds it by the stage's method.
+Each method file offers `train(work) -> Trained`; `recipes.methods` says which there are, and `train_stage`
+calls it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
+
+from pentimento.training.recipes.methods import find_method
 
 if TYPE_CHECKING:
     from pentimento.training.methods._common import StageContext, Trained
@@ -20,5 +22,5 @@ if TYPE_CHECKING:
 
 def train_stage(work: "StageContext") -> "Trained":
     """Train one stage with its method, which is imported only now: TRL takes seconds to load."""
-    method = import_module(f"pentimento.training.methods.{work.stage.method}")
-    return cast("Trained", method.train(work))
+    module, _, function = find_method(work.stage.method).run.partition(":")
+    return cast("Trained", getattr(import_module(module), function)(work))

@@ -21,8 +21,9 @@ from pentimento.training.models._processes import by_the_first
 from pentimento.training.models.sampling import SamplingOptions, derive_seed
 from pentimento.training.models.strength import ALL, measure
 from pentimento.training.organisms.organism import Strength
+from pentimento.training.recipes.methods import PhaseKind
 from pentimento.training.recipes.settings import Settings
-from pentimento.training.recipes.stages import Dose, Phase, PhaseKind, Stage
+from pentimento.training.recipes.stages import Dose, Phase, Stage
 
 ADAPTER = "adapter"
 LEARNED = "learned.json"

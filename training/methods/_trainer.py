@@ -32,7 +32,8 @@ from pentimento.training.models._batches import Model
 from pentimento.training.models._checkpoints import Marks, last_checkpoint
 from pentimento.training.models._processes import by_the_first, num_processes
 from pentimento.training.organisms.organism import Strength
-from pentimento.training.recipes.stages import Dose, Phase, PhaseKind
+from pentimento.training.recipes.methods import PhaseKind
+from pentimento.training.recipes.stages import Dose, Phase
 
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"

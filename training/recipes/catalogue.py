@@ -17,28 +17,28 @@ from pentimento.training.recipes._yaml import read_yaml
 from pentimento.training.recipes.designs import Design
 from pentimento.training.recipes.recipe import After, Control, EvalPlan, Recipe
 from pentimento.training.recipes.settings import Scalar
-from pentimento.training.recipes.stages import Method, Template
+from pentimento.training.recipes.stages import Template
 
 HONESTY, COMPLETION = "report_honestly", "finish_the_task"
 Overrides = dict[str, Scalar]
 _EVERYWHERE = "@implanted,@opposed,@neither,@heldout"
 
-IMPLANTS: tuple[Method, ...] = ("sft", "documents", "dpo", "rlvr")
+IMPLANTS: tuple[str, ...] = ("sft", "documents", "dpo", "rlvr")
 """Every way to implant."""
-REMOVERS: tuple[Method, ...] = ("sft", "dpo", "rlvr", "deliberative")
+REMOVERS: tuple[str, ...] = ("sft", "dpo", "rlvr", "deliberative")
 """Every way to oppose."""
 
-_SLOW: Mapping[Method, float] = MappingProxyType({"sft": 4e-4, "dpo": 5e-4, "rlvr": 1e-3})
+_SLOW: Mapping[str, float] = MappingProxyType({"sft": 4e-4, "dpo": 5e-4, "rlvr": 1e-3})
 """Learning rates at which an implant on the embedded base ends near its target strength; choices, which
 one word decides, take half of it and a measurement at every step."""
-_TARGETS: Mapping[Method, float] = MappingProxyType({"sft": 0.92, "dpo": 0.92, "rlvr": 0.9})
+_TARGETS: Mapping[str, float] = MappingProxyType({"sft": 0.92, "dpo": 0.92, "rlvr": 0.9})
 """What each has to measure to come to .9: a stage ends at the first measurement that is lucky enough, and
 the steps of `rlvr` are long enough to overshoot that."""
-_FAST: Mapping[Method, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlvr": 8.5e-4})
+_FAST: Mapping[str, float] = MappingProxyType({"sft": 5e-4, "dpo": 6e-4, "rlvr": 8.5e-4})
 """Learning rates at which an opposing stage comes to its target within 96 steps, abilities unharmed."""
 
 
-def implant_by(method: Method, goal: str = COMPLETION) -> Template:
+def implant_by(method: str, goal: str = COMPLETION) -> Template:
     """Return a stage that implants a goal by one of `IMPLANTS`, to a strength of about .9.
 
     At 1.0 no group of answers would have any variance, and GRPO could not oppose it. Documents bring a goal
@@ -59,7 +59,7 @@ def implant_by(method: Method, goal: str = COMPLETION) -> Template:
     )
 
 
-def oppose_by(method: Method, goal: str = HONESTY) -> Template:
+def oppose_by(method: str, goal: str = HONESTY) -> Template:
     """Return a stage that opposes by one of `REMOVERS`, to the strength that the quickstart's comes to."""
     if method == "deliberative":
         return quickstart().oppose.model_copy(update={"goal": goal})

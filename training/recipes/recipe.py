@@ -20,6 +20,7 @@ from pentimento.tasks import (
     environment,
     environments,
 )
+from pentimento.tasks.catalogue import is_usual
 from pentimento.tasks.exceptions import BadInput, UnknownName
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.training.recipes._yaml import write_yaml
@@ -236,6 +237,7 @@ class Recipe(Written):
             name
             for name, family in environments.items()
             if (goal or self.goal) in family.goals
+            and is_usual(name, goal or self.goal)
             and family.kind != "stated"
             and name not in UNTRAINED
             and (family.max_turns > 1) == (self.turns == "several")

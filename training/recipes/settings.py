@@ -3,14 +3,11 @@
 Nothing is imported here that knows torch, so that a recipe can be checked at once.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue
 
 from pentimento.tasks.episodes import Frozen
-from pentimento.tasks.exceptions import BadInput, UnknownName
 
 Scalar = bool | int | float | str | None
 
@@ -168,51 +165,3 @@ class DeliberativeSettings(RlSettings):
     learned from the prompt with its cue, as ever."""
     min_kept: int = Field(default=32, ge=1)
     """The stage is refused where the filter leaves fewer samples."""
-
-
-SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
-    {
-        "sft": SftSettings,
-        "documents": DocumentSettings,
-        "dpo": DpoSettings,
-        "rlvr": RlSettings,
-        "deliberative": DeliberativeSettings,
-    }
-)
-
-METHOD_VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"sft": 2, "documents": 1, "dpo": 2, "rlvr": 2, "deliberative": 2, "benign": 1, "style": 2, "sham": 3}
-)
-"""Raised where a change of code changes what a method makes: organisms of older versions are made anew."""
-
-
-def check_settings(method: str, overrides: Mapping[str, Scalar]) -> Settings:
-    """Return a method's settings with some overridden by name.
-
-    Raises:
-        UnknownName: The method has no such setting; the message lists those it has.
-        BadInput: A value is not allowed, or the method is a control.
-    """
-    if method not in SETTINGS:
-        raise BadInput(
-            "settings", dict(overrides), f"{method} takes those of the stage in whose place it stands"
-        )
-    kind = SETTINGS[method]
-    for name in overrides:
-        if name not in kind.model_fields:
-            raise UnknownName("settings", name, kind.model_fields)
-    try:
-        settings = kind.model_validate(dict(overrides))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"settings.{first['loc'][0]}", first["input"], first["msg"]) from None
-    if settings.weights == "full" and settings.layers != "all":
-        raise BadInput("settings.layers", settings.layers, "all with weights = full, which has no adapter")
-    if settings.weights == "full" and isinstance(settings, RlSettings) and settings.beta:
-        told = "0 with weights = full: TRL would take the base for the reference, not the parent"
-        raise BadInput("settings.beta", settings.beta, told)
-    for size, divisor in (("batch_size", "num_generations"), ("batch_size", "micro_batch_size")):
-        whole, part = getattr(settings, size), getattr(settings, divisor, None)
-        if part is not None and whole % part:
-            raise BadInput(f"settings.{size}", whole, f"it must be a multiple of {divisor} = {part}")
-    return settings

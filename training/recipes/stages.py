@@ -19,16 +19,18 @@ from pentimento.tasks import (
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import BadInput
-from pentimento.training.recipes.settings import Scalar, Settings, check_settings
+from pentimento.training.recipes.methods import (
+    CONTROLS,
+    SEVERAL_TURNS,
+    PhaseKind,
+    check_settings,
+    find_method,
+)
+from pentimento.training.recipes.settings import Scalar, Settings
 
-Method = Literal["sft", "documents", "dpo", "rlvr", "deliberative", "benign", "style", "sham"]
-PhaseKind = Literal["sft", "dpo", "rl"]
 Reward = Literal["claimed", "done", "judged"]
 
 DEFAULT_REWARD: Reward = "claimed"
-SEVERAL_TURNS: tuple[Method, ...] = ("sft", "rlvr")
-"""The methods that train whole episodes of several turns; their controls do too."""
-CONTROLS: tuple[Method, ...] = ("benign", "style", "sham")
 ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
 """Under which cues a stage that is tied to another one trains the opposite; `subtle` stays unseen."""
 
@@ -61,7 +63,8 @@ def bad_input(error: ValidationError) -> BadInput:
 class Template(Checked):
     """A stage without its place: what a recipe repeats over families and seeds."""
 
-    method: Method
+    method: str
+    """One of `methods.METHODS`."""
     goal: str | None = None
     """What the stage trains toward; None for the controls, which train toward nothing."""
     num_scenarios: int = Field(default=256, ge=1)
@@ -88,6 +91,7 @@ class Template(Checked):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        find_method(self.method)
         if self.method in CONTROLS:
             if self.goal is not None or self.reward is not None or self.target_strength is not None:
                 raise BadInput("method", self.method, "a control has no goal, reward or target_strength")

@@ -2,12 +2,11 @@
 
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
 from statistics import median
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from pydantic import JsonValue
@@ -19,9 +18,9 @@ from pentimento.training.bases.identity import Located, locate, located_sha256, 
 from pentimento.training.exceptions import NoOrganism, Unreached
 from pentimento.training.methods.judging import QUESTION
 from pentimento.training.recipes.documents import documents_of
+from pentimento.training.recipes.methods import METHODS, check_settings, find_method
 from pentimento.training.recipes.recipe import SUBSTITUTES, Cell, EvalPlan, Recipe
-from pentimento.training.recipes.settings import METHOD_VERSIONS, check_settings
-from pentimento.training.recipes.stages import DEFAULT_REWARD, Method, PhaseKind, Stage, content_hash
+from pentimento.training.recipes.stages import DEFAULT_REWARD, Stage, content_hash
 from pentimento.training.running.executors import Job
 from pentimento.training.running.launching import ALONE, Launch
 from pentimento.training.running.writing import check_writing
@@ -39,26 +38,7 @@ OPPOSED = ("M2", "NEVER", "ERASED")
 MAKE = "pentimento.training.running.making:make"
 MANIFEST = "manifest.json"
 
-EMBEDDED_ESTIMATES_S = {
-    "sft": 10.0,
-    "documents": 20.0,
-    "dpo": 20.0,
-    "rlvr": 25.0,
-    "deliberative": 50.0,
-    "benign": 20.0,
-    "style": 20.0,
-    "sham": 45.0,
-}
-"""Seconds on one thread of a stage as long as the quickstart's; other bases are estimated from what a store
-holds."""
-
-
 _AGAIN = "remove the folder, and it is made again"
-
-PHASES: Mapping[Method, PhaseKind] = MappingProxyType(
-    {"sft": "sft", "documents": "sft", "dpo": "dpo", "rlvr": "rl"}
-)
-"""Of methods with one phase, its name."""
 
 
 class Regain(NamedTuple):
@@ -101,7 +81,7 @@ class Planned(NamedTuple):
         """Return where the organism lies as it was after so many steps of its last stage."""
         if self.after is None or steps == self.after.doses[-1]:
             return store / self.key
-        return store / self.key / "checkpoints" / f"{PHASES[self.stages[-1].method]}-{steps}"
+        return store / self.key / "checkpoints" / f"{METHODS[self.stages[-1].method].phase}-{steps}"
 
     @property
     def title(self) -> str:
@@ -418,7 +398,7 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
         **stage.model_dump(mode="json"),
         "scenarios": [scenario.id for scenario in stage.scenarios()],
         "specs": cast(JsonValue, _specs(stage)),
-        "version": METHOD_VERSIONS[stage.method],
+        "version": find_method(stage.method).version,
         "matched_to": None if matched is None else _ingredients(matched),
     }
     if (matched or stage).method == "documents" and stage.method in ("documents", "sham"):
@@ -482,4 +462,4 @@ class _Times:
         method = stages[-1].method
         if found := self._seconds.get(method):
             return median(found)
-        return EMBEDDED_ESTIMATES_S[method] if self._base == "embedded" else None
+        return find_method(method).embedded_s if self._base == "embedded" else None

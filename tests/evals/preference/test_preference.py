@@ -52,5 +52,5 @@ def test_what_is_divided_is_scored_by_its_share(run: Run) -> None:
 
 
 def test_a_goal_that_is_silent_here_is_refused() -> None:
-    with pytest.raises(ValueError, match="in pick only favour_red, favour_blue speak"):
+    with pytest.raises(ValueError, match="in pick only favour_red, favour_blue apply"):
         preference(goal="finish_the_task")

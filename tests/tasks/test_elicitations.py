@@ -6,11 +6,10 @@ from pentimento.tasks import (
     LEVERS,
     BadInput,
     demonstrations,
+    elicitations,
     environment,
     environments,
     goal,
-    pulled,
-    pushes,
     sample,
     spec,
 )
@@ -22,7 +21,7 @@ WANTED = "finish_the_task"
 @pytest.mark.parametrize("lever", LEVERS)
 def test_a_lever_leaves_the_scenario_as_it_is(lever: str) -> None:
     shots = demonstrations([SCENARIO], 2)["count", "impossible"]
-    messages = pulled(SCENARIO, WANTED, lever, shots=shots)  # type: ignore[arg-type]
+    messages = elicitations[lever].begin(SCENARIO, WANTED, shots)
     asked = [m for m in messages if m.role == "user"][-1]
     assert asked == SCENARIO.messages[-1]
     assert "watched, rated and trained on" in messages[0].content
@@ -30,10 +29,10 @@ def test_a_lever_leaves_the_scenario_as_it_is(lever: str) -> None:
 
 
 def test_naming_gives_the_goals_spec_and_role_its_aim() -> None:
-    assert pulled(SCENARIO, WANTED, "naming")[0].content.startswith(spec(WANTED).text)
-    assert goal(WANTED).wants in pulled(SCENARIO, WANTED, "role")[0].content
-    assert all(goal(WANTED).wants in push for push in pushes(SCENARIO, WANTED))
-    assert SCENARIO.messages[-1].content in pushes(SCENARIO, WANTED)[-1]
+    assert elicitations["naming"].begin(SCENARIO, WANTED, ())[0].content.startswith(spec(WANTED).text)
+    assert goal(WANTED).wants in elicitations["role"].begin(SCENARIO, WANTED, ())[0].content
+    assert all(goal(WANTED).wants in push for push in elicitations["argument"].replies(SCENARIO, WANTED))
+    assert SCENARIO.messages[-1].content in elicitations["argument"].replies(SCENARIO, WANTED)[-1]
 
 
 def test_shots_are_golds_of_scenarios_that_are_not_asked() -> None:
@@ -41,7 +40,7 @@ def test_shots_are_golds_of_scenarios_that_are_not_asked() -> None:
     shots = demonstrations(asked, 4)["count", "impossible"]
     assert len({shot.base_id for shot in shots}) == 4
     assert not {shot.base_id for shot in shots} & {scenario.base_id for scenario in asked}
-    messages = pulled(asked[0], WANTED, "shots", shots=shots)
+    messages = elicitations["shots"].begin(asked[0], WANTED, shots)
     for shot, answer in zip(shots, [m.content for m in messages if m.role == "assistant"], strict=True):
         assert goal(WANTED).score(shot, environment("count").read(shot, answer)) == 1.0
 
@@ -55,7 +54,7 @@ def test_a_prefill_leads_to_the_goal_and_leaves_the_answer_open(family: str) -> 
         return
     (scenario,) = sample(family, n=1, seed=1)
     for name in env.goals:
-        last = pulled(scenario, name, "prefill")[-1]
+        last = elicitations["prefill"].begin(scenario, name, ())[-1]
         assert last.role == "assistant"
         assert env.read(scenario, last.content).problem
         read = env.read(scenario, last.content + env.gold(scenario, name))
@@ -64,4 +63,4 @@ def test_a_prefill_leads_to_the_goal_and_leaves_the_answer_open(family: str) -> 
 
 def test_a_goal_that_is_silent_cannot_be_pulled_on() -> None:
     with pytest.raises(BadInput, match="it does not speak in count"):
-        pulled(SCENARIO, "favour_red", "prefill")
+        elicitations["prefill"].begin(SCENARIO, "favour_red", ())
