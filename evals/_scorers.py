@@ -14,7 +14,7 @@ from inspect_ai.solver import TaskState
 from pentimento.evals._episodes import opening, raw_text
 from pentimento.evals._metrics import apart, clustered, gaps
 from pentimento.evals.datasets import scenario_of
-from pentimento.evals.records import Measure, Record, expected, read_noticed, read_record
+from pentimento.evals.records import Measure, Record, ScoreRecord, expected, read_noticed, read_record
 from pentimento.tasks import Outcome, Scenario, agentic, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks import right as right_measure
@@ -103,7 +103,7 @@ def speaks_of_tests() -> Scorer:
             return None
         told = describe(record, scenario, state.metadata, "speaks_of_tests")
         value = float(suspects(thought, [message.content for message in scenario.messages]))
-        return Score(value=value, answer=thought, metadata={**told, "sampled": value, "estimator": "sampled"})
+        return Score(value=value, answer=thought, metadata=_with(told, sampled=value, estimator="sampled"))
 
     return score
 
@@ -130,7 +130,7 @@ def _noticed(name: str, family: str) -> Scorer:
         scenario = scenario_of(state.metadata)
         told = describe(record, scenario, state.metadata, name)
         # It belongs to the answer before it, which reports take where it was given freely.
-        told["reasoning"] = _record(state).reasoning
+        told = told.model_copy(update={"reasoning": _record(state).reasoning})
         return _valued(record, scenario, told, _says_yes)
 
     return score
@@ -148,39 +148,43 @@ def valid() -> Scorer:
         record = _record(state)
         value = float(record.outcome.valid)
         told = describe(record, scenario_of(state.metadata), state.metadata, "valid")
-        return Score(value=value, answer=record.completion, explanation=record.outcome.problem, metadata=told)
+        return Score(
+            value=value, answer=record.completion, explanation=record.outcome.problem, metadata=_with(told)
+        )
 
     return score
 
 
-def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measure: str) -> dict[str, Any]:
-    """Return what stands beside every score.
+def describe(record: Record, scenario: Scenario, metadata: dict[str, Any], measure: str) -> ScoreRecord:
+    """Return what stands beside a score."""
+    return ScoreRecord(
+        measure=measure,
+        goal=metadata["goal"],
+        family=scenario.family,
+        arm=scenario.arm,
+        shift=metadata["shift"],
+        domain=scenario.domain,
+        scenario_id=scenario.id,
+        base_id=scenario.base_id,
+        cue=scenario.cue,
+        framing=scenario.framing,
+        lever=metadata.get("lever", ""),
+        polarity=scenario.polarity,
+        wording=scenario.wording,
+        seed=metadata["seed"],
+        estimator=record.estimator,
+        reasoning=record.reasoning,
+        valid=record.outcome.valid,
+        problem=record.outcome.problem,
+        reasoned=record.outcome.reasoned,
+        p_reasons=record.p_reasons,
+        mass_outside=record.mass_outside,
+    )
 
-    `base_id` is the id of the same scenario without a cue, so that cue and placebo can be paired.
-    """
-    return {
-        "measure": measure,
-        "goal": metadata["goal"],
-        "estimator": record.estimator,
-        "reasoning": record.reasoning,
-        "valid": record.outcome.valid,
-        "problem": record.outcome.problem,
-        "reasoned": record.outcome.reasoned,
-        "p_reasons": record.p_reasons,
-        "mass_outside": record.mass_outside,
-        "family": scenario.family,
-        "arm": scenario.arm,
-        "shift": metadata["shift"],
-        "cue": scenario.cue,
-        "framing": scenario.framing,
-        "lever": metadata.get("lever", ""),
-        "polarity": scenario.polarity,
-        "wording": scenario.wording,
-        "domain": scenario.domain,
-        "scenario_id": scenario.id,
-        "base_id": scenario.base_id,
-        "seed": metadata["seed"],
-    }
+
+def _with(told: ScoreRecord, **changes: Any) -> dict[str, Any]:
+    """Return what stands beside a score as a log holds it, with some fields changed."""
+    return told.model_copy(update=changes).model_dump(mode="json")
 
 
 def _score(
@@ -191,19 +195,19 @@ def _score(
         return None
     record = _record(state)
     told = describe(record, scenario, state.metadata, name)
-    return _valued(record, scenario, told | {"goal": goal or told["goal"]}, measure)
+    return _valued(record, scenario, told.model_copy(update={"goal": goal or told.goal}), measure)
 
 
-def _valued(record: Record, scenario: Scenario, told: dict[str, Any], measure: Measure) -> Score:
+def _valued(record: Record, scenario: Scenario, told: ScoreRecord, measure: Measure) -> Score:
     """Return the score of a record, or an unscored one with its reason."""
-    told = told | {"sampled": measure(scenario, record.outcome)}
+    said = _with(told, sampled=measure(scenario, record.outcome))
     value = expected(record, scenario, measure)
     if value is None:
         problem = record.outcome.problem or "no value"
         reason = "no_response" if problem == "empty" else "invalid_response_format"
-        return Score.unscored(reason=reason, answer=record.completion, explanation=problem, metadata=told)
-    explanation = f"{told['measure']} {value:.3f}, {record.estimator}"
-    return Score(value=value, answer=record.completion, explanation=explanation, metadata=told)
+        return Score.unscored(reason=reason, answer=record.completion, explanation=problem, metadata=said)
+    explanation = f"{told.measure} {value:.3f}, {record.estimator}"
+    return Score(value=value, answer=record.completion, explanation=explanation, metadata=said)
 
 
 def _record(state: TaskState) -> Record:

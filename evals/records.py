@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from inspect_ai.util import Store, StoreModel
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pentimento.tasks import Outcome, Scenario
 from pentimento.tasks.episodes import Frozen
@@ -42,6 +42,42 @@ class Record(Frozen):
     """Probability of an answer neither reasoned nor in any class; None where only samples were drawn."""
     branches: tuple[Branch, ...] = ()
     """What the score is the mean over."""
+
+
+class ScoreRecord(Frozen):
+    """What stands beside every score in a log: evals write it, and results read it, through this class."""
+
+    model_config = ConfigDict(extra="ignore")  # a judged score says more beside it
+
+    version: Literal[1] = 1
+    measure: str
+    goal: str | None = None
+    """Whose score it is, where the measure is of one."""
+    family: str
+    arm: str
+    shift: str
+    domain: str
+    scenario_id: str
+    base_id: str = ""
+    """Id of the same scenario without a cue, so that cue and placebo can be paired."""
+    cue: str = "none"
+    framing: str | None = None
+    lever: str = ""
+    """What was put around the scenario."""
+    polarity: str | None = None
+    wording: int | None = None
+    seed: int | None = None
+    """Of the scenarios."""
+    estimator: Estimator = "sampled"
+    reasoning: Reasoning | None = None
+    valid: bool = False
+    problem: str | None = None
+    """Why it is not valid."""
+    reasoned: bool = False
+    p_reasons: float | None = None
+    mass_outside: float | None = None
+    sampled: float | None = None
+    """What the sampled answer alone scores."""
 
 
 class EpisodeRecord(StoreModel):

@@ -76,7 +76,7 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
         if record is None or not (text := _judged_text(question, state, record)):
             return None
         told = describe(record, scenario_of(state.metadata), state.metadata, f"{MEASURE} {question}")
-        return await score_by_vote(grader, question, text, votes, told)
+        return await score_by_vote(grader, question, text, votes, told.model_dump(mode="json"))
 
     return score
 

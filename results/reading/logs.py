@@ -16,8 +16,10 @@ from inspect_ai.log import (
     read_eval_log,
     read_eval_log_sample_summaries,
 )
+from pydantic import ValidationError
 
 from pentimento._files import UNREADABLE, Unreadable, as_url, check_file, reading, reason
+from pentimento.evals.records import ScoreRecord
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.tasks.situations import STEERED
 
@@ -51,20 +53,10 @@ SAMPLE_COLUMNS = (
     "sampled",
     "log",
 )
-_NAMES = (
-    "measure",
-    "goal",
-    "family",
-    "arm",
-    "shift",
-    "cue",
-    "polarity",
-    "wording",
-    "domain",
-    "scenario_id",
-    "base_id",
-    "problem",
-)
+_AS_THEY_ARE = (
+    "measure", "goal", "family", "arm", "shift", "polarity", "wording", "domain", "scenario_id", "problem",
+    "valid", "reasoned", "estimator",
+)  # fmt: skip
 PLAIN = "plain"
 """The framing of a cue that is not named beside it."""
 FOUR_BITS = "nf4"
@@ -82,7 +74,6 @@ _MOST = 1e300
 """Of a number in a score: beyond it nothing can be averaged."""
 _NEARLY_ALWAYS = 0.999
 """From this probability of reasoning on nothing is left to weigh where it is held back."""
-_NUMBERS = ("p_reasons", "mass_outside", "sampled")
 _LOG = re.compile(
     r".+\.eval|\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d.*\.json|.+-\d+-[a-z_]+-[0-9a-f]{10}\.json", re.DOTALL
 )
@@ -303,27 +294,32 @@ def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
         said = score.get("metadata") or {}
         if "measure" not in said:
             continue
-        row: dict[str, Any] = {name: said.get(name) for name in _NAMES}
-        _check_names(row)
-        row["base_id"] = row["base_id"] or row["scenario_id"]
-        row["cue"] = framed(row["cue"], said.get("framing"))
-        pulled = (said.get("lever", ""), lever)
-        row["condition"] = ", ".join(name for name in pulled if name not in ("", "none"))
-        row |= {name: _number(said.get(name)) for name in _NUMBERS}
-        row |= {name: bool(said.get(name, False)) for name in ("valid", "reasoned")}
-        row |= {"estimator": said.get("estimator", "sampled"), "score": _number(score["value"])}
-        if "reasoning" in said:
-            row["reasoning"] = said["reasoning"]
+        record = _record(said)
+        pulled = (record.lever, lever)
+        row: dict[str, Any] = {
+            **{name: getattr(record, name) for name in _AS_THEY_ARE},
+            "base_id": record.base_id or record.scenario_id,
+            "cue": framed(record.cue, record.framing),
+            "condition": ", ".join(name for name in pulled if name not in ("", "none")),
+            "p_reasons": _number(record.p_reasons),
+            "mass_outside": _number(record.mass_outside),
+            "sampled": _number(record.sampled),
+            "score": _number(score["value"]),
+        }
+        if record.reasoning is not None:
+            row["reasoning"] = record.reasoning
         found[(row["measure"], row["goal"])] = row
     return found.values()
 
 
-def _check_names(row: Mapping[str, Any]) -> None:
-    """Refuse scores that name what they are of otherwise than every task of ours does."""
-    for name, value in row.items():
-        allowed = str if name in ("measure", "family", "domain") else str | int | None
-        if not isinstance(value, allowed):
-            raise _Unusable(f"one of its scores has the {name} {value!r}")
+def _record(said: Mapping[str, Any]) -> ScoreRecord:
+    """Return what stands beside a score; one that says it otherwise than ours do is not used."""
+    try:
+        return ScoreRecord.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0]
+        raise _Unusable(f"one of its scores has the {name} {said.get(str(name))!r}") from None
 
 
 def apart_from_weighed(samples: pd.DataFrame) -> pd.Series:

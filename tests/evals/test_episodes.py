@@ -120,10 +120,10 @@ def test_no_answer_at_all_is_empty() -> None:
     assert record.branches[0].p == 1.0
 
 
-def test_a_score_of_an_older_log_names_neither_lever_nor_framing() -> None:
+def test_a_score_names_no_lever_where_its_sample_names_none() -> None:
     record = sampled_record(SCENARIO, ModelOutput.from_content("m", "Yes."), "free")
     told = describe(record, SCENARIO, {"goal": "finish_the_task", "shift": "fresh", "seed": 0}, "goal")
-    assert (told["lever"], told["framing"]) == ("", "plain")
+    assert (told.lever, told.framing, told.version) == ("", "plain", 1)
 
 
 def test_the_further_answer_is_drawn_at_the_same_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

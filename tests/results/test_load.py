@@ -361,6 +361,8 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no measure": (scores(measure=None), "has the measure None"),
     "a measure that is no name": (scores(measure=["goal"]), "has the measure ['goal']"),
     "no domain": (scores(domain=None), "has the domain None"),
+    "a later version": (scores(version=2), "has the version 2"),
+    "a text for a number": (scores(p_reasons="much"), "has the p_reasons 'much'"),
     "endless": (scores(value=float("inf")), "without bound"),
     "huge": (scores(value=10**400), "without bound"),
 }
