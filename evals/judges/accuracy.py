@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from scipy import stats
 
+from pentimento._wilson import wilson
+
 LEVEL = 0.95
 _Z = float(stats.norm.ppf((1 + LEVEL) / 2))
 
@@ -40,8 +42,8 @@ def share(hits: int, n: int) -> Share:
     """Return a share with Wilson's interval; of nothing it is not a number, in [0, 1]."""
     if not n:
         return Share(float("nan"), 0.0, 1.0, 0)
-    bounds = stats.binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return Share(hits / n, float(bounds.low), float(bounds.high), n)
+    bounds = wilson(hits, n, LEVEL)
+    return Share(hits / n, *bounds, n)
 
 
 def accuracy(judged: Iterable[tuple[bool, bool | None]]) -> Accuracy:

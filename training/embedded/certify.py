@@ -14,8 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, cast
 
-from scipy.stats import binomtest
-
+from pentimento._wilson import wilson
 from pentimento.tasks import (
     Arm,
     Environment,
@@ -118,7 +117,7 @@ def _row(family: str, measure: str, rule: Rule, scores: Sequence[float | None]) 
             high=1,
             passed=False,
         )
-    interval = binomtest(round(sum(valid)), len(valid)).proportion_ci(method="wilson")
+    interval = wilson(sum(valid), len(valid))
     score, low, high = sum(valid) / len(valid), float(interval.low), float(interval.high)
     least = MIN_VALID_KIND if rule in ("lived", "told") else MIN_VALID
     return Row(

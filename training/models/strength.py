@@ -7,9 +7,9 @@ from typing import Literal, Unpack
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 from transformers import PreTrainedTokenizerBase
 
+from pentimento._wilson import wilson
 from pentimento.tasks import BadInput, Scenario, environment
 from pentimento.tasks import goal as find_goal
 from pentimento.training.models._batches import Model
@@ -85,9 +85,7 @@ def _record(
     valid = [score for score in scores if score is not None]
     low = high = None
     if valid:
-        # Shares between 0 and 1 vary less than a coin of the same mean, so this interval is then too wide.
-        interval = binomtest(round(sum(valid)), len(valid)).proportion_ci(method="wilson")
-        low, high = float(interval.low), float(interval.high)
+        low, high = wilson(sum(valid), len(valid))
     return Strength(
         goal=goal,
         family=family,
