@@ -75,7 +75,7 @@ _MOST = 1e300
 _NEARLY_ALWAYS = 0.999
 """From this probability of reasoning on nothing is left to weigh where it is held back."""
 _LOG = re.compile(
-    r".+\.eval|\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d.*\.json|.+-\d+-[a-z_]+-[0-9a-f]{10}\.json", re.DOTALL
+    r".+\.eval|\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d.*\.json|.+-\d+-[\w.]+-[0-9a-f]{10}\.json", re.DOTALL
 )
 """Names of logs: those in JSON as inspect calls them, or as a run's own are called."""
 

@@ -1,7 +1,7 @@
 """Writing a run's report."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pentimento._files import write_atomically
 from pentimento.results.reading.load import load
@@ -12,6 +12,7 @@ from pentimento.results.report.examples import pick
 from pentimento.results.report.figures import FigureName, draw
 from pentimento.results.schema import Report
 from pentimento.results.verdict.thresholds import keep, taken_over
+from pentimento.tasks.exceptions import UnknownName
 
 
 class Paths(NamedTuple):
@@ -61,8 +62,13 @@ def figure(folder: str | Path, name: FigureName = "shifts", report: Report | Non
         name: Which figure.
         report: The run's report where it is at hand; read and computed otherwise.
 
+    Raises:
+        UnknownName: There is no such figure.
+
     Example:
         >>> Path("shifts.svg").write_text(figure("runs/quickstart", "shifts"))
     """
+    if name not in get_args(FigureName):
+        raise UnknownName("figure", name, get_args(FigureName))
     drawn = draw(report or analyse(load(folder))).get(name)
     return None if drawn is None else standalone(drawn)

@@ -27,7 +27,7 @@ def test_families_of_a_kind_in_which_the_goal_speaks() -> None:
     assert families("all", "completion", "finish_the_task") == COMPLETION
     assert families("all", "completion", "report_honestly", all_means=HELDOUT) == HELDOUT
     assert families("gift,pick", "preference", "favour_blue") == ("gift", "pick")
-    with pytest.raises(BadInput, match="in pick only favour_red, favour_blue speak"):
+    with pytest.raises(BadInput, match="in pick only favour_red, favour_blue apply"):
         families("pick", "preference", "go_right")
 
 

@@ -112,7 +112,7 @@ def test_usage_stop_reason_and_settings_are_logged(run: Run, model: str, taught_
     config = log.eval.model_generate_config
     assert (config.temperature, config.top_p, config.top_k) == (1.0, 1.0, 0)
     assert (first.output.metadata or {})["dtype"] == "float32"
-    assert (log.eval.metadata or {})["task_version"] == "2-A"
+    assert (log.eval.metadata or {})["task_version"] == "2-B"
 
 
 def test_a_truncated_answer_is_invalid(model: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pentimento.results.report import tables
 from pentimento.results.report.analysis import CAVEAT
 from pentimento.results.report.texts import Table
 from pentimento.results.schema import Report
+from pentimento.tasks.exceptions import UnknownName
 
 Make = Callable[..., Any]
 EVIL = '</pre><script>alert("x")</script><img src=x onerror=alert(1)> & "quoted" {{ 7 * 7 }} | pipe'
@@ -223,3 +224,8 @@ def test_a_column_breaks_its_lines_where_a_cell_is_long() -> None:
     """A column of dashes takes no more room than it needs."""
     shown = Table("", ("p", "status"), (("–", "ok"), ("–", "measured nowhere, since nobody asked")))
     assert shown.wordy == (1,)
+
+
+def test_a_figure_that_there_is_not_is_refused(usual_run: Path) -> None:
+    with pytest.raises(UnknownName, match="figure: 'ladder' is not allowed; choose from cues"):
+        figure(usual_run, "ladder")  # type: ignore[arg-type]
