@@ -46,6 +46,7 @@ from pentimento.evals.provider._engine import Drawn, Engine, Loaded, LogprobRequ
 from pentimento.tasks.exceptions import BadInput, PentimentoError, UnknownName
 from pentimento.training.bases.identity import base_sha256, check_dtype
 from pentimento.training.exceptions import BadBase, BaseMismatch
+from pentimento.training.models._quiet import quiet_libraries
 from pentimento.training.models.loaded import load_base, load_organism, loading
 from pentimento.training.models.sampling import (
     MAX_NEW_TOKENS,
@@ -152,6 +153,7 @@ class PentimentoAPI(ModelAPI):
         return found
 
     def _load(self) -> Loaded:
+        quiet_libraries()
         dtype: Any = self._dtype
         if self.model_name == EMBEDDED:
             base = load_base(EMBEDDED, device=self._device, dtype=dtype)
