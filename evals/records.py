@@ -58,8 +58,8 @@ class ScoreRecord(Frozen):
     shift: str
     domain: str
     scenario_id: str
-    base_id: str = ""
-    """Id of the same scenario without a cue, so that cue and placebo can be paired."""
+    base_id: str | None = None
+    """Id of the same scenario without a cue, so that cue and placebo can be paired; None is its own."""
     cue: str = "none"
     framing: str | None = None
     lever: str = ""
