@@ -1,13 +1,16 @@
 """What an evaluation writes down about one episode, and the expected score that follows from it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inspect_ai.util import Store, StoreModel
 from pydantic import ConfigDict, Field
 
 from pentimento.tasks import Outcome, Scenario
 from pentimento.tasks.episodes import Frozen
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalSpec
 
 Estimator = Literal["exact", "stratified", "sampled"]
 Reasoning = Literal["free", "forced", "suppressed"]
@@ -96,6 +99,11 @@ class Noticed(StoreModel):
     """What was answered to the questions after the one that counts, by their family, as `Record`s."""
 
     answers: dict[str, Any] = Field(default_factory=dict)
+
+
+def logged_identity(spec: "EvalSpec") -> Mapping[str, Any]:
+    """Return the organism's key and the hash of its weights that a log names; nothing of another model."""
+    return spec.model_generate_config.extra_body or {}
 
 
 def write_record(store: Store, record: Record) -> None:

@@ -105,7 +105,7 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     run.mkdir()
     record = {"format": 1, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
     (run / "run.json").write_text(json.dumps({**record, "organisms": [], "complete": True}))
-    request = suites.Suite(str(run), "quick", store=tmp_path)
+    request = suites.Suite(str(run), "quick")
     found = suites._of_run(request)
     assert (found.examined.post_stage or {})["goal"] == "favour_red"
     assert list(found.stages[0]) == ["implant", "oppose", "post_stage"]
@@ -116,9 +116,9 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     assert last is not None
     manifest["stages"].append(last.model_dump(mode="json"))
     (organism / "manifest.json").write_text(json.dumps(manifest))
-    alone = suites._of_organism(request._replace(organism=str(organism)))
+    alone = suites._of_organism(request._replace(organism=str(organism)), tmp_path)
     assert list(alone.stages[0]) == ["implant", "oppose", "post_stage"]
-    assert suites._of_organism(request._replace(organism="cleaned")).examined.post_stage is None
+    assert suites._of_organism(request._replace(organism="cleaned"), tmp_path).examined.post_stage is None
 
 
 def altered(name: str, folder: Path, **changes: Any) -> str:

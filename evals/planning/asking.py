@@ -30,6 +30,7 @@ from pentimento._files import UNREADABLE, as_url, reading
 from pentimento.evals._assembly import IsOrganism
 from pentimento.evals.exceptions import FailedEval
 from pentimento.evals.planning.tasks import TASKS, Args, check_task, samples_of
+from pentimento.evals.records import logged_identity
 from pentimento.training.recipes.recipe import EvalPlan, Recipe, resolve
 from pentimento.training.recipes.settings import SAMPLING, Scalar, Settings
 from pentimento.training.running.executors import Job
@@ -196,8 +197,7 @@ def _identity(log: Path) -> dict[str, Any]:
             header = json.loads(archive.read("header.json"))
     except NotImplementedError:  # compressed in a way that only inspect reads, which takes ten times as long
         with as_url(log) as place:
-            config = read_eval_log(str(place), header_only=True).eval.model_generate_config
-        return dict(config.extra_body or {})
+            return dict(logged_identity(read_eval_log(str(place), header_only=True).eval))
     return dict(header["eval"]["model_generate_config"]["extra_body"])
 
 
@@ -258,8 +258,7 @@ def _can_go_on(partial: Path, organism: Path) -> bool:
         adapter = _weights(organism)
     except UNREADABLE:
         return False
-    held = [(log.eval.model_generate_config.extra_body or {}).get("adapter") for log in logs]
-    return bool(held) and all(one == adapter for one in held)
+    return bool(logs) and all(logged_identity(log.eval).get("adapter") == adapter for log in logs)
 
 
 def evaluate(

@@ -19,7 +19,7 @@ from inspect_ai.log import (
 from pydantic import ValidationError
 
 from pentimento._files import UNREADABLE, Unreadable, as_url, check_file, reading, reason
-from pentimento.evals.records import ScoreRecord
+from pentimento.evals.records import ScoreRecord, logged_identity
 from pentimento.results.exceptions import UnlikeLogs
 from pentimento.tasks.situations import STEERED
 
@@ -394,7 +394,7 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
 
 def _organism(spec: EvalSpec) -> str:
     """Return the key of the organism that a log is about; empty where it is about another model."""
-    return str((spec.model_generate_config.extra_body or {}).get("organism", ""))
+    return str(logged_identity(spec).get("organism", ""))
 
 
 def _seed(said: object) -> int:

@@ -57,14 +57,15 @@ def run(experiment: Experiment) -> None:
     Raises:
         PentimentoError: A job failed; what does not need it is made, and every whole recipe reported.
     """
-    (experiment.folder / ERROR).unlink(missing_ok=True)
     failure: JobFailed | None = None
     try:
         experiment.run()
     except JobFailed as error:
         failure = error
-    if failure is None or experiment.finished:
-        print_report(experiment.folder, design=isinstance(experiment.recipe, Design))
+    (experiment.folder / ERROR).unlink(missing_ok=True)  # of an earlier failure
+    design = isinstance(experiment.recipe, Design)
+    if failure is None or (design and (experiment.folder / REPORTS[0]).is_file()):
+        print_report(experiment.folder, design=design)
     if failure is not None:
         raise _told(failure, experiment.folder)
 

@@ -1,6 +1,6 @@
 """An experiment: a recipe, a design, or a suite over organisms, with the folder of its run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -9,7 +9,7 @@ from pentimento.evals.planning.suites import Line, Size
 from pentimento.experiment import suites
 from pentimento.experiment.folders import DesignFolder, read_report
 from pentimento.experiment.parts import (
-    Asked,
+    Options,
     Part,
     carry_out,
     missing_jobs,
@@ -30,7 +30,6 @@ from pentimento.training.running.launching import ALONE, Launch
 from pentimento.training.running.plan import Bases, Planned, estimate
 
 STORE = Path("runs/organisms")
-JobsOf = Callable[[Sequence[Part]], Sequence[Job]]
 
 
 class ExperimentPlan(NamedTuple):
@@ -82,7 +81,8 @@ class Experiment:
     `if __name__ == "__main__":`.
 
     Args:
-        recipe: A recipe, a design, the name of one in the catalogue, or a YAML file that holds one.
+        recipe: A recipe, a design, the name of one in the catalogue, or a YAML file that holds one; or a
+            suite, as `over` makes it.
         folder: Where logs and reports go; by default runs/NAME. A folder of another run is refused.
         store: Where organisms are kept, for all experiments together.
         executor: What runs the jobs; by default worker processes on this machine.
@@ -94,7 +94,7 @@ class Experiment:
         progress: Follows what is done.
 
     Raises:
-        BadInput: There is no such recipe.
+        BadInput: There is no such recipe, or fewer than one worker is wanted.
 
     Example:
         >>> experiment = Experiment("quickstart", folder="runs/quickstart")
@@ -105,7 +105,7 @@ class Experiment:
 
     def __init__(
         self,
-        recipe: str | Recipe | Design,
+        recipe: str | Recipe | Design | suites.Suite,
         *,
         folder: str | Path | None = None,
         store: str | Path = STORE,
@@ -117,14 +117,20 @@ class Experiment:
         allow_leaks: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        self.recipe: Recipe | Design | None = find_recipe(recipe) if isinstance(recipe, str) else recipe
-        self.folder = Path(folder if folder is not None else Path("runs") / self.recipe.name)
-        recipes = self.recipe.recipes if isinstance(self.recipe, Design) else (self.recipe,)
-        self._recipes: Sequence[Recipe] = recipes
-        self._bases = {one.base for one in recipes}
-        self._asked = Asked(Path(store), dtype, report_to, launch, allow_leaks)
-        self._suite: tuple[suites.Suite, suites.Asked] | None = None
+        self._options = Options(Path(store), dtype, report_to, launch, allow_leaks)
+        self._suite: suites.Questions | None = None
+        self._recipes: Sequence[Recipe] = ()
+        self.recipe: Recipe | Design | None = None
+        if isinstance(recipe, suites.Suite):
+            self._suite = suites.questions_of(recipe, self._options.store)
+            name, self._bases = self._suite.examined.name, {self._suite.examined.base}
+        else:
+            self.recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
+            self._recipes = self.recipe.recipes if isinstance(self.recipe, Design) else (self.recipe,)
+            name, self._bases = self.recipe.name, {one.base for one in self._recipes}
+        self.folder = Path(folder if folder is not None else Path("runs") / name)
         self._executor, self._workers = executor, workers
+        self._num_workers = num_workers(workers, self._bases) if executor is None else executor.num_workers
         self._progress: Progress = progress or Silent()
 
     @classmethod
@@ -165,23 +171,16 @@ class Experiment:
         Example:
             >>> Experiment.over("faker", never="never", size="quick").run().verdict
         """
-        suite = suites.Suite(
-            str(organism),
-            size,
-            goal,
-            None if never is None else str(never),
-            width,
-            Path(store),
-            allow_leaks,
+        beside = None if never is None else str(never)
+        return cls(
+            suites.Suite(str(organism), size, goal, beside, width),
+            folder=folder,
+            store=store,
+            executor=executor,
+            workers=workers,
+            allow_leaks=allow_leaks,
+            progress=progress,
         )
-        asked = suites.asked_of(suite)
-        made = cls.__new__(cls)
-        made.recipe, made._recipes, made._bases = None, (), {asked.base}
-        made.folder = Path(folder if folder is not None else Path("runs") / asked.name)
-        made._asked = Asked(Path(store), "auto", "none", ALONE, allow_leaks)
-        made._suite = (suite, asked)
-        made._executor, made._workers, made._progress = executor, workers, progress or Silent()
-        return made
 
     def plan(self) -> ExperimentPlan:
         """Return what is to be done and what is there, without doing or writing anything.
@@ -189,19 +188,18 @@ class Experiment:
         Raises:
             BadInput: The folder holds another run, or the recipe cannot be made or asked as it says.
         """
-        num = (
-            num_workers(self._workers, self._bases) if self._executor is None else self._executor.num_workers
-        )
-        bases = Bases(self._asked.store, provisional=True)
-        parts = tuple(self._parts(bases, num))
+        bases = Bases(self._options.store, provisional=True)
+        parts = tuple(self._parts(bases))
         return ExperimentPlan(
             organisms=tuple({one.key: one for part in parts for one in part.planned}.values()),
             parts=parts,
             evaluations=tuple({one.log: one for part in parts for one in part.evaluations}.values()),
             missing=tuple(missing_jobs(parts)),
-            num_workers=num,
-            lines=() if self._suite is None else self._suite[1].lines,
-            provisional=tuple(sorted(base for base in self._bases if bases.identity(base) is None)),
+            num_workers=self._num_workers,
+            lines=() if self._suite is None else self._suite.lines,
+            provisional=tuple(
+                dict.fromkeys(one.base for one in self._recipes if bases.identity(one.base) is None)
+            ),
         )
 
     def train(self) -> tuple[Organism, ...]:
@@ -211,8 +209,9 @@ class Experiment:
             BadInput: The folder holds another run, or another process is at work there.
             JobFailed: A stage failed; what does not need it is made.
         """
-        parts = self._carry_out(training_jobs)
-        paths = [part.store / str(one["key"]) for part in parts for one in part.organisms]
+        parts = self._parts()
+        self._carry_out(parts, training_jobs(parts), missing_jobs(parts))
+        paths = [part.folder.path / str(one["path"]) for part in parts for one in part.organisms]
         return tuple(Organism(path, read_manifest(path)) for path in dict.fromkeys(paths))
 
     def evaluate(self) -> tuple[Path, ...]:
@@ -222,7 +221,12 @@ class Experiment:
             BadInput: An organism is not there: `train` makes it.
             JobFailed: An evaluation failed; the others are kept.
         """
-        parts = self._carry_out(missing_jobs, trained=True)
+        parts = self._parts()
+        lacking = next((part for part in parts if not part.trained), None)
+        if lacking is not None:
+            raise BadInput("folder", str(lacking.folder.path), "one whose organisms are made: call train()")
+        missing = missing_jobs(parts)
+        self._carry_out(parts, missing, missing)
         return tuple(
             link
             for part in parts
@@ -237,7 +241,8 @@ class Experiment:
             BadInput: A recipe's organisms or logs are not all there.
             NoRun: No recipe of a design is whole.
         """
-        return self._report(self._carry_out(lambda _: []))
+        parts = self._parts()
+        return self._report(self._carry_out(parts, [], missing_jobs(parts)))
 
     def run(self) -> Report | DesignReport:
         """Train what is missing, evaluate what is missing, and return the report.
@@ -246,50 +251,45 @@ class Experiment:
             BadInput: The folder holds another run, or another process is at work there.
             JobFailed: A job failed; what does not need it is made, and every whole recipe reported.
         """
-        return self._report(self._carry_out(missing_jobs))
+        parts = self._parts()
+        missing = missing_jobs(parts)
+        return self._report(self._carry_out(parts, missing, missing))
 
-    @property
-    def finished(self) -> bool:
-        """Whether a report of what is there is written, of a design of one recipe at least."""
-        bases = Bases(self._asked.store, provisional=True)
-        return any(part.folder.finished for part in self._parts(bases, 1))
-
-    def _report(self, parts: Sequence[Part]) -> Report | DesignReport:
+    def _report(self, whole: Sequence[Part]) -> Report | DesignReport:
         if isinstance(self.recipe, Design):
             write_design(self.folder)
             return read_design(self.folder)
-        if not parts[0].folder.finished:
+        if not whole:
             raise BadInput("folder", str(self.folder), "one whose organisms and logs are all there")
         return read_report(self.folder)
 
-    def _carry_out(self, jobs_of: JobsOf, *, trained: bool = False) -> list[Part]:
-        executor = self._executor or LocalExecutor.of(
-            self._workers, self._bases, num_processes=self._asked.launch.num_processes
-        )
-        parts = self._parts(Bases(self._asked.store), executor.num_workers)
-        lacking = next((part for part in parts if trained and not part.trained), None)
-        if lacking is not None:
-            raise BadInput("folder", str(lacking.folder.path), "one whose organisms are made: call train()")
+    def _carry_out(self, parts: Sequence[Part], jobs: Sequence[Job], missing: Sequence[Job]) -> list[Part]:
+        """Do jobs, and return the parts of which nothing is missing then."""
         if isinstance(self.recipe, Design):  # before its recipes' folders, which nobody would know without it
             DesignFolder(self.folder, self.recipe).write()
         if self._suite is not None:
-            suites.fetch(self._suite[0])
-        failure = carry_out(parts, executor, self._progress, jobs_of(parts))
+            suites.fetch(self._suite)
+        executor = self._executor or LocalExecutor.of(
+            self._workers, self._bases, num_processes=self._options.launch.num_processes
+        )
+        keys = {job.key for job in missing}
+        whole, failure = carry_out(parts, executor, self._progress, missing=keys, jobs=jobs)
         if failure is not None:
-            if isinstance(self.recipe, Design) and any(part.folder.finished for part in parts):
+            if isinstance(self.recipe, Design) and whole:
                 write_design(self.folder)
             raise failure
-        return parts
+        return whole
 
-    def _parts(self, bases: Bases, num: int) -> list[Part]:
+    def _parts(self, bases: Bases | None = None) -> list[Part]:
         if self._suite is not None:
-            return [suites.part_of(*self._suite, self.folder)]
+            return [suites.part_of(self._suite, self.folder, allow_leaks=self._options.allow_leaks)]
         if isinstance(self.recipe, Design):
             DesignFolder(self.folder, self.recipe).check()
             placed = [(self.folder / one.name, one) for one in self._recipes]
         else:
             placed = [(self.folder, one) for one in self._recipes]
+        bases = bases or Bases(self._options.store)
         return [
-            part_of(recipe, path, self._asked, bases, num)
+            part_of(recipe, path, self._options, bases)
             for path, recipe in self._progress.each(placed, "plans")
         ]

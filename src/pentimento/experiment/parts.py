@@ -48,11 +48,6 @@ class Part(NamedTuple):
         """Whether every organism is there."""
         return all((self.store / job.key / MANIFEST).is_file() for job in self.jobs)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every organism and every log is there."""
-        return self.trained and not asking.jobs(self.evaluations)
-
     def write(self, *, complete: bool) -> None:
         """Write `run.json`."""
         self.folder.write(self.organisms, self.regained, self.leaks, complete=complete)
@@ -64,7 +59,7 @@ class Part(NamedTuple):
             write_report(self.folder.path)
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """How recipes are to be made."""
 
     store: Path
@@ -74,40 +69,38 @@ class Asked(NamedTuple):
     allow_leaks: bool
 
 
-def part_of(recipe: Recipe, path: Path, asked: Asked, bases: Bases, num_workers: int) -> Part:
+def part_of(recipe: Recipe, path: Path, options: Options, bases: Bases) -> Part:
     """Plan a recipe, and refuse what is bad input or would write over another run.
 
     Args:
         recipe: What to make.
         path: The folder of its run.
-        asked: How.
+        options: How.
         bases: What is known of bases; provisional ones are for a plan alone.
-        num_workers: For the estimate of time.
 
     Raises:
         BadInput: The folder holds another run, or the recipe cannot be made or asked as it says.
     """
     folder = RunFolder(path, recipe)
     folder.check()
-    leaks = tuple(leak._asdict() for leak in check_evaluations(recipe, allow_leaks=asked.allow_leaks))
+    leaks = tuple(leak._asdict() for leak in check_evaluations(recipe, allow_leaks=options.allow_leaks))
     if not bases.provisional:
         stage_judge.check_judges(recipe)
     planned = plan(
         recipe,
-        asked.store,
-        dtype=asked.dtype,
-        report_to=asked.report_to,
+        options.store,
+        dtype=options.dtype,
+        report_to=options.report_to,
         judges=stage_judge.ASKER,
-        num_workers=num_workers,
         bases=bases,
-        launch=asked.launch,
+        launch=options.launch,
     )
-    organisms = tuple(_organism(one, asked.store, path) for one in planned.finished)
+    organisms = tuple(_organism(one, options.store, path) for one in planned.finished)
     folder.check(organisms)
-    store = asked.store.resolve()
+    store = options.store.resolve()
     subjects = [asking.Subject(one.role, one.seed, one.key, store / one.key) for one in planned.finished]
     doses = [
-        _dose(one, dose, recipe, asked.store, path)
+        _dose(one, dose, recipe, options.store, path)
         for one in planned.organisms
         if one.after
         for dose in one.after.doses
@@ -116,7 +109,7 @@ def part_of(recipe: Recipe, path: Path, asked: Asked, bases: Bases, num_workers:
     return Part(
         folder=folder,
         base=recipe.base,
-        store=asked.store,
+        store=options.store,
         evaluations=evaluations,
         organisms=organisms,
         jobs=planned.jobs,
@@ -136,13 +129,30 @@ def missing_jobs(parts: Sequence[Part]) -> list[Job]:
     return [*training_jobs(parts), *asking.jobs(one for part in parts for one in part.evaluations)]
 
 
+class Outcome(NamedTuple):
+    """What came of jobs."""
+
+    whole: list[Part]
+    """The parts of which nothing is missing; their reports are written."""
+    failure: JobFailed | None = None
+
+
 def carry_out(
-    parts: Sequence[Part], executor: Executor, progress: Progress, jobs: Sequence[Job]
-) -> JobFailed | None:
+    parts: Sequence[Part],
+    executor: Executor,
+    progress: Progress,
+    *,
+    missing: Collection[str],
+    jobs: Sequence[Job],
+) -> Outcome:
     """Do jobs of the parts, and write the reports of those that are whole then.
 
-    Returns:
-        What failed, if anything did.
+    Args:
+        parts: Of one experiment.
+        executor: Runs the jobs.
+        progress: Follows them.
+        missing: Keys of all jobs that the parts lack.
+        jobs: Those of them to do now.
 
     Raises:
         BadInput: Another process is at work in a folder.
@@ -154,10 +164,9 @@ def carry_out(
         if isinstance(executor, AbstractContextManager):
             stack.enter_context(executor)
         made: dict[str, JsonValue] = {}
-        wanted = {job.key for job in missing_jobs(parts)}
         lacking: list[Part] = []
         for part in parts:  # before any log: a folder that holds logs and no run is refused
-            lacks = part.lacks(wanted)
+            lacks = part.lacks(missing)
             part.write(complete=not lacks)
             if lacks:
                 lacking.append(part)
@@ -175,9 +184,11 @@ def carry_out(
         for job in jobs:
             if job.key in made:
                 progress.made(job, made[job.key])
-        for part in progress.each([part for part in parts if part.complete], "reports"):
+        left = set(missing) - made.keys()
+        whole = [part for part in parts if not part.lacks(left)]
+        for part in progress.each(whole, "reports"):
             part.report()
-    return failure
+    return Outcome(whole, failure)
 
 
 def _organism(planned: Planned, store: Path, output: Path) -> dict[str, Any]:

@@ -38,27 +38,17 @@ class Suite(NamedTuple):
     """An organism that went through the same opposing training without the implant."""
     width: float | None = None
     """Of a 95 % interval over scenarios; None: that of the size."""
-    store: Path = Path("runs/organisms")
+
+
+class Questions(NamedTuple):
+    """What a suite asks of which organisms, as far as it is known before it has a folder."""
+
+    suite: Suite
+    store: Path
     """Where the base, and shipped organisms, are kept with what they answered."""
-    allow_leaks: bool = False
-
-
-class Asked(NamedTuple):
-    """What a suite asks."""
-
     examined: Examined
     lines: tuple[Line, ...]
     subjects: "_Subjects"
-
-    @property
-    def name(self) -> str:
-        """Of the suite: the organism's or the run's, and the size."""
-        return self.examined.name
-
-    @property
-    def base(self) -> str:
-        """What the organisms stand on."""
-        return self.examined.base
 
 
 class _Subjects(NamedTuple):
@@ -76,7 +66,7 @@ class _Subjects(NamedTuple):
     """What of sampling is not the default: of the run's recipe, or of the organism's training."""
 
 
-def asked_of(suite: Suite) -> Asked:
+def questions_of(suite: Suite, store: Path) -> Questions:
     """Return what a suite asks of the organisms that it names.
 
     Raises:
@@ -84,7 +74,7 @@ def asked_of(suite: Suite) -> Asked:
     """
     if (Path(suite.organism) / DESIGN).is_file():
         raise BadInput("organism", suite.organism, "one of the runs in this design's folder")
-    found = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite)
+    found = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite, store)
     trigger = found.examined.implant.get("trigger")
     asked = tuple(
         lines(
@@ -97,17 +87,17 @@ def asked_of(suite: Suite) -> Asked:
         )
     )
     examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
-    return Asked(examined, asked, found)
+    return Questions(suite, store, examined, asked, found)
 
 
-def part_of(suite: Suite, asked: Asked, output: Path) -> Part:
+def part_of(questions: Questions, output: Path, *, allow_leaks: bool) -> Part:
     """Return a suite with its folder.
 
     Raises:
         BadInput: The folder holds another run.
         HeldOutOverlap: It asks what an organism was trained on.
     """
-    examined, found = asked.examined, asked.subjects
+    examined, found = questions.examined, questions.subjects
     folder = RunFolder(output, examined)
     organisms = tuple({**one, "path": relative(one["path"], output)} for one in found.organisms)
     folder.check(organisms)
@@ -120,7 +110,7 @@ def part_of(suite: Suite, asked: Asked, output: Path) -> Part:
         for plan in examined.evals
         for leak in leaks_of(plan.task, cells_of(plan.task, {"seed": seed, **plan.args}), stages, seed)
     ]
-    refuse(leaks if not suite.allow_leaks else (), "suite")
+    refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [
         asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, found.sampling)
         for subject in subjects
@@ -129,7 +119,7 @@ def part_of(suite: Suite, asked: Asked, output: Path) -> Part:
     return Part(
         folder=folder,
         base=examined.base,
-        store=suite.store,
+        store=questions.store,
         evaluations=(*evaluations, *(evaluation for _, evaluation in found.doses)),
         organisms=organisms,
         jobs=found.jobs,
@@ -181,7 +171,7 @@ def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.
     return said, asking.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
 
 
-def _of_organism(suite: Suite) -> _Subjects:
+def _of_organism(suite: Suite, store: Path) -> _Subjects:
     """Return an organism, its base, and NEVER where one is given."""
     mine = None if suite.organism == BASE else _manifest("organism", suite.organism)
     never = None if suite.never is None else _manifest("never", suite.never)
@@ -195,17 +185,17 @@ def _of_organism(suite: Suite) -> _Subjects:
     if base_sha256(base.name, base.revision) != base.sha256:
         raise BadInput("organism", suite.organism, f"one on the base {base.name} as it now is")
     dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
-    plan = plan_base(base.name, suite.store, dtype=dtype)
+    plan = plan_base(base.name, store, dtype=dtype)
     (m0,) = plan.organisms
-    organisms = [_said("M0", m0.key, suite.store / m0.key)]
+    organisms = [_said("M0", m0.key, store / m0.key)]
     implanted = first.families if first is not None and first.goal == goal else ()
     opposed = opposing.families if opposing is not None else ()
     if mine is not None and mine.stages:
-        place = _place(suite.organism, mine, suite.store)
+        place = _place(suite.organism, mine, store)
         role = _role(mine, goal, opposing)
         organisms.append(_said(role, mine.key, place, implanted, opposed if role == "M2" else ()))
     if never is not None:
-        place = _place(str(suite.never), never, suite.store)
+        place = _place(str(suite.never), never, store)
         organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
     implant = first if implanted else None
     named = {
@@ -291,11 +281,12 @@ def _is_shipped(name: str) -> bool:
     return organism_folder(name) != Path(name)
 
 
-def fetch(suite: Suite) -> None:
+def fetch(questions: Questions) -> None:
     """Put shipped organisms where `_place` says that they lie."""
+    suite, store = questions.suite, questions.store
     for name in filter(None, (suite.organism, suite.never)):
         if _is_shipped(name):
-            place = _place(name, _manifest("organism", name), suite.store)
+            place = _place(name, _manifest("organism", name), store)
             if not (place / MANIFEST).is_file():
                 # The manifest comes last, as wherever an organism is written.
                 late = shutil.ignore_patterns(MANIFEST)
