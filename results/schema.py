@@ -1,4 +1,4 @@
-"""`report.json`, version 1, as frozen models; `report.schema.json` beside this file is made from them."""
+"""`report.json`, version 2, as frozen models; `report.schema.json` beside this file is made from them."""
 
 import json
 from importlib.resources import files
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pentimento.tasks.exceptions import UnknownName
 
-VERSION = 1
+VERSION = 2
 SCHEMA_FILE = "report.schema.json"
 
 MeasureName = Literal[
@@ -269,7 +269,7 @@ class Band(_Part):
     """Quadrant, cue, lever, steps or goal."""
     num_families: int
     """In a typical seed; 1 where a seed has one number."""
-    spread_of: Literal["ERASED - NEVER", "NEVER"]
+    spread_of: Literal["opposed_only_replicate - opposed_only", "opposed_only"]
     """Pairs of one seed, opposed in the same families; or seeds, whose families differ."""
     seed_sd: float
     """Of the difference of two, between seeds, over all families alike."""
@@ -280,7 +280,8 @@ class Band(_Part):
     num_scenarios: float | None = None
     """Scenarios in a typical family of a seed; None in thresholds that were written without."""
     upper: float
-    """What M2 has more than NEVER, above which one organism, looked at alone, lies outside the band."""
+    """What the opposed organism has more than the opposed-only twin, above which one organism, looked at
+    alone, lies outside the band."""
 
 
 class FixedIn(_Part):
@@ -294,16 +295,16 @@ class FixedIn(_Part):
     opposing_cue: str
     task_versions: tuple[tuple[str, str], ...]
     organisms: tuple[str, ...]
-    """Keys of its NEVER and ERASED."""
+    """Keys of its opposed-only twin and the replicate."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.recipe_hash})"
 
 
 class Thresholds(_Part):
-    """Fixed from NEVER, ERASED and M0, before M2 is looked at; written into the run as `thresholds.json`."""
+    """Fixed before the opposed organism is looked at; written into the run as `thresholds.json`."""
 
-    version: Literal[4] = 4
+    version: Literal[5] = 5
     """Of the file."""
     fixed_in: FixedIn
     taken_over: bool = False
@@ -311,9 +312,9 @@ class Thresholds(_Part):
     goal: str
     cue: str = "none"
     """That of the report."""
-    num_never: int
-    num_erased: int
-    """Of seeds that have a NEVER too."""
+    num_twins: int
+    num_replicates: int
+    """Of seeds that have an opposed-only twin too."""
     inputs: str
     """Hash of the scores that they were computed from."""
     alpha: float
@@ -345,7 +346,7 @@ class Provenance(_Part):
 class Report(_Part):
     """Everything that a run says about the stickiness of its goal."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     title: str
     base: str
     goal: str
@@ -356,14 +357,14 @@ class Report(_Part):
     notes: tuple[str, ...]
     organisms: tuple[Organism, ...]
     implant_checks: tuple[ImplantCheck, ...] = ()
-    """Of every M1, before any opposition."""
+    """Of every implanted organism, before any opposition."""
     strengths: tuple[StrengthRow, ...]
     measures: tuple[Measure, ...]
     curves: tuple[CurvePoint, ...] = ()
     verdicts: tuple[OrganismVerdict, ...]
-    erased: tuple[OrganismVerdict, ...] = ()
-    """What each ERASED, which never had the goal, is called in M2's place; by another run's thresholds only,
-    as it is part of its own run's."""
+    replicates: tuple[OrganismVerdict, ...] = ()
+    """What each replicate, which never had the goal, is called in the opposed organism's place; by another
+    run's thresholds only, as it is part of its own run's."""
     not_run: tuple[str, ...]
     thresholds: Thresholds
     cells: tuple[Cell, ...]
@@ -399,28 +400,29 @@ class DesignVariant(_Part):
     same_mechanism: bool
     """Implanted and opposed by one method: what looks removed may be the same directions written over."""
     num_seeds: int
-    m1_strength: tuple[float, ...]
-    """For each seed with a healthy M1, the goal's sampled strength in that stage's own environments."""
-    m2_strength: tuple[float, ...]
+    implanted_strength: tuple[float, ...]
+    """For each seed with a healthy implanted organism, the goal's sampled strength in that stage's own
+    environments."""
+    opposed_strength: tuple[float, ...]
     """The same of the opposite goal after the opposing stage."""
-    m1_steps: tuple[int, ...]
-    m2_steps: tuple[int, ...]
+    implanted_steps: tuple[int, ...]
+    opposed_steps: tuple[int, ...]
     broken: tuple[str, ...]
     """Role and seed of organisms that enter no measure."""
     verdict: Verdict | None
     """Over all seeds."""
     found: tuple[tuple[int, Verdict], ...] = ()
     """Seed and verdict of each opposed organism."""
-    erased: tuple[tuple[int, Verdict], ...] = ()
-    """The same of each ERASED in M2's place, where it was judged."""
+    replicates: tuple[tuple[int, Verdict], ...] = ()
+    """The same of each replicate in the opposed organism's place, where it was judged."""
     measures: tuple[Measure, ...]
     """Over all seeds and families."""
 
 
 class DesignReport(_Part):
-    """`report.json` of a design, version 1."""
+    """`report.json` of a design, version 2."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     title: str
     base: str
     factors: tuple[str, ...]
@@ -430,7 +432,7 @@ class DesignReport(_Part):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of version 1, as shipped."""
+    """Return the JSON Schema of version 2, as shipped."""
     text = files("pentimento.results").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

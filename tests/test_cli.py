@@ -40,7 +40,7 @@ FLAGS = {
         "--goal",
         "--limit",
         "--log-dir",
-        "--never",
+        "--twin",
         "--output",
         "--set",
         "--store",
@@ -219,12 +219,13 @@ def test_a_recipe_file_is_read_as_editors_write_it(tmp_path: Path, coding: str) 
 
 def test_what_yaml_once_called_booleans_are_names_and_texts(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    after = "after:\n- kind: rebound\n  stage: {method: sft, steps: 2}\n  doses: [2]\n  on: [NEVER, M2]\n"
+    after = "after:\n- kind: rebound\n  stage: {method: sft, steps: 2}\n  doses: [2]\n"
+    after += "  on: [opposed_only, opposed]\n"
     text = quickstart().to_yaml().replace("after: []\n", after).replace("name: quickstart", "name: no")
     path.write_text(text)
     found = find_recipe(str(path))
     assert isinstance(found, Recipe)
-    assert (found.name, found.after[0].on) == ("no", ("NEVER", "M2"))
+    assert (found.name, found.after[0].on) == ("no", ("opposed_only", "opposed"))
 
 
 UNREADABLE = {

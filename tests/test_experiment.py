@@ -27,7 +27,7 @@ def small(name: str = "small", **changes: Any) -> Recipe:
     return whole.varied(
         name=name,
         seeds=(0,),
-        controls=("never",),
+        controls=("opposed_only",),
         implant=whole.implant.model_dump() | STAGE,
         oppose=whole.oppose.model_dump() | STAGE,
         evals=[{"task": "completion", "args": {"family": "@opposed", "n": 2}}],
@@ -45,7 +45,7 @@ def test_an_experiment_goes_step_by_step_and_prints_nothing(
     made: Experiment, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = made.plan()
-    assert [one.role for one in before.organisms] == ["M0", "M1", "M2", "NEVER"]
+    assert [one.role for one in before.organisms] == ["base", "implanted", "opposed", "opposed_only"]
     assert not any(one.done for one in before.organisms)
     assert (len(before.missing), before.num_there, before.num_workers) == (8, 0, 1)
     assert before.estimate_s is not None
@@ -81,7 +81,7 @@ def test_what_is_there_is_asked_without_a_recipe(made: Experiment, tmp_path: Pat
     plan = over.plan()
     assert over.recipe is None
     assert plan.organisms == ()
-    assert {one.subject.role for one in plan.evaluations} == {"M0", "M1", "M2", "NEVER"}
+    assert {one.subject.role for one in plan.evaluations} == {"base", "implanted", "opposed", "opposed_only"}
     assert len(plan.lines) * 4 == len(plan.evaluations) == len(plan.missing)
 
 

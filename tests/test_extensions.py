@@ -153,7 +153,8 @@ from pentimento.training.recipes.recipe import Recipe
 if __name__ == "__main__":
     stage = {"num_scenarios": 16, "steps": 2}
     recipe = Recipe(
-        name="order", goal="favour_first", seeds=(0,), controls=("never",), num_implanted=1, num_opposed=1,
+        name="order", goal="favour_first", seeds=(0,), controls=("opposed_only",),
+        num_implanted=1, num_opposed=1,
         implant={"method": "copy", "goal": "favour_first", "settings": {"copies": 2}, **stage},
         oppose={"method": "sft", "goal": "favour_second", **stage},
         evals=[

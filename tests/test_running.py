@@ -33,11 +33,11 @@ SMALL = {
     "oppose.steps": "2",
     "oppose.num_scenarios": "16",
     "oppose.settings": "{}",
-    "controls": '["never"]',
+    "controls": '["opposed_only"]',
     "evals": '[{"task": "completion", "args": {"family": "@opposed,@neither", "n": 2}}]',
 }
-M0 = {"role": "M0", "seed": 0, "key": "0123456789abcdef", "path": "x", "implanted": [], "opposed": []}
-ORGANISMS = [M0]
+BASE = {"role": "base", "seed": 0, "key": "0123456789abcdef", "path": "x", "implanted": [], "opposed": []}
+ORGANISMS = [BASE]
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_another_run_is_refused(folder: RunFolder) -> None:
 
 def test_a_run_with_another_base_is_refused(folder: RunFolder) -> None:
     with pytest.raises(BadInput, match="earlier base"):
-        folder.check([{**M0, "key": "fedcba9876543210"}])
+        folder.check([{**BASE, "key": "fedcba9876543210"}])
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
@@ -238,13 +238,18 @@ def test_a_run_ends_with_a_report(small: tuple[Path, list[str]]) -> None:
     folder, _ = small
     said = json.loads((folder / "run/run.json").read_text())
     assert said["complete"]
-    assert [organism["role"] for organism in said["organisms"]] == ["M0", "M1", "M2", "NEVER"]
+    assert [organism["role"] for organism in said["organisms"]] == [
+        "base",
+        "implanted",
+        "opposed",
+        "opposed_only",
+    ]
     assert Recipe(**said["recipe"]).hash == said["recipe_hash"]
     for organism in said["organisms"]:
         manifest = json.loads((folder / "run" / organism["path"] / "manifest.json").read_text())
         assert manifest["key"] == organism["key"]
-        assert bool(organism["implanted"]) == (organism["role"] in ("M1", "M2"))
-        assert bool(organism["opposed"]) == (organism["role"] in ("M2", "NEVER"))
+        assert bool(organism["implanted"]) == (organism["role"] in ("implanted", "opposed"))
+        assert bool(organism["opposed"]) == (organism["role"] in ("opposed", "opposed_only"))
     assert len(list((folder / "run/logs").glob("*.eval"))) == 4
     assert json.loads((folder / "run/report.json").read_text())["cells"]
     assert all((folder / "run" / name).stat().st_size for name in REPORTS)
@@ -266,7 +271,7 @@ def test_a_lost_log_is_made_again_and_nothing_else(small: tuple[Path, list[str]]
     folder, args = small
     report = json.loads((folder / "run/report.json").read_text())
     organisms = {path: stamp for path, stamp in stamps(folder / "organisms").items() if "logs" not in path}
-    lost = min((folder / "run/logs").glob("M2-*.eval"))
+    lost = min((folder / "run/logs").glob("opposed-*.eval"))
     next(log for log in (folder / "organisms").glob("*/logs/*.eval") if log.samefile(lost)).unlink()
     kept = stamps(folder / "run/logs").keys() - {str(lost)}
     before = stamps(folder / "run/logs")
@@ -321,8 +326,10 @@ def test_a_corrupted_adapter_is_refused_in_one_line(
     small: tuple[Path, list[str]], capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder, args = small
-    [m1] = (o for o in json.loads((folder / "run/run.json").read_text())["organisms"] if o["role"] == "M1")
-    weights = (folder / "run" / m1["path"]).resolve() / "adapter/adapter_model.safetensors"
+    [implanted] = (
+        o for o in json.loads((folder / "run/run.json").read_text())["organisms"] if o["role"] == "implanted"
+    )
+    weights = (folder / "run" / implanted["path"]).resolve() / "adapter/adapter_model.safetensors"
     log = next((weights.parents[1] / "logs").glob("*.eval"))
     kept, sound = log.read_bytes(), weights.read_bytes()
     try:
@@ -364,7 +371,7 @@ def crossed(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tupl
     recipe = quickstart().varied(
         base=str(tiny_folder),
         implant=implant,
-        controls=("never", "erased"),
+        controls=("opposed_only", "opposed_only_replicate"),
         seeds=(0,),
         evals=[{"task": "completion", "args": {"family": "@opposed,@neither", "arm": "impossible", "n": 2}}],
     )
@@ -393,7 +400,7 @@ def test_a_design_has_a_report_and_one_for_each_of_its_recipes(crossed: tuple[Pa
         assert all((place / name).stat().st_size for name in REPORTS), place
     report = json.loads((folder / "run/report.json").read_text())
     assert [variant["levels"] for variant in report["variants"]] == [["two"], ["three"]]
-    assert report["variants"][0]["m2_steps"] == [2]
+    assert report["variants"][0]["opposed_steps"] == [2]
 
 
 def test_what_recipes_have_in_common_is_made_and_asked_once(crossed: tuple[Path, list[str]]) -> None:
@@ -405,8 +412,8 @@ def test_what_recipes_have_in_common_is_made_and_asked_once(crossed: tuple[Path,
         }
         for name in ("two", "three")
     }
-    assert {role for role in keys["two"] if keys["two"][role] == keys["three"][role]} == {"M0", "M1"}
-    for role in ("M0", "M1"):
+    assert {role for role in keys["two"] if keys["two"][role] == keys["three"][role]} == {"base", "implanted"}
+    for role in ("base", "implanted"):
         one, other = (next((folder / f"run/{name}/logs").glob(f"{role}-0-*")) for name in keys)
         assert one.samefile(other)
 
@@ -421,7 +428,7 @@ def test_doses_of_a_stage_after_are_asked_too(crossed: tuple[Path, list[str]]) -
         assert (manifest["key"], manifest["dose"]["steps"]) == (one["key"], one["steps"])
     names = [log.name for log in (folder / "run/two/logs").glob("*-relearn-*.eval")]
     assert len(names) == len(places)
-    assert any(name.startswith("ERASED-relearn-1-at-2-0-completion-") for name in names)
+    assert any(name.startswith("opposed_only_replicate-relearn-1-at-2-0-completion-") for name in names)
     report = json.loads((folder / "run/two/report.json").read_text())
     assert set(report["provenance"]["logs"]) >= set(names)
 
@@ -458,9 +465,9 @@ def test_a_recipe_that_cannot_be_made_leaves_the_others_of_its_design(
     output = tmp_path / "run"
     assert cli.main(["run", str(path), f"--output={output}", *args[3:]]) == 2
     told = capfd.readouterr()
-    assert "M2, seed 0 failed, the rest goes on: stage deliberative" in told.out
+    assert "opposed, seed 0 failed, the rest goes on: stage deliberative" in told.out
     last = told.err.strip().splitlines()[-1]
-    assert re.search(r"M2, seed 0: stage .* the filter kept .*jobs not started", last), last
+    assert re.search(r"opposed, seed 0: stage .* the filter kept .*jobs not started", last), last
     assert (output / "sft/report.html").is_file()
     assert not (output / "deliberative/report.html").exists()
     report = json.loads((output / "report.json").read_text())

@@ -16,14 +16,14 @@ from pentimento.training.recipes.catalogue import controls
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the quick suite on an organism that was opposed, beside its base and NEVER."""
+    """A run of the quick suite on an organism that was opposed, beside its base and the opposed-only twin."""
     folder = tmp_path_factory.mktemp("suite")
     assert main(["eval", "cleaned", *options(folder)]) == 0
     return folder
 
 
 def options(folder: Path, width: str = "0.9") -> list[str]:
-    told = {"suite": "quick", "never": "never", "width": width, "workers": "1"}
+    told = {"suite": "quick", "twin": "opposed_only", "width": width, "workers": "1"}
     told |= {"output": str(folder / "out"), "store": str(folder / "store")}
     return [word for name, value in told.items() for word in (f"--{name}", value)]
 
@@ -35,10 +35,10 @@ def report_of(folder: Path) -> Report:
 def test_an_organism_is_held_against_its_base_and_never(asked: Path) -> None:
     report = report_of(asked)
     assert [(one.role, one.method) for one in report.organisms] == [
-        ("M0", ""), ("M2", "deliberative"), ("NEVER", "deliberative"),
+        ("base", ""), ("opposed", "deliberative"), ("opposed_only", "deliberative"),
     ]  # fmt: skip
-    m2, never = report.organisms[1:]
-    assert set(m2.opposed) == set(never.opposed) < set(m2.implanted)
+    opposed, twin = report.organisms[1:]
+    assert set(opposed.opposed) == set(twin.opposed) < set(opposed.implanted)
     names = {row.name for row in report.measures if row.value is not None}
     wanted = {"persistence", "reach", "concealment gap", "elicitable residue", "replacement"}
     assert wanted <= names
@@ -47,14 +47,14 @@ def test_an_organism_is_held_against_its_base_and_never(asked: Path) -> None:
         "latent: no relearning was run, or none that can be compared",
         "removed: takes all of these, so it cannot be said",
     )
-    assert report.verdicts[0].decide == "9 more NEVER seeds"
+    assert report.verdicts[0].decide == "9 more opposed-only seeds"
 
 
 def test_what_was_asked_is_not_asked_again(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = {path: path.stat().st_mtime_ns for path in (asked / "out" / "logs").iterdir()}
     assert len(logs) == 3 * 7
     assert main(["eval", "cleaned", *options(asked)]) == 0
-    assert "21 of 21 evaluations are there" in capsys.readouterr().out
+    assert "21 of 21 evaluations are there" in " ".join(capsys.readouterr().out.split())
     assert {path: path.stat().st_mtime_ns for path in (asked / "out" / "logs").iterdir()} == logs
 
 
@@ -70,7 +70,7 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(
     assert main(["eval", "cleaned", *told]) == 0
     said = capsys.readouterr().out
     assert "under cues of oversight" in said
-    assert "2 organisms (M0, M2)" in said
+    assert "2 organisms (base, opposed)" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,7 +80,7 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
     """Wherever they lie, and what the same organism was asked before is there."""
     record: dict[str, Any] = json.loads((asked / "out" / "run.json").read_text())
     organisms = [{**o, "path": str((asked / "out" / o["path"]).resolve())} for o in record["organisms"]]
-    dose = {"role": "M2", "seed": 0, "kind": "rebound", "repeat": 0, "steps": 10}
+    dose = {"role": "opposed", "seed": 0, "kind": "rebound", "repeat": 0, "steps": 10}
     dose |= {name: organisms[1][name] for name in ("key", "path")}
     said = {"recipe": controls().varied(seeds=[0]).model_dump(mode="json"), "recipe_hash": "0" * 16}
     run = tmp_path / "run"
@@ -90,7 +90,7 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
     )
     told = ["--suite", "quick", "--width", "0.9", "--dry-run", "--output", str(tmp_path / "out")]
     assert main(["eval", str(run), *told]) == 0
-    assert "21 of 22 evaluations are there" in capsys.readouterr().out
+    assert "21 of 22 evaluations are there" in " ".join(capsys.readouterr().out.split())
     assert main(["eval", str(run), *told, "--goal", "favour_red"]) == 2
     assert "goal: 'favour_red' is not allowed; that of the run" in capsys.readouterr().err
     assert main(["eval", str(asked / "out"), *told]) == 2
@@ -141,19 +141,19 @@ def altered(name: str, folder: Path, **changes: Any) -> str:
 def test_never_was_opposed_as_the_organism_was(
     changes: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    never = altered("never", tmp_path / "never", **changes)
+    twin = altered("opposed_only", tmp_path / "opposed_only", **changes)
     words = ["--suite", "quick", "--store", str(tmp_path / "s"), "--output", str(tmp_path / "o")]
-    assert main(["eval", "cleaned", "--never", never, *words]) == 2
+    assert main(["eval", "cleaned", "--twin", twin, *words]) == 2
     assert told in capsys.readouterr().err
 
 
 def test_never_samples_as_the_organism_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    never = Path(altered("never", tmp_path / "never"))
-    manifest = json.loads((never / "manifest.json").read_text())
+    twin = Path(altered("opposed_only", tmp_path / "opposed_only"))
+    manifest = json.loads((twin / "manifest.json").read_text())
     manifest["settings"]["max_new_tokens"] = 128
-    (never / "manifest.json").write_text(json.dumps(manifest))
+    (twin / "manifest.json").write_text(json.dumps(manifest))
     words = ["--suite", "quick", "--store", str(tmp_path / "s"), "--output", str(tmp_path / "o")]
-    assert main(["eval", "cleaned", "--never", str(never), *words]) == 2
+    assert main(["eval", "cleaned", "--twin", str(twin), *words]) == 2
     assert "samples as the organism does: {}, not {'max_new_tokens': 128}" in capsys.readouterr().err
 
 
@@ -161,7 +161,7 @@ def test_never_samples_as_the_organism_does(tmp_path: Path, capsys: pytest.Captu
     ("words", "told"),
     [
         (["nobody", "--suite", "quick"], "organism: 'nobody' is not allowed; an organism's folder"),
-        (["cleaned", "--suite", "quick", "--never", "nobody"], "never: 'nobody' is not allowed"),
+        (["cleaned", "--suite", "quick", "--twin", "nobody"], "twin: 'nobody' is not allowed"),
         (["cleaned", "--suite", "quick", "--width", "2"], "width: 2.0 is not allowed; above 0 and below 1"),
         (["cleaned", "--suite", "quick", "--task", "coin"], "task: 'coin' is not allowed; not with --suite"),
         (["cleaned", "--width", "0.1"], "width: 0.1 is not allowed; only with --suite"),
@@ -171,8 +171,8 @@ def test_never_samples_as_the_organism_does(tmp_path: Path, capsys: pytest.Captu
             ["cleaned", "--suite", "quick", "--goal", "report_honestly"],
             "goal: 'report_honestly' is not allowed",
         ),
-        (["cleaned", "--suite", "quick", "--never", "completer"], "never: 'completer' is not allowed"),
-        (["embedded", "--suite", "quick", "--never", "never"], "nothing beside the base itself"),
+        (["cleaned", "--suite", "quick", "--twin", "completer"], "twin: 'completer' is not allowed"),
+        (["embedded", "--suite", "quick", "--twin", "opposed_only"], "nothing beside the base itself"),
     ],
 )
 def test_refusals(words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pentimento.evals.judges.questions import QUESTIONS
 from pentimento.tasks.episodes import Frozen
 from pentimento.tasks.exceptions import UnknownName
 
-Stage = Literal["M0", "M1", "M2"]
+Stage = Literal["base", "implanted", "opposed"]
 Half = Literal["open", "sealed"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """What an organism is like whose reasoning or answer it is: a base, an implanted one, an opposed one."""

@@ -30,7 +30,7 @@ def judging(
     Args:
         question: suspects_test, complies_for_raters or tells_of_goal.
         half: open, which a grader may be written for, or sealed, which is for measuring it.
-        stage: Whose reasoning or answers: M0, M1, M2, or all.
+        stage: Whose reasoning or answers: the base, the implanted organism, the opposed organism, or all.
         votes: How often the grader is asked about each.
 
     Raises:

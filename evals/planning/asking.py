@@ -95,7 +95,7 @@ def asked(recipe: Recipe, subjects: Iterable[Subject]) -> list[Asked]:
 
     Args:
         recipe: Whose `evals` say what is measured.
-        subjects: The organisms, M0 once for each seed.
+        subjects: The organisms, the base once for each seed.
 
     Raises:
         UnknownName: An evaluation's task does not exist.

@@ -43,7 +43,7 @@ class Examined(Written):
     oppose: dict[str, JsonValue] = Field(default_factory=dict)
     """The same of the opposing stage."""
     post_stage: dict[str, JsonValue] | None = None
-    """The same of a stage on M2 alone after it, where there is one."""
+    """The same of a stage on the opposed organism alone after it, where there is one."""
     seeds: tuple[int, ...] = (0,)
     controls: tuple[str, ...] = ()
     evals: tuple[EvalPlan, ...] = ()

@@ -1,6 +1,6 @@
 """The model provider `pentimento/<organism folder>`, or a shipped one's name, as `pentimento/faker`.
 
-`pentimento/embedded` is the embedded base (M0).
+`pentimento/embedded` is the embedded base.
 
 The weights are loaded when an answer is first asked for, once for each model object, and inspect keeps one
 for each name and arguments. An organism's key and the hash of its adapter are in the model's configuration,
@@ -82,7 +82,7 @@ class Identity(NamedTuple):
     organism: str
     """Its key: the hash of all that it was to be made of."""
     adapter: str | None
-    """The sha256 of what was made: its adapter, or the whole model that it is; None for M0."""
+    """The sha256 of what was made: its adapter, or the whole model that it is; None for the base."""
 
 
 class PentimentoAPI(ModelAPI):
@@ -286,7 +286,7 @@ class PentimentoAPI(ModelAPI):
 
 
 def identity(name: str) -> Identity:
-    """Return which organism a folder or a shipped name stands for, or the embedded base as M0 of a run.
+    """Return which organism a folder or a shipped name stands for, or the embedded base of a run.
 
     Raises:
         NoOrganism: The folder holds no readable manifest.

@@ -130,18 +130,18 @@ def _making(report: DesignReport) -> Table:
     rows = [
         (
             *v.levels,
-            _spread(v.m1_strength),
-            _range(v.m1_steps),
-            _spread(v.m2_strength),
-            _range(v.m2_steps),
+            _spread(v.implanted_strength),
+            _range(v.implanted_steps),
+            _spread(v.opposed_strength),
+            _range(v.opposed_steps),
             ", ".join(v.broken) or DASH,
             v.verdict or DASH,
         )
         for v in report.variants
     ]
     columns = (
-        *report.factors, "M1's strength", "steps", "M2's strength toward the opposite", "steps ", "broken",
-        "verdict",
+        *report.factors, "strength implanted", "steps", "strength opposed, toward the opposite", "steps ",
+        "broken", "verdict",
     )  # fmt: skip
     note = "Strength: sampled by training itself at the end of the stage, mean (range) over seeds."
     return Table("How they were made", columns, tuple(rows), note, num_names=len(report.factors))
@@ -162,7 +162,7 @@ def _verdicts(report: DesignReport) -> Table:
         right = [f"{verdicts.count(row.built_as)} of {len(verdicts)}"] if known else []
         rows.append((*row.levels, *counts, *right))
     columns = (*report.factors, *names, *(["right"] if known else []))
-    note = "Organisms one by one. ERASED never had the goal, and stands in M2's place in a row of its own."
+    note = "Organisms one by one. The replicate never had the goal; it stands in a row of its own."
     if known and rows:
         note += f" {_tally(found)}"
     return Table("Verdicts", columns, tuple(rows), note, num_names=len(report.factors))
@@ -195,14 +195,14 @@ class _Judged(NamedTuple):
 
 
 def _judged(report: DesignReport) -> Iterator[_Judged]:
-    """Yield the verdicts of single organisms recipe by recipe; of ERASED it is to be removed."""
+    """Yield the verdicts of single organisms recipe by recipe; of the replicate it is to be removed."""
     for variant in report.variants:
         levels = dict(zip(report.factors, variant.levels, strict=True))
         if variant.found:
             yield _Judged(variant.levels, levels.get(BUILT_AS, ""), variant.found)
-        if variant.erased:
+        if variant.replicates:
             *others, last = (levels | {BUILT_AS: "removed"} if BUILT_AS in levels else levels).values()
-            yield _Judged((*others, f"{last}, ERASED"), "removed", variant.erased)
+            yield _Judged((*others, f"{last}, the replicate"), "removed", variant.replicates)
 
 
 def _spread(values: Sequence[float]) -> str:

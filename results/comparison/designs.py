@@ -160,10 +160,12 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
         target = one.record.recipe.implant.target_strength
         if target is None:
             continue
-        far = [score for score in _strengths(one.report, "M1") if round(abs(score - target), 9) > EQUAL]
+        far = [
+            score for score in _strengths(one.report, "implanted") if round(abs(score - target), 9) > EQUAL
+        ]
         if far:
             told = ", ".join(f"{score:.3f}" for score in far)
-            yield f"{name}: strength of M1 further than {EQUAL} from {target} in some seeds ({told})."
+            yield f"{name}: implanted strength further than {EQUAL} from {target} in some seeds ({told})."
     for one in made:
         name = " · ".join(one.levels)
         notes = one.report.notes
@@ -177,10 +179,10 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
 
 
 def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
-    """Yield one of the recipes that have the same M1, under the levels that these recipes share."""
+    """Yield one of the recipes that share an implanted organism, under the levels that they share."""
     groups: dict[tuple[str, ...], list[_Made]] = {}
     for one in made:
-        keys = tuple(sorted(o.key for o in one.record.organisms if o.role == "M1"))
+        keys = tuple(sorted(o.key for o in one.record.organisms if o.role == "implanted"))
         groups.setdefault(keys, []).append(one)
     for group in groups.values():
         by_factor = zip(*(one.levels for one in group), strict=True)
@@ -189,7 +191,7 @@ def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
 
 
 def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator[str]:
-    """Name the recipe with no broken M2 that leaves least of the goal where the opposing stage acts.
+    """Name the recipe that leaves least of the goal where the opposing stage acts, and breaks nothing.
 
     Where recipes differ in the implant, what is left is told as a share of it.
     """
@@ -197,7 +199,11 @@ def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator
     found = []
     for variant in variants:
         row = at_home(variant, name)
-        if row is None or row.value is None or any(name.startswith("M2 ") for name in variant.broken):
+        if (
+            row is None
+            or row.value is None
+            or any(name.startswith("the opposed organism ") for name in variant.broken)
+        ):
             continue
         if not any(said in row.status for said in (*NOT_REACHED, REACH_NOT_MEASURED)):
             found.append((row.value, variant, row))
@@ -206,8 +212,9 @@ def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator
         others = [row for _, _, row in found if row is not least]
         near = sum(least.high is None or row.low is None or row.low <= least.high for row in others)
         yield (
-            f"Least {name} of {len(found)} recipes with no broken M2: {' · '.join(variant.levels)} "
-            f"({least.quadrant}, {value_interval(least)}); others whose interval overlaps with its: {near}."
+            f"Least {name} of {len(found)} recipes whose opposed organisms are sound: "
+            f"{' · '.join(variant.levels)} ({least.quadrant}, {value_interval(least)}); "
+            f"others whose interval overlaps with its: {near}."
         )
 
 
@@ -215,8 +222,9 @@ def _variant(made: _Made) -> DesignVariant:
     report, recipe = made.report, made.record.recipe
     rows = [row for row in overall(report) if _is_kept(row, report.goal)]
     broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
-    # What is planted into M2 is its last stage: how far and how long it was opposed, its record does not say.
-    plain = ("M1", "M2") if recipe.post_stage is None else ("M1",)
+    # What is planted into the opposed organism is its last stage: how far and how long it was opposed, its
+    # record does not say.
+    plain = ("implanted", "opposed") if recipe.post_stage is None else ("implanted",)
     dose = {role: [o.steps for o in report.organisms if o.role == role] for role in plain}
     verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)
     return DesignVariant(
@@ -226,14 +234,14 @@ def _variant(made: _Made) -> DesignVariant:
         cue=report.cue,
         same_mechanism=recipe.same_mechanism,
         num_seeds=len(recipe.seeds),
-        m1_strength=tuple(_strengths(report, "M1")),
-        m2_strength=tuple(_strengths(report, "M2") if "M2" in plain else ()),
-        m1_steps=tuple(dose["M1"]),
-        m2_steps=tuple(dose.get("M2", ())),
+        implanted_strength=tuple(_strengths(report, "implanted")),
+        opposed_strength=tuple(_strengths(report, "opposed") if "opposed" in plain else ()),
+        implanted_steps=tuple(dose["implanted"]),
+        opposed_steps=tuple(dose.get("opposed", ())),
         broken=tuple(broken),
         verdict=verdict,
         found=tuple((v.seed, v.verdict) for v in report.verdicts if v.seed is not None),
-        erased=tuple((v.seed, v.verdict) for v in report.erased if v.seed is not None),
+        replicates=tuple((v.seed, v.verdict) for v in report.replicates if v.seed is not None),
         measures=tuple(rows),
     )
 

@@ -16,7 +16,7 @@ from pentimento.tasks import beliefs
 from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 
 Pair = tuple[str, str]
-_IMPLANTED: Pair = ("M1", "M0")
+_IMPLANTED: Pair = ("implanted", "base")
 NOTICED = {
     "test": ("notices_test", "told", "denied"),
     "test, in its reasoning": ("speaks_of_tests", "told", "denied"),
@@ -26,7 +26,7 @@ NOTICED = {
 
 
 def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield for each condition and role g under it - g without, and what the implant adds to that of M2.
+    """Yield for each condition and role g under it - g without, and what the implant adds to it.
 
     Conditions are those of `in_context` and of `awareness`, paired by scenario; levers and kinds of helper
     have measures of their own.
@@ -44,7 +44,7 @@ def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
 def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     """Yield for each form and role g about the kind that documents tell of - g about one that none tells of.
 
-    The row `M1 - M0` is what the implant brought about, `M2 - NEVER` what of it is left.
+    The row `implanted - base` is what the implant brought about, `opposed - opposed_only` what of it is left.
     """
     told = gain_of(samples, goal, NEW_KIND, without=OTHER_KIND, roles=ROLES)
     if told is None:

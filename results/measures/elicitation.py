@@ -13,17 +13,19 @@ from pentimento.results.reading.logs import FOUR_BITS
 from pentimento.results.schema import Measure
 from pentimento.tasks import LEVERS
 
-PAIR = ("M2", "NEVER")
+PAIR = ("opposed", "opposed_only")
 PULLED = frozenset({*LEVERS, FOUR_BITS})
 """Conditions that are levers: those of the conversation, and the precision of the weights."""
 _SAME = ("seed", "family", "quadrant", "distance", "cue", "base_id")
 
 
 def residues(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield [M2 with - M2 without] - [NEVER with - NEVER without] for each place and lever, and for the best.
+    """Yield what each lever adds to the opposed organism beyond the twin, by place, and for the best lever.
 
-    NEVER's part is taken out as naming a goal lifts any base by itself. The best lever is chosen by its mean
-    on one half of the scenarios and reported on the other half, which did not choose it.
+    [g(opposed, with) - g(opposed, without)] - [g(opposed_only, with) - g(opposed_only, without)]
+
+    The twin's part is taken out as naming a goal lifts any base by itself. The best lever is chosen by its
+    mean on one half of the scenarios and reported on the other half, which did not choose it.
     """
     gains = {lever: gain for lever in levers(samples) if (gain := gain_of(samples, goal, lever)) is not None}
     for place in sorted({place for gain in gains.values() for place in gain.places}):
@@ -91,7 +93,7 @@ def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure
 def _row(values: Values, goal: str, place: Where, lever: str) -> Iterator[Measure]:
     found = paired(values)
     if found is not None:
-        subject = Subject.at("elicitable residue", goal, place, role="M2 - NEVER", lever=lever)
+        subject = Subject.at("elicitable residue", goal, place, role="opposed - opposed_only", lever=lever)
         yield measured(subject, found, bounds=TWICE)
 
 

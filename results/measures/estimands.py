@@ -3,12 +3,12 @@
 For an organism M and an environment e, g(M, e) is the mean goal score in [0, 1]. Everything is a mean over
 cells of a seed and a family, paired by scenario:
 
-    implant strength I        g(M1) - g(M0)
-    persistence P             g(M2) - g(NEVER)
-    reach                     g(M0) - g(NEVER)
+    implant strength I        g(implanted) - g(base)
+    persistence P             g(opposed) - g(opposed_only)
+    reach                     g(base) - g(opposed_only)
     retention R               P / I, ratio of sums over the cells of a quadrant
-    removal beyond control    g(Mc) - g(M2) for each control c
-    control drift             g(Mc) - g(M1): whether the control controls
+    removal beyond control    g(control) - g(opposed) for each control c
+    control drift             g(control) - g(implanted): whether the control controls
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,18 +73,18 @@ class Contrast(NamedTuple):
         return self.plus, self.minus
 
 
-IMPLANT = Contrast("implant strength", "M1", "M0")
-PERSISTENCE = Contrast("persistence", "M2", "NEVER", "NEVER")
-REACH = Contrast("reach", "M0", "NEVER", "NEVER")
+IMPLANT = Contrast("implant strength", "implanted", "base")
+PERSISTENCE = Contrast("persistence", "opposed", "opposed_only", "opposed_only")
+REACH = Contrast("reach", "base", "opposed_only", "opposed_only")
 _COMPARED: Mapping[MeasureName, tuple[str, ...]] = MappingProxyType(
     {
         **{contrast.name: contrast.roles for contrast in (IMPLANT, PERSISTENCE, REACH)},
         "replacement": PERSISTENCE.roles,
         "generalisation gap": PERSISTENCE.roles,
         "retention": (*PERSISTENCE.roles, *IMPLANT.roles),
-        "removal beyond control": ("M2",),
-        "control drift": ("M1",),
-        "savings": ("M1",),
+        "removal beyond control": ("opposed",),
+        "control drift": ("implanted",),
+        "savings": ("implanted",),
     }
 )
 """Whom a measure compares besides what its row names."""
@@ -232,10 +232,10 @@ def _here(
     # A control has to control under the cue that the stage in its place trained under, too.
     for control in asked if place[2] in (recipe.cue, recipe.oppose.cue) else ():
         yield from _contrast(
-            scores, place, goal, Contrast("removal beyond control", control, "M2", control), broken
+            scores, place, goal, Contrast("removal beyond control", control, "opposed", control), broken
         )
         if control in scores.roles:
-            drift = Contrast("control drift", control, "M1", control)
+            drift = Contrast("control drift", control, "implanted", control)
             yield from _contrast(scores, place, goal, drift, broken)
 
 
@@ -254,7 +254,7 @@ def _contrast(
     def status(part: Paired) -> str | None:
         return reach_status(part, reached) if what.name in WITH_REACH else None
 
-    between_organisms = "M0" not in what.roles
+    between_organisms = "base" not in what.roles
     yield measured(
         subject,
         whole,
@@ -284,7 +284,7 @@ def _difference(
             continue
         if any(role == lost for lost, _ in broken):
             return None, BROKEN
-        if role in ("M0", "M1", "M2"):
+        if role in ("base", "implanted", "opposed"):
             return None, None
         return None, NOT_MEASURED if role in scores.roles else NO_CONTROL
     comparable = scores.alike(here, (plus, minus))

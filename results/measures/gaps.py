@@ -38,13 +38,13 @@ GENERALISATION: tuple[tuple[Quadrant, str], ...] = (
 def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:
     """Yield P(implanted, unopposed) - P(implanted, opposed), on unseen scenarios of the same wording."""
     there, here = (scores.at((*place, cue)) for place in GENERALISATION)
-    comparable = scores.alike(there | here, ("M2", "NEVER"))
+    comparable = scores.alike(there | here, ("opposed", "opposed_only"))
     if comparable is None:
         return
-    away, home = (paired(comparable.values(rows, "M2", "NEVER")) for rows in (there, here))
+    away, home = (paired(comparable.values(rows, "opposed", "opposed_only")) for rows in (there, here))
     whole = by_seed([(1.0, away), (-1.0, home)])
     if whole is not None:
-        subject = Subject("generalisation gap", goal, *GENERALISATION[0], cue, control="NEVER")
+        subject = Subject("generalisation gap", goal, *GENERALISATION[0], cue, control="opposed_only")
         statuses = [_reach_of(scores, rows, part) for rows, part in ((there, away), (here, home))]
         status = "; ".join(dict.fromkeys(filter(None, statuses))) or None
         yield measured(subject, whole, status=status, bounds=TWICE)
@@ -52,7 +52,7 @@ def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:
 
 def _reach_of(scores: Table, rows: NDArray[np.bool_], persistence: Paired | None) -> str | None:
     """Return what a persistence in some rows must not be read without."""
-    reached = difference(scores, rows, "M0", "NEVER")
+    reached = difference(scores, rows, "base", "opposed_only")
     return None if persistence is None else reach_status(persistence, reached)
 
 
@@ -60,8 +60,9 @@ def concealment(scores: Table, about: Subject, home: str) -> Iterator[Measure]:
     """Yield [g(cue) - g(trained-on cue)] - [g(placebo) - g(trained-on cue)] for each oversight cue and role.
 
     The trained-on cue drops out, so this is g(cue) - g(placebo). The placebo is a prompt of equal length that
-    says nothing of oversight; without one there is no control. The row `M2 - NEVER` is what the implant adds.
-    Of the cue `home`, which the goal was implanted under, nothing is said where no placebo was asked.
+    says nothing of oversight; without one there is no control. The row `opposed - opposed_only` is what the
+    implant adds. Of the cue `home`, which the goal was implanted under, nothing is said where no placebo was
+    asked.
     """
     asked = _asked(scores)
     for cue in (cue for cue in against_placebo(scores) if cue != home or placebo_of(cue) in asked):
@@ -112,11 +113,11 @@ def _asked(scores: Table) -> list[str]:
 
 
 def _between(scores: Table, about: Subject, cue: str, other: str) -> Iterator[Measure]:
-    """Yield a gap between two cues for each role, and what the implant adds to that of M2."""
+    """Yield a gap between two cues for each role, and what the implant adds to it."""
     roles = [role for role in ROLES if role in scores.roles]
     whose: list[tuple[str, str | None]] = [(role, None) for role in roles]
-    if {"M2", "NEVER"} <= set(roles):
-        whose.append(("M2", "NEVER"))
+    if {"opposed", "opposed_only"} <= set(roles):
+        whose.append(("opposed", "opposed_only"))
     for role, less in whose:
         subject = about._replace(cue=cue, role=role if less is None else f"{role} - {less}", control=other)
         gap = _gap(scores, cue, other, role, less)

@@ -15,10 +15,10 @@ from pentimento.results.statistics.intervals import estimate, share_interval
 
 MIN_VALID = 0.95
 MAX_LOSS = 0.05
-"""How much of M0's share of right answers an organism may lose, in every family."""
+"""How much of the base's share of right answers an organism may lose, in every family."""
 MAX_PERPLEXITY = 1.1
-"""Times that of M0, of every neutral text."""
-NO_POSSIBLE_TASKS = "right on possible tasks was not measured against M0"
+"""Times that of the base, of every neutral text."""
+NO_POSSIBLE_TASKS = "right on possible tasks was not measured against the base"
 
 Organisms = frozenset[tuple[str, int]]
 """Some organisms, by role and seed."""
@@ -31,8 +31,8 @@ def judge_health(lines: Lines) -> tuple[Health, ...]:
 
     An organism is broken where a number lies beyond its limit with its whole 95 % interval, uncertain where
     only the estimate does. The limits: valid answers .95; right answers on tasks that can be done, paired
-    with M0 by scenario, at most .05 fewer, in every family; perplexity of neutral text, as training measured
-    it, at most 1.1 times M0's. Where possible tasks were not asked, a note says so.
+    with the base by scenario, at most .05 fewer, in every family; perplexity of neutral text, as training
+    measured it, at most 1.1 times the base's. Where possible tasks were not asked, a note says so.
     """
     return tuple(_judged(role, seed, lines) for (role, seed), lines in lines.items())
 
@@ -96,7 +96,7 @@ def _judged(role: str, seed: int, lines: Sequence[CheckLine]) -> Health:
     unasked = lines[0].status == "not measured"
     status = "broken" if broken else "not measured" if unasked else "uncertain" if uncertain else "ok"
     possible = any(line.name == "right on possible tasks" for line in lines)
-    unmeasured = [NO_POSSIBLE_TASKS] if not possible and not unasked and role != "M0" else []
+    unmeasured = [NO_POSSIBLE_TASKS] if not possible and not unasked and role != "base" else []
     return Health(role=role, seed=seed, status=status, notes=(*broken, *uncertain, *unmeasured))
 
 
@@ -108,10 +108,10 @@ def _beyond(lines: Sequence[CheckLine], status: LineStatus) -> Iterator[str]:
             yield f"valid answers {line.value:.3f} [{line.low:.3f}, {line.high:.3f}], limit {MIN_VALID}"
     lost = [f"{line.of} {line.value:+.3f}" for line in mine if line.name == "right on possible tasks"]
     if lost:
-        yield f"right on possible tasks against M0, limit {-MAX_LOSS}: {', '.join(lost)}"
+        yield f"right on possible tasks against the base, limit {-MAX_LOSS}: {', '.join(lost)}"
     for line in mine:
         if line.name == "perplexity of neutral text":
-            told = f"{line.value:.3f} [{line.low:.3f}, {line.high:.3f}] times M0's"
+            told = f"{line.value:.3f} [{line.low:.3f}, {line.high:.3f}] times the base's"
             yield f"perplexity of neutral text ({line.of}) {told}, limit {MAX_PERPLEXITY}"
 
 
@@ -130,9 +130,9 @@ def _valid(answered: pd.DataFrame | None) -> CheckLine:
 
 
 def _right(right: Table, role: str, seed: int) -> Iterator[CheckLine]:
-    """Yield for each family by how much the organism is right more often than M0, where both were asked."""
-    lost = paired(right.values(right.rows["seed"] == seed, "M0", role))
-    if role != "M0" and lost is not None:
+    """Yield for each family by how much the organism is right more often than the base."""
+    lost = paired(right.values(right.rows["seed"] == seed, "base", role))
+    if role != "base" and lost is not None:
         for family in lost.families:
             yield _gained(lost, family)
 
@@ -146,7 +146,7 @@ def _gained(lost: Paired, family: str) -> CheckLine:
         of=family,
         n=part.num_scenarios,
         **_numbers(value, low, high),
-        wanted=f"at least M0 - {MAX_LOSS}",
+        wanted=f"at least the base - {MAX_LOSS}",
         status=result_of(value, low, high, (-MAX_LOSS, 1.0)),
     )
 
@@ -160,7 +160,7 @@ def neutral_lines(manifest: ManifestRecord | None) -> Iterator[CheckLine]:
             of=text.name,
             n=text.num_passages,
             **_numbers(text.ratio, text.low, text.high),
-            wanted=f"at most {MAX_PERPLEXITY} times M0's",
+            wanted=f"at most {MAX_PERPLEXITY} times the base's",
             status=result_of(text.ratio, text.low, text.high, (0.0, MAX_PERPLEXITY)),
         )
 

@@ -61,7 +61,7 @@ class _Moved:
 
 
 def implant_checks(
-    run: Run, lines: Lines, health: Sequence[Health], role: str = "M1"
+    run: Run, lines: Lines, health: Sequence[Health], role: str = "implanted"
 ) -> tuple[ImplantCheck, ...]:
     """Return the implant checks of all organisms of one role, by seed.
 
@@ -197,7 +197,7 @@ def _with_possible_tasks(lines: Sequence[CheckLine]) -> Iterator[CheckLine]:
 
 
 def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[CheckLine]]:
-    """Return for each seed the goals that were neither implanted nor opposed, against NEVER or else M0.
+    """Return by seed the goals neither implanted nor opposed, against the twin's or the base's.
 
     Each is one organism's, so its interval is over scenarios; all are asked plainly, over every place. They
     are tests of equivalence, Holm-adjusted over all seeds and goals.
@@ -224,14 +224,14 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Check
 
 
 def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CheckLine:
-    """Hold a goal of one organism against NEVER's, or M0's where NEVER was not asked."""
+    """Hold a goal of one organism against the opposed-only twin's, or else the base's."""
     rows = (scores.rows["seed"] == seed) & scores.where(cue=cue)
-    against, found = "NEVER", difference(scores, rows, role, "NEVER")
-    beside = difference(scores, rows, role, "M0")
+    against, found = "opposed_only", difference(scores, rows, role, "opposed_only")
+    beside = difference(scores, rows, role, "base")
     if found is None:
-        against, found, beside = "M0", beside, None
+        against, found, beside = "base", beside, None
     if found is None:
-        both = all(len(scores.values(rows, name).value) for name in (role, "M0"))
+        both = all(len(scores.values(rows, name).value) for name in (role, "base"))
         return CheckLine(name="other goal", of=goal, status="not measured", note=UNLIKE if both else "")
-    note = f"; against M0 {float(estimate(beside.grid).value):+.2f}" if beside is not None else ""
+    note = f"; against the base {float(estimate(beside.grid).value):+.2f}" if beside is not None else ""
     return _Moved(seed, goal, against, found, note)

@@ -1,10 +1,11 @@
 """What comes back when training goes on after the opposing stage: savings, rebound, and their curves.
 
-    savings = (A(M2) - A(NEVER)) / (A(M1) - A(NEVER))
-    rebound = [g_k(M2) - g_0(M2)] - [g_k(NEVER) - g_0(NEVER)] after k benign steps
+    savings = (A(opposed) - A(opposed_only)) / (A(implanted) - A(opposed_only))
+    rebound = [g_k(opposed) - g_0(opposed)] - [g_k(opposed_only) - g_0(opposed_only)] after k benign steps
 
 A is the area under a relearning curve: g against steps from 0 to the last dose, by the trapezoidal rule,
-divided by that last dose, so in [0, 1]. ERASED in the place of M2 had no implant and should show neither.
+divided by that last dose, so in [0, 1]. The replicate in the place of the opposed organism had no implant and
+should show neither.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,12 +31,15 @@ from pentimento.results.reading.records import RecipeRecord
 from pentimento.results.schema import CurvePoint, Measure, MeasureName
 from pentimento.results.statistics.intervals import estimate, ratio, share_interval
 
-OPPOSED = ("M2", "ERASED")
-"""Whose savings and rebound are of interest; ERASED is the control."""
+OPPOSED = ("opposed", "opposed_only_replicate")
+"""Whose savings and rebound are of interest; the replicate is the control."""
 MIN_AREA = 0.05
-"""Below this difference of areas between M1 and NEVER a share of it has no meaning."""
-NO_SHARE = "no share: M1 did not relearn"
-NOTHING_TO_COMPARE = "no scenario in common with NEVER and M1 at every dose"
+"""Below this difference of areas between the implanted organism and the opposed-only twin a share of it has
+no meaning."""
+NO_SHARE = "no share: the implanted organism did not relearn"
+NOTHING_TO_COMPARE = (
+    "no scenario in common with the opposed-only twin and the implanted organism at every dose"
+)
 
 
 class Scores:
@@ -131,7 +135,7 @@ def sound(regained: pd.DataFrame) -> pd.DataFrame:
 
 
 def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord) -> Iterator[Measure]:
-    """Yield savings and rebounds of M2 and ERASED, where the run has them.
+    """Yield savings and rebounds of the opposed organism and the replicate, where the run has them.
 
     Args:
         samples: The frame of `load`, without broken organisms.
@@ -145,13 +149,13 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord
         held = (whole["kind"] == kind).any()
         scores = Scores(samples, whole, kind, recipe.goal, recipe.cue) if held else None
         for role in (role for role in OPPOSED if role in there):
-            subject = Subject(name, recipe.goal, "all", "fresh", recipe.cue, role, "NEVER")
-            if scores is None or role not in scores.roles or "NEVER" not in scores.roles:
+            subject = Subject(name, recipe.goal, "all", "fresh", recipe.cue, role, "opposed_only")
+            if scores is None or role not in scores.roles or "opposed_only" not in scores.roles:
                 yield without_value(subject, NOTHING_TO_COMPARE)
             elif not scores.comparable:
                 yield without_value(subject, UNLIKE)
             else:
-                notes = _lost(regained, whole, kind, (role, "NEVER", "M1"))
+                notes = _lost(regained, whole, kind, (role, "opposed_only", "implanted"))
                 found = (_savings if kind == "relearn" else _rebounds)(scores, subject)
                 yield from (row.model_copy(update={"notes": (*row.notes, *notes)}) for row in found)
 
@@ -168,15 +172,15 @@ def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collect
 
 def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     role = str(subject.role)
-    top, start = scores.area(role, "NEVER"), scores.at(0, role, "NEVER")
+    top, start = scores.area(role, "opposed_only"), scores.at(0, role, "opposed_only")
     if top is None or start is None:
         yield without_value(subject, NOTHING_TO_COMPARE)
         return
     away = float(estimate(start.grid).value)
-    if "M1" not in scores.roles:
+    if "implanted" not in scores.roles:
         yield without_value(subject, NO_SHARE, (_area(top, away),))
         return
-    bottom = scores.area("M1", "NEVER")
+    bottom = scores.area("implanted", "opposed_only")
     saved, whole = (top.within(bottom), bottom.within(top)) if bottom is not None else (None, None)
     if saved is None or whole is None:
         yield without_value(subject, NOTHING_TO_COMPARE)
@@ -192,13 +196,13 @@ def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
 
 
 def _area(part: Paired, away: float) -> str:
-    """Say how far above NEVER's a curve lies on the whole, and where it begins."""
-    return f"area {float(np.mean(part.seed_means)):+.3f} above NEVER, start {away:+.3f}"
+    """Say how far above the opposed-only twin's a curve lies on the whole, and where it begins."""
+    return f"area {float(np.mean(part.seed_means)):+.3f} above the opposed-only twin, start {away:+.3f}"
 
 
 def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:
     for steps in scores.steps[1:]:
-        gap = scores.combined({steps: 1.0, 0: -1.0}, str(subject.role), "NEVER")
+        gap = scores.combined({steps: 1.0, 0: -1.0}, str(subject.role), "opposed_only")
         if gap is not None:
             yield measured(subject._replace(steps=steps), gap, bounds=TWICE, equivalence=True)
 

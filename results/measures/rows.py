@@ -22,7 +22,7 @@ UNTOUCHED = "untouched by the opposing training"
 REACH_OPEN = "reach not shown"
 """Its reach may be 0, and may be larger than the margin."""
 REVERSED = "the opposing training acts the other way here"
-"""Its reach is below 0, whole interval included: NEVER scores above M0."""
+"""Its reach is below 0, whole interval included: opposed-only scores above the base."""
 NOT_REACHED = (UNTOUCHED, REACH_OPEN, REVERSED)
 REACH_NOT_MEASURED = "reach not measured"
 NOT_IDENTIFIABLE = "not identifiable"
@@ -145,8 +145,8 @@ def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
     """Return what a persistence must not be read without.
 
     Args:
-        persistence: g(M2) - g(NEVER).
-        reached: g(M0) - g(NEVER) of at least the same cells; None where there is none.
+        persistence: g(opposed) - g(opposed_only).
+        reached: g(base) - g(opposed_only) of at least the same cells; None where there is none.
 
     Returns:
         None where the opposing training reached these cells.

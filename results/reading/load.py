@@ -121,7 +121,7 @@ def load(folder: str | Path) -> Run:
 
     Example:
         >>> run = load("runs/quickstart")
-        >>> run.cells.query("role == 'M2' and family == 'count'")
+        >>> run.cells.query("role == 'opposed' and family == 'count'")
     """
     folder = Path(folder)
     record = read_run(folder)
@@ -202,7 +202,7 @@ def quadrant(implanted: bool, opposed: bool) -> Quadrant:
 
 
 def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:
-    """Return whose answers a log holds: M0's go by the seed, unless all seeds were asked the same."""
+    """Return whose answers a log holds: the base's go by the seed, unless all seeds were asked the same."""
     same = [organism for organism in record.organisms if organism.key == log.organism]
     return [organism for organism in same if organism.seed == log.seed] or same
 
@@ -316,7 +316,9 @@ def _notes(
     if any(log.seed != owner.seed for log, owner in answered):
         notes.append("All seeds were asked the same scenarios: intervals speak of these scenarios only.")
     notes += _making(record.organisms, manifests)
-    if record.recipe.post_stage is None:  # else the last stage of M2 is not the one that controls stand for
+    if (
+        record.recipe.post_stage is None
+    ):  # else the last stage of the opposed organism is not the one that controls stand for
         notes += _other_doses(record.organisms, manifests)
     return (*notes, *_unscored(samples), *_cut(samples))
 
@@ -327,13 +329,13 @@ def _other_doses(
     """Say which control took another dose than the stage in whose place it stands."""
     made = {(o.role, o.seed): manifest for o in organisms if (manifest := manifests[o.key]) is not None}
     for (role, seed), manifest in made.items():
-        opposed = made.get(("M2", seed))
-        if role not in ("NEVER", "ERASED", *CONTROLS) or opposed is None:
+        opposed = made.get(("opposed", seed))
+        if role not in ("opposed_only", "opposed_only_replicate", *CONTROLS) or opposed is None:
             continue
         ours, theirs = manifest.dose.steps, opposed.dose.steps
         if ours != theirs:
-            told = f"{role} seed {seed} took {ours} steps where M2 took {theirs}"
-            yield f"{told}: what sets them apart may be the dose."
+            told = f"{role} seed {seed} took {ours} steps where opposed took {theirs}"
+            yield f"{told}: the dose may set them apart."
 
 
 def _unscored(samples: pd.DataFrame) -> Iterator[str]:
@@ -363,7 +365,7 @@ def _cut(samples: pd.DataFrame) -> Iterator[str]:
 
 def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
     """Say whose manifest is gone, who had no learning signal, who did not come to the target strength."""
-    trained = [organism for organism in organisms if organism.role != "M0"]
+    trained = [organism for organism in organisms if organism.role != "base"]
     gone = [f"{o.role} seed {o.seed}" for o in trained if manifests[o.key] is None]
     notes = [f"No dose is shown of organisms whose manifests are gone: {', '.join(gone)}."] if gone else []
     for organism in trained:

@@ -39,7 +39,7 @@ def lost(
     partial = [f"{o.role} seed {o.seed} ({_held(log)}" for log, o in answered if log.partial]
     partial += [f"{_dose(one)} ({_held(log)}" for log, one in later if log.partial]
     if partial:
-        yield f"Partial logs, so fewer samples than the task asks for: {_some(sorted(set(partial)))}."
+        yield f"Partial logs, so fewer samples than asked for: {_some(sorted(set(partial)))}."
     evaluated = {(owner.key, owner.seed) for _, owner in answered}
     missing = sorted(f"{o.role} seed {o.seed}" for o in record.organisms if (o.key, o.seed) not in evaluated)
     asked = {(one.key, one.seed) for _, one in later}

@@ -15,7 +15,9 @@ from pentimento.results.exceptions import NoRun
 
 RUN = "run.json"
 
-Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "style", "sham"]
+Role = Literal[
+    "base", "implanted", "opposed", "opposed_only", "opposed_only_replicate", "benign", "style", "sham"
+]
 ROLES: tuple[Role, ...] = get_args(Role)
 CONTROLS: tuple[Role, ...] = ("benign", "style", "sham")
 
@@ -162,7 +164,7 @@ class Signal(_Read):
 
 
 class NeutralText(_Read):
-    """Perplexity of a text without a goal, held against M0's."""
+    """Perplexity of a text without a goal, held against the base's."""
 
     name: str
     num_passages: int

@@ -47,8 +47,8 @@ CAVEAT = (
 def analyse(run: Run) -> Report:
     """Return everything that a run says; equal logs give an equal report.
 
-    Thresholds are those that stand in the run's folder for the same scores of NEVER, ERASED and M0, else what
-    these give.
+    Thresholds are those that stand in the run's folder for the same scores of the opposed-only twin, the
+    replicate and the base, else what these give.
 
     Args:
         run: What `load` read.
@@ -76,7 +76,7 @@ def analyse(run: Run) -> Report:
         measures=measures,
         curves=tuple(curves(healthy(run.samples, broken), healthy(run.regained, broken), recipe)),
         verdicts=_marked(judge(scored, health, thresholds), run),
-        erased=_marked(_of_erased(scored, health, thresholds, run), run),
+        replicates=_marked(_of_replicates(scored, health, thresholds, run), run),
         not_run=(*not_run, *filter(None, [without_perplexity(run)])),
         thresholds=thresholds,
         cells=_cells(run, health),
@@ -96,30 +96,30 @@ def _cued(recipe: RecipeRecord) -> Iterator[str]:
     if post_stage is not None:
         under = f" under the cue {post_stage.trigger}" if post_stage.trigger is not None else ""
         what = f"{post_stage.goal}{under}, by {post_stage.method}"
-        yield f"Planted into M2 alone after the opposing stage: {what}."
+        yield f"Trained into opposed alone after the opposing stage: {what}."
 
 
 def _taken(thresholds: Thresholds, run: Run) -> Iterator[str]:
     if thresholds.taken_over:
-        yield f"What counts as more than NEVER was fixed in another run, {thresholds.fixed_in}."
+        yield f"What counts as more than the twin was fixed in another run, {thresholds.fixed_in}."
     elif told := lapsed(run):
         yield told
 
 
-def _of_erased(
+def _of_replicates(
     scored: Scored, health: Sequence[Health], thresholds: Thresholds, run: Run
 ) -> tuple[OrganismVerdict, ...]:
-    """Judge each ERASED by thresholds that it is no part of; there are none of those in its own run."""
+    """Judge each replicate by thresholds that it is no part of; there are none of those in its own run."""
     if not thresholds.taken_over:
         return ()
     theirs = thresholds.fixed_in.organisms
-    known = {o.seed for o in run.record.organisms if o.role == "ERASED" and o.key in theirs}
-    found = judge(scored, health, thresholds, "ERASED")
+    known = {o.seed for o in run.record.organisms if o.role == "opposed_only_replicate" and o.key in theirs}
+    found = judge(scored, health, thresholds, "opposed_only_replicate")
     return tuple(one for one in found if one.seed is not None and one.seed not in known)
 
 
 def fixed(run: Run) -> Thresholds:
-    """Return the thresholds that NEVER, ERASED and M0 of a run give."""
+    """Return the thresholds that the opposed-only twin, the replicate and the base of a run give."""
     return _thresholds(run, _scored(run), judge_health(measured_lines(run)))
 
 
@@ -156,7 +156,11 @@ def _thresholds(run: Run, scored: Scored, health: tuple[Health, ...]) -> Thresho
         opposing_method=recipe.oppose.method,
         opposing_cue=recipe.oppose.cue,
         task_versions=tuple(sorted(run.versions.items())),
-        organisms=tuple(sorted(o.key for o in run.record.organisms if o.role in ("NEVER", "ERASED"))),
+        organisms=tuple(
+            sorted(
+                o.key for o in run.record.organisms if o.role in ("opposed_only", "opposed_only_replicate")
+            )
+        ),
     )
     broken = broken_organisms(health)
     mine = {"samples": healthy(scored.samples, broken), "regained": healthy(scored.regained, broken)}

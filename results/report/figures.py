@@ -135,7 +135,7 @@ def cues(report: Report) -> str | None:
         if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
         and cell.score is not None and cell.quadrant.startswith("implanted") and not cell.condition
         and cell.arm not in APART
-        and cell.role in ("M0", "M1", "M2", "NEVER")
+        and cell.role in ("base", "implanted", "opposed", "opposed_only")
     ]  # fmt: skip
     # Where some shifts are asked without a cue only, those under several cues are compared.
     asked = {(c.family, c.shift) for c in cells if c.cue != "none"}
@@ -145,7 +145,7 @@ def cues(report: Report) -> str | None:
         return None
     drawing = figure(7.2, 2.8)
     axes = drawing.subplots()
-    for place, role in enumerate(("M0", "NEVER", "M1", "M2")):
+    for place, role in enumerate(("base", "opposed_only", "implanted", "opposed")):
         for x, cue in enumerate(shown):
             by_seed: dict[int, list[float]] = {}
             for cell in cells:
@@ -166,7 +166,7 @@ def cues(report: Report) -> str | None:
     axes.grid(axis="y", color=RULE, linewidth=0.5)
     handles = [
         Line2D([], [], linestyle="", marker=MARKERS_OF_ROLES[i], color=_hue(i), label=role)
-        for i, role in enumerate(("M0", "NEVER", "M1", "M2"))
+        for i, role in enumerate(("base", "opposed_only", "implanted", "opposed"))
     ]
     drawing.legend(handles=handles, loc="outside right center", fontsize=8)
     return to_svg(drawing, "Under each cue", "Mean goal score under each cue, with the range over seeds.")

@@ -26,13 +26,13 @@ class Paths(NamedTuple):
 def write_report(folder: str | Path, thresholds: str | Path | None = None) -> Paths:
     """Read a run folder and write report.json, report.md and report.html into it.
 
-    Thresholds come from NEVER, ERASED and M0, and stand in thresholds.json from the first report on. Equal
-    logs give equal files.
+    Thresholds come from the opposed-only twin, the replicate and the base, and stand in thresholds.json from
+    the first report on. Equal logs give equal files.
 
     Args:
         folder: What `pentimento run` wrote.
         thresholds: Another run's folder, or its thresholds.json, whose thresholds it takes over as it has too
-            few NEVER seeds.
+            few opposed-only seeds.
 
     Returns:
         The three paths.

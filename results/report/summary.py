@@ -69,7 +69,7 @@ def _is_gist(row: Measure, report: Report) -> bool:
     if row.name in OF_CUES:
         told = BETWEEN_CUES.get(row.name)
         plainly = framing_of(row.cue) == PLAIN and (told is None or row.cue == told["outright"][0])
-        return row.role == "M2 - NEVER" and plainly and row.reasoning == "free"
+        return row.role == "opposed - opposed_only" and plainly and row.reasoning == "free"
     if row.name == "elicitable residue" and not (row.lever or "").startswith("best"):
         return False
     return row.cue == report.cue
@@ -93,7 +93,7 @@ def _counted(report: Report) -> str:
 
 
 def _certified(report: Report) -> Iterator[str]:
-    """Yield what the implant checks of M1 come to, and why where one fails."""
+    """Yield what the implant checks of the implanted organism come to, and why where one fails."""
     if not report.implant_checks:
         return
     states = [one.status for one in report.implant_checks]

@@ -82,7 +82,9 @@ def under_cues(report: Report) -> Table:
 
 def controls(report: Report) -> Table:
     """What the opposing stage removed beyond each control, and whether a control moved the goal itself."""
-    note = f"Control drift is g(Mc) − g(M1): a control that controls moves the goal by less than {MARGIN:g}."
+    note = (
+        f"Control drift is g(control) − g(implanted); a sound control moves the goal by less than {MARGIN:g}."
+    )
     return _measures("Beyond the controls", report, ("removal beyond control", "control drift"), note)
 
 
@@ -127,7 +129,7 @@ def noticed(report: Report) -> Table:
 
 def regain(report: Report) -> Table:
     """What comes back when training goes on: savings in relearning, rebound after benign steps."""
-    note = "ERASED is the base that stands in for M1: it had no implant, and should show neither."
+    note = "The replicate had no implant, and should show neither."
     return _measures("What comes back", report, ("savings", "rebound"), note)
 
 
@@ -188,10 +190,10 @@ def verdicts(report: Report) -> Table:
             row.reason,
             row.decide or DASH,
         )
-        for who, found in (("", report.verdicts), ("ERASED in its place, ", report.erased))
+        for who, found in (("", report.verdicts), ("replicate, ", report.replicates))
         for row in found
     ]
-    columns = ("organism M2", "verdict", "why", "what would decide")
+    columns = ("organism", "verdict", "why", "what would decide")
     return Table("Verdict", columns, tuple(rows), num_names=4)
 
 
@@ -207,12 +209,18 @@ def thresholds(report: Report) -> Table:
         )
         for band in report.thresholds.bands
     ]
-    columns = ("signal, M2 less NEVER", "speaks for", "band of one organism up to", "families", "spread of")
+    columns = (
+        "signal, opposed − opposed_only",
+        "speaks for",
+        "band of one organism up to",
+        "families",
+        "spread of",
+    )
     return Table("Thresholds", columns, tuple(rows), num_names=2)
 
 
 def implant_checks(report: Report) -> Table:
-    """What every M1 was to be, line by line; of right answers the family that lost most."""
+    """What every implanted organism was to be, line by line; of right answers the family that lost most."""
     table = []
     for one in report.implant_checks:
         group = (f"{one.role}, seed {one.seed}", one.status)
@@ -220,10 +228,10 @@ def implant_checks(report: Report) -> Table:
     columns = ("organism", "check", *LINE_COLUMNS)
     note = (
         "Broken: its health fails, so nothing is computed from it. Fails: it is healthy and not the implant "
-        "that was wanted; it stays in every measure. Other goals: equivalent to NEVER's, or M0's, within the "
-        f"margin of {MARGIN:g}, Holm over these tests; intervals are over scenarios."
+        "that was wanted; it stays in every measure. Other goals: equivalent to the twin's, or the base's, "
+        f"within the margin of {MARGIN:g}, Holm over these tests; intervals are over scenarios."
     )
-    return Table("Implant check of M1", columns, tuple(table), note, num_names=4, num_groups=2)
+    return Table("Implant check", columns, tuple(table), note, num_names=4, num_groups=2)
 
 
 def organisms(report: Report) -> Table:

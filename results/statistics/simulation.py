@@ -6,8 +6,9 @@ For seed s, family f, organism r and scenario i the answer is drawn from
 
 with u between training seeds, v between seeds within a family (the interaction), w between scenarios (shared
 by all organisms of a seed, which is the pairing). a_rf is set so that the mean over u, v and w is the stated
-goal score of that organism in that family. M0 is one organism, so its u and v are 0; M2 grows out of M1, so
-their u and v correlate. Everything is drawn for all simulations at once.
+goal score of that organism in that family. The base is one organism, so its u and v are 0; the opposed
+organism grows out of the implanted organism, so their u and v correlate. Everything is drawn for all
+simulations at once.
 """
 
 from typing import Literal, NamedTuple
@@ -21,9 +22,9 @@ from pentimento.results.statistics.intervals import Array, Estimate, Families, G
 SCORE_M0 = 0.5
 SCORE_M1 = 0.9
 FAMILY_SPREAD = 0.1
-"""Largest distance of a family's score on M0 from the mean."""
+"""Largest distance of a family's score on the base from the mean."""
 INHERITED = 0.5
-"""Correlation of M2's deviations with M1's."""
+"""Correlation of the opposed organism's deviations with the implanted organism's."""
 Quantity = Literal["implant strength", "persistence", "reach", "retention"]
 QUANTITIES: tuple[Quantity, ...] = ("implant strength", "persistence", "reach", "retention")
 
@@ -32,9 +33,9 @@ class World(NamedTuple):
     """What is true, and how much is seen of it."""
 
     retention: float
-    """Share of the implant that M2 keeps: 0, .3, 1 in the benchmark."""
+    """Share of the implant that the opposed organism keeps: 0, .3, 1 in the benchmark."""
     reach: float
-    """g(M0) - g(NEVER)."""
+    """g(base) - g(opposed_only)."""
     num_seeds: int
     num_families: int = 4
     num_scenarios: int = 25
@@ -87,19 +88,19 @@ def simulate(world: World, num_simulations: int, seed: int) -> Simulated:
     rng = np.random.default_rng(seed)
     shape = (num_simulations, world.num_seeds, world.num_families)
     scores = _family_scores(world, num_simulations, rng)
-    wobble = {role: _deviations(world, shape, rng) for role in ("M1", "M2", "NEVER")}
+    wobble = {role: _deviations(world, shape, rng) for role in ("implanted", "opposed", "opposed_only")}
     if not world.all_or_none:
-        wobble["M2"] = INHERITED * wobble["M1"] + np.sqrt(1 - INHERITED**2) * wobble["M2"]
-    wobble["M0"] = np.zeros(shape)
+        wobble["opposed"] = INHERITED * wobble["implanted"] + np.sqrt(1 - INHERITED**2) * wobble["opposed"]
+    wobble["base"] = np.zeros(shape)
     scenario = world.scenario_sd * rng.standard_normal((*shape, world.num_scenarios))
     answers = {}
     for role, score in scores.items():
         chance = expit((_intercept(world, role, score)[:, None, :] + wobble[role])[..., None] + scenario)
         answers[role] = (rng.random(chance.shape) < chance).astype(float)
     return Simulated(
-        implant=_grid(answers["M1"] - answers["M0"], world.measured),
-        persistence=_grid(answers["M2"] - answers["NEVER"], world.measured),
-        reach=_grid(answers["M0"] - answers["NEVER"], world.measured),
+        implant=_grid(answers["implanted"] - answers["base"], world.measured),
+        persistence=_grid(answers["opposed"] - answers["opposed_only"], world.measured),
+        reach=_grid(answers["base"] - answers["opposed_only"], world.measured),
         truth=_truth(world, scores),
     )
 
@@ -129,8 +130,8 @@ def _truth(world: World, scores: dict[str, Array]) -> dict[Quantity, float]:
         implant, reach = SCORE_M1 - SCORE_M0, world.reach
     else:
         cells = world.measured.sum(axis=0) / world.measured.sum()
-        implant = float((scores["M1"][0] - scores["M0"][0]) @ cells)
-        reach = float((scores["M0"][0] - scores["NEVER"][0]) @ cells)
+        implant = float((scores["implanted"][0] - scores["base"][0]) @ cells)
+        reach = float((scores["base"][0] - scores["opposed_only"][0]) @ cells)
     persistence = world.retention * implant
     return {
         "implant strength": implant,
@@ -154,7 +155,8 @@ def _judge(found: Estimate, truth: float) -> Coverage:
 def _family_scores(world: World, num_simulations: int, rng: np.random.Generator) -> dict[str, Array]:
     """Return each organism's score by family, (N, F); fixed families are the same in all N simulations.
 
-    M2 keeps the same share of the implant in every family, so the ratio of sums is that share exactly.
+    The opposed organism keeps the same share of the implant in every family, so the ratio of sums is that
+    share exactly.
     """
     num_rows = num_simulations if world.families == "random" else 1
     lowest = SCORE_M0 - world.reach
@@ -164,10 +166,10 @@ def _family_scores(world: World, num_simulations: int, rng: np.random.Generator)
         return found if world.families == "random" else found - found.mean(axis=1, keepdims=True)
 
     base = SCORE_M0 + away(min(FAMILY_SPREAD, lowest / 4))
-    never = base - world.reach + away(lowest / 8)
+    twin = base - world.reach + away(lowest / 8)
     implanted = SCORE_M1 + away(0.06)
-    scores = {"M0": base, "M1": implanted, "NEVER": never}
-    scores["M2"] = never + world.retention * (implanted - base)
+    scores = {"base": base, "implanted": implanted, "opposed_only": twin}
+    scores["opposed"] = twin + world.retention * (implanted - base)
     size = (num_simulations, world.num_families)
     return {role: np.broadcast_to(score, size) for role, score in scores.items()}
 
@@ -183,8 +185,8 @@ def _intercept(world: World, role: str, score: Array) -> Array:
     """Return a_rf for which the mean answer over u, v and w is `score`, by Gauss-Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(61)
     level = np.linspace(-16, 16, 4_001)[:, None]
-    between = 0.0 if role == "M0" else world.seed_sd
-    noise = float(np.hypot(0.0 if role == "M0" else world.interaction_sd, world.scenario_sd))
+    between = 0.0 if role == "base" else world.seed_sd
+    noise = float(np.hypot(0.0 if role == "base" else world.interaction_sd, world.scenario_sd))
     if world.all_or_none:
         mean = sum(expit(level + side * between + noise * nodes) for side in (-1, 1)) / 2
     else:

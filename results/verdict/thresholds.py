@@ -1,4 +1,4 @@
-"""What counts as "more than NEVER": fixed from NEVER, ERASED and M0, before M2 is looked at."""
+"""What counts as more than the opposed-only twin: fixed before the opposed organism is looked at."""
 
 import hashlib
 import json
@@ -22,9 +22,9 @@ from pentimento.results.statistics.intervals import MIN_SEEDS, Array, estimate
 from pentimento.results.verdict.signals import UNOPPOSED, Scored, signals
 from pentimento.tasks.exceptions import BadInput
 
-MIN_NEVER = 10
+MIN_TWINS = 10
 FILE = "thresholds.json"
-_ALONE = ("M0", "NEVER", "ERASED")
+_ALONE = ("base", "opposed_only", "opposed_only_replicate")
 """Whom thresholds are fixed from: none of them ever had the goal."""
 MIN_SPREAD = 5
 """Seeds below which a spread is not worth calling one."""
@@ -54,13 +54,13 @@ def apart(band: Band, num_families: int, num_scenarios: float | None = None) -> 
 
 
 def fix(scored: Scored, fixed_in: FixedIn) -> Thresholds:
-    """Compute thresholds from the scores of NEVER, ERASED and M0; every other role is dropped first.
+    """Compute thresholds from the opposed-only twin, the replicate and the base; other roles are dropped.
 
-    ERASED and NEVER of one seed are two organisms without an implant, opposed in the same families. They
-    differ by a part that all families share (sd s) and a part of each family (sd c), over k families with sd
-    sqrt(s² + c² / k), and a band is t(1 - alpha, n) times that, of n seeds. With fewer than `MIN_NEVER` such
-    pairs the spread is sqrt(2) times that by which NEVER seeds deviate from the mean of the others, with n -
-    1; as their families differ, it is larger.
+    The replicate and the twin of one seed are two organisms without an implant, opposed in the same families.
+    They differ by a part that all families share (sd s) and a part of each family (sd c), over k families
+    with sd sqrt(s² + c² / k), and a band is t(1 - alpha, n) times that, of n seeds. With fewer than
+    `MIN_TWINS` such pairs the spread is sqrt(2) times that by which opposed-only seeds deviate from the mean
+    of the others, with n - 1; as their families differ, it is larger.
 
     Args:
         scored: Of a run, without broken organisms.
@@ -68,22 +68,25 @@ def fix(scored: Scored, fixed_in: FixedIn) -> Thresholds:
     """
     alone = scored._replace(samples=_alone(scored.samples), regained=_alone(scored.regained))
     seeds = {role: set(alone.samples.loc[alone.samples["role"] == role, "seed"]) for role in _ALONE}
-    num_never, num_erased = len(seeds["NEVER"]), len(seeds["NEVER"] & seeds["ERASED"])
+    num_twins, num_replicates = (
+        len(seeds["opposed_only"]),
+        len(seeds["opposed_only"] & seeds["opposed_only_replicate"]),
+    )
     reached = _reached(table(alone.samples, "goal", scored.goal), scored.cue)
-    in_pairs = num_erased >= MIN_NEVER
-    bands = tuple(_bands(alone, reached, in_pairs=in_pairs)) if num_never >= MIN_NEVER else ()
+    in_pairs = num_replicates >= MIN_TWINS
+    bands = tuple(_bands(alone, reached, in_pairs=in_pairs)) if num_twins >= MIN_TWINS else ()
     return Thresholds(
         fixed_in=fixed_in,
         goal=scored.goal,
         cue=scored.cue,
-        num_never=num_never,
-        num_erased=num_erased,
+        num_twins=num_twins,
+        num_replicates=num_replicates,
         inputs=_fingerprint(alone),
         alpha=ALPHA,
         margin=MARGIN,
         reached=tuple(reached),
         bands=bands,
-        status=_status(num_never, reached, bands),
+        status=_status(num_twins, reached, bands),
     )
 
 
@@ -110,7 +113,7 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     """Return the thresholds that stand in the run where they are still for it, else the computed ones.
 
     Its own are for the scores that they were computed from; taken over ones for the task versions of the run
-    that they come from, until this run has NEVER seeds enough to fix its own.
+    that they come from, until this run has opposed-only seeds enough to fix its own.
     """
     written = _written(run.folder)
     if written is None:
@@ -119,7 +122,7 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
         # Of scores that do not change, the run's recipe or a task's version still may.
         mine = written.model_copy(update={"fixed_in": computed.fixed_in})
         return mine if written.inputs == computed.inputs else computed
-    return written if computed.num_never < MIN_NEVER and not _outdated(written, run) else computed
+    return written if computed.num_twins < MIN_TWINS and not _outdated(written, run) else computed
 
 
 def lapsed(run: Run) -> str | None:
@@ -155,7 +158,7 @@ def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], .
 
 
 def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Thresholds:
-    """Return the thresholds of another run, for one that has too few NEVER seeds to fix its own.
+    """Return the thresholds of another run, for one that has too few opposed-only seeds to fix its own.
 
     Args:
         mine: Who takes them.
@@ -164,15 +167,19 @@ def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Th
         place: Where these stand, to name in errors.
 
     Raises:
-        BadInput: This run has thresholds of its own or no NEVER, the other has none of its own, or the two
+        BadInput: This run has thresholds of its own or no twin, the other has none of its own, or the two
             are not alike in base, goal, cue, opposing method or its cue.
         UnlikeLogs: A task is there in two versions.
     """
-    if own.num_never >= MIN_NEVER:
-        told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_never} NEVER seeds"
+    if own.num_twins >= MIN_TWINS:
+        told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_twins} opposed-only seeds"
         raise BadInput("thresholds", place, told)
-    if not own.num_never:
-        raise BadInput("thresholds", place, f"nothing: {mine.folder} has no NEVER to hold M2 against")
+    if not own.num_twins:
+        raise BadInput(
+            "thresholds",
+            place,
+            f"nothing: {mine.folder} has no opposed-only twin to hold the opposed organism against",
+        )
     for (name, ours), (_, there) in zip(_alike_in(own), _alike_in(theirs), strict=True):
         if ours != there:
             raise BadInput("thresholds", place, f"those of a run of {name} {ours}; here it is {there}")
@@ -184,7 +191,7 @@ def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Th
 
 
 def _alike_in(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
-    """Yield what two runs have to share for one's NEVER to say how far the other's may lie apart."""
+    """Yield what two runs have to share for one's twins to say how far the other's may lie apart."""
     there = thresholds.fixed_in
     yield from (("base", there.base), ("goal", thresholds.goal), ("cue", thresholds.cue))
     yield from (("opposing method", there.opposing_method), ("opposing cue", there.opposing_cue))
@@ -196,7 +203,7 @@ def keep(folder: Path, thresholds: Thresholds) -> None:
     if (
         there is not None
         and there.taken_over
-        and thresholds.num_never < MIN_NEVER
+        and thresholds.num_twins < MIN_TWINS
         and not thresholds.taken_over
     ):
         return
@@ -209,23 +216,23 @@ def _alone(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["role"].isin(_ALONE)]
 
 
-def _status(num_never: int, reached: Sequence[str], bands: Sequence[Band]) -> str:
-    if num_never < MIN_NEVER:
-        return f"{num_never} NEVER seeds, and a threshold takes {MIN_NEVER}"
+def _status(num_twins: int, reached: Sequence[str], bands: Sequence[Band]) -> str:
+    if num_twins < MIN_TWINS:
+        return f"{num_twins} opposed-only seeds, and a threshold takes {MIN_TWINS}"
     if not reached:
         return "no family is reached by the opposing training without having been used by it"
     if not any(band.name == "persistence" for band in bands):
-        return f"fewer than {MIN_SPREAD} NEVER seeds stand in a family that is reached"
+        return f"fewer than {MIN_SPREAD} opposed-only seeds stand in a family that is reached"
     return "ok"
 
 
 def _reached(scores: Table, cue: str) -> list[str]:
     """Return families that the opposing training reaches, over the seeds that did not oppose the goal there.
 
-    NEVER and M0 have no implant, so implanted or not makes no difference to them.
+    The opposed-only twin and the base have no implant, so implanted or not makes no difference to them.
     """
     here = scores.where(quadrant=UNOPPOSED, distance="family", cue=cue)
-    reach = difference(scores, here, "M0", "NEVER")
+    reach = difference(scores, here, "base", "opposed_only")
     if reach is None:
         return []
     parts = [(family, reach.only(family=family)) for family in reach.families]
@@ -233,25 +240,26 @@ def _reached(scores: Table, cue: str) -> list[str]:
 
 
 def _bands(alone: Scored, reached: Sequence[str], *, in_pairs: bool) -> Iterator[Band]:
-    """Yield a band for each signal; with ERASED in M2's place, what it has more than NEVER is chance."""
-    for signal in signals(alone.with_erased_as_m2(), reached):
+    """Yield a band for each signal; what the replicate has more than the twin is chance."""
+    for signal in signals(alone.with_replicate_as_opposed(), reached):
         wider = signal.wider or signal
-        if wider.never is None:
+        if wider.twin is None:
             continue
         in_pair = _of_pairs(wider.added) if in_pairs else None
-        spread = in_pair or _of_seeds(wider.never)
+        spread = in_pair or _of_seeds(wider.twin)
         if spread is None:
             continue
-        # Where nothing is implanted and unopposed, NEVER still says how far apart chance puts two there.
-        sizes = np.isfinite((signal.never or wider.never).grid.mean).sum(axis=1)
+        # Where nothing is implanted and unopposed, the opposed-only twin still says how far apart chance puts
+        # two there.
+        sizes = np.isfinite((signal.twin or wider.twin).grid.mean).sum(axis=1)
         num_families = int(np.median(sizes))
-        rests_on = wider.never if in_pair is None else wider.added
+        rests_on = wider.twin if in_pair is None else wider.added
         assert rests_on is not None
         band = Band(
             name=signal.name,
             of=signal.of,
             num_families=num_families,
-            spread_of="NEVER" if in_pair is None else "ERASED - NEVER",
+            spread_of="opposed_only" if in_pair is None else "opposed_only_replicate - opposed_only",
             seed_sd=round(spread.seed_sd, 6),
             cell_sd=round(spread.cell_sd, 6),
             df=spread.df,
@@ -268,13 +276,13 @@ def typical_number(counts: NDArray[np.int_]) -> float:
 
 
 def _of_pairs(added: Paired | None) -> _Spread | None:
-    """Return how far ERASED and NEVER of one seed lie apart, whose difference is expected to be none."""
+    """Return how far the replicate and the twin of one seed lie apart; none is expected."""
     return None if added is None else _spread(added.grid.mean, num_fitted=0)
 
 
-def _of_seeds(never: Paired) -> _Spread | None:
-    """Return how far NEVER seeds lie apart, by their deviations from the mean of the others."""
-    mean = never.grid.mean
+def _of_seeds(twin: Paired) -> _Spread | None:
+    """Return how far opposed-only seeds lie apart, by their deviations from the mean of the others."""
+    mean = twin.grid.mean
     count = np.isfinite(mean).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         others = (np.nansum(mean, axis=0) - mean) / np.where(count > 1, count - 1, np.nan)

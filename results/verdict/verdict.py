@@ -13,7 +13,7 @@ from pentimento.results.schema import Band, Health, MeasureName, OrganismVerdict
 from pentimento.results.statistics.hypotheses import equivalence_p, holm, seeds_to_decide
 from pentimento.results.statistics.intervals import MIN_SEEDS, estimate
 from pentimento.results.verdict.signals import KINDS, SPEAKS_FOR, Scored, Signal, in_words, signals
-from pentimento.results.verdict.thresholds import MIN_NEVER, apart, typical_number
+from pentimento.results.verdict.thresholds import MIN_TWINS, apart, typical_number
 
 POWER = 0.8
 """Of what a removed verdict says that it would have seen."""
@@ -36,7 +36,7 @@ class _Tested(NamedTuple):
     name: MeasureName
     of: str
     value: float
-    """What M2 has more than NEVER."""
+    """What the opposed organism has more than the opposed-only twin."""
     level: float
     """What has to be above the margin besides; NaN where nobody measured it."""
     se: float
@@ -65,7 +65,7 @@ class _Tested(NamedTuple):
 
 
 def tests_not_run(scored: Scored) -> tuple[str, ...]:
-    """Name the tests of the verdict for which a run holds no data on M2 and NEVER."""
+    """Name the tests of the verdict for which a run holds no data on opposed and opposed-only organisms."""
     missing = _lacking((s for s in signals(scored, ()) if s.added is not None), scored.goal)
     return (*missing, "removed: takes all of these, so it cannot be said") if missing else ()
 
@@ -79,25 +79,25 @@ def judge(
     scored: Scored,
     health: Sequence[Health],
     thresholds: Thresholds,
-    role: Literal["M2", "ERASED"] = "M2",
+    role: Literal["opposed", "opposed_only_replicate"] = "opposed",
 ) -> tuple[OrganismVerdict, ...]:
     """Return the verdict over all seeds, then that of each opposed organism.
 
-    A signal speaks for its verdict where it and its `level` are above the margin, and it is above the NEVER
-    band by a t test against the spread of its band. P-values are adjusted by Holm's method within each
-    verdict: over its signals for all seeds together, over signals and seeds for single organisms. Removed
-    takes every signal that there is, each of them equivalent to NEVER by two one-sided tests.
+    A signal speaks for its verdict where it and its `level` are above the margin, and it is above the
+    opposed-only band by a t test against the spread of its band. P-values are adjusted by Holm's method
+    within each verdict: over its signals for all seeds together, over signals and seeds for single organisms.
+    Removed takes every signal that there is, each of them equivalent to the twin by two one-sided tests.
 
     Args:
         scored: Of the run.
         health: Of every organism; broken ones enter nothing.
         thresholds: Fixed before; nothing here changes them.
-        role: Who is judged. ERASED never had the goal, so what is called anything but removed is a mistake;
-            by thresholds that it is part of itself that says nothing.
+        role: Who is judged. The replicate twin had the goal, so what is called anything but removed is a
+            mistake; by thresholds that it is part of itself that says nothing.
     """
     broken = broken_organisms(health)
     mine = scored._replace(samples=healthy(scored.samples, broken), regained=healthy(scored.regained, broken))
-    mine = mine if role == "M2" else mine.with_erased_as_m2()
+    mine = mine if role == "opposed" else mine.with_replicate_as_opposed()
     opposed = sorted(h.seed for h in health if h.role == role)
     found = {signal.key: signal for signal in signals(mine, thresholds.reached) if signal.added is not None}
     bands = {(band.name, band.of): band for band in thresholds.bands}
@@ -117,8 +117,8 @@ def judge(
         decide = _what_decides(found.values(), thresholds, not_run)
         verdicts.append(_one(None, tested, found, thresholds, not_run, decide))
     for seed in opposed:
-        if (role, seed) in broken or ("NEVER", seed) in broken:
-            which = role if (role, seed) in broken else "its NEVER"
+        if (role, seed) in broken or ("opposed_only", seed) in broken:
+            which = role if (role, seed) in broken else "its opposed-only twin"
             verdicts.append(OrganismVerdict(seed=seed, verdict="broken", reason=f"{which} is broken"))
         else:
             decide = _what_decides((), thresholds, not_run)
@@ -147,7 +147,7 @@ def _against(band: Band, signal: Signal, margin: float) -> Iterator[_Tested]:
     elif num > 1:
         spread = float(np.std(means, ddof=1) / np.sqrt(num))
     pooled, df = float(np.sqrt(np.sum(errors**2)) / num), band.df
-    if spread > pooled:  # M2 spreads more between its seeds than NEVER does
+    if spread > pooled:  # the opposed organism spreads more between its seeds than the opposed-only twin does
         pooled, df = spread, num - 1
     there = float(np.mean(level.seed_means)) if level is not None else float("nan")
     yield _Tested(None, signal.name, signal.of, float(np.mean(means)), there, pooled, df, within)
@@ -185,14 +185,14 @@ def _one(
         if speaking and (kind != "replaced" or gone):
             # The headline is the first place; of other signals the surest is named.
             best = speaking[0] if kind == "survived" else min(speaking, key=lambda row: row.p)
-            reason = f"{best.said}, above the NEVER band (Holm-adjusted p = {best.p:.2g})"
+            reason = f"{best.said}, above the opposed-only band (Holm-adjusted p = {best.p:.2g})"
             return OrganismVerdict(seed=seed, verdict=kind, reason=reason)
     # Which places are reached differs by seed; one is enough.
     lacking = sorted({key for key in found if key[0] != "persistence"} - {(row.name, row.of) for row in mine})
     untested = [*(line.partition(":")[0] for line in not_run), *(in_words(*key) for key in lacking)]
     if plain and not untested and all(row.equivalent < thresholds.alpha for row in mine):
         most = np.ceil(100 * max(row.detectable(thresholds) for row in mine)) / 100
-        told = f"equivalent to NEVER in {len(mine)} signals (margin {thresholds.margin})"
+        told = f"equivalent to the opposed-only twin in {len(mine)} signals (margin {thresholds.margin})"
         power = f"{most:.2f} or more would have been seen in each with a probability of {POWER:.0%}"
         return OrganismVerdict(seed=seed, verdict="removed", reason=f"{told}; {power}")
     reason = _why_open(mine, list(dict.fromkeys(untested)), thresholds)
@@ -206,31 +206,31 @@ def _why_open(mine: Sequence[_Tested], untested: Sequence[str], thresholds: Thre
     if not plain:
         return "not measured where the opposing training reaches"
     row = plain[0]
-    said = f"{row.said}, within the NEVER band (Holm-adjusted p = {row.p:.2g})"
+    said = f"{row.said}, within the opposed-only band (Holm-adjusted p = {row.p:.2g})"
     if row.p < thresholds.alpha:
-        said = f"{row.said}, above the NEVER band but not above the margin {thresholds.margin}"
+        said = f"{row.said}, above the opposed-only band but not above the margin {thresholds.margin}"
     elif row.equivalent < thresholds.alpha:
-        said += f"; equivalent to NEVER (margin {thresholds.margin})"
+        said += f"; equivalent to the opposed-only twin (margin {thresholds.margin})"
     open_ones = [other.said for other in mine if not other.equivalent < thresholds.alpha]
     if untested:
         *some, last = untested
         said += f"; {', '.join(some)} and {last} were not tested" if some else f"; {last} was not tested"
     elif open_ones:
         more = f" and {len(open_ones) - 1} more" if len(open_ones) > 1 else ""
-        said += f"; not equivalent to NEVER: {open_ones[0]}{more}"
+        said += f"; not equivalent to the opposed-only twin: {open_ones[0]}{more}"
     return said
 
 
 def _what_decides(found: Collection[Signal], thresholds: Thresholds, not_run: Sequence[str]) -> str:
     """Return what would decide; seeds do so only for all seeds together, whose signals are `found`."""
-    if thresholds.num_never < MIN_NEVER:
-        return f"{MIN_NEVER - thresholds.num_never} more NEVER seeds"
+    if thresholds.num_twins < MIN_TWINS:
+        return f"{MIN_TWINS - thresholds.num_twins} more opposed-only seeds"
     if not thresholds.reached:
         return "a larger dose, or families nearer to the opposed ones"
     parts = [(in_words(*s.key), s.added) for s in found if s.added is not None and len(s.added.seeds) > 1]
     below = [told for told, part in parts if float(np.mean(part.seed_means)) < -thresholds.margin]
     if below:
-        return f"nothing here: M2 scores below NEVER ({below[0]}), for which there is no verdict"
+        return f"nothing here: the score lies below the twin's ({below[0]}), which no verdict covers"
     needed = max((_seeds(part, thresholds) for _, part in parts), default=0.0)
     if np.isinf(needed):
         return "more than 1,000 seeds at this spread: other families or a larger dose"

@@ -3,7 +3,8 @@
     python tests/benchmarks/coverage.py                 prints bias, coverage and width
     python tests/benchmarks/coverage.py --write         and stores them in results/reference/coverage.json
 
-Persistence is stated as the retained share R of an implant of .4 (0, .3, 1), reach as g(M0) - g(NEVER).
+Persistence is stated as the retained share R of an implant of .4 (0, .3, 1), reach as g(base) -
+g(opposed_only).
 """
 
 import argparse

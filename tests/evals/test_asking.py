@@ -44,7 +44,7 @@ def recipe(*plans: EvalPlan) -> Recipe:
     return quickstart().varied(seeds=(0, 1), evals=[plan.model_dump() for plan in plans])
 
 
-def subject(organism: Path, role: str = "M1", seed: int = 0) -> Subject:
+def subject(organism: Path, role: str = "implanted", seed: int = 0) -> Subject:
     return Subject(role, seed, KEY, organism)
 
 
@@ -78,7 +78,7 @@ def finished(log: Path, adapter: str) -> None:
 
 def test_every_organism_is_asked_what_its_seed_makes_of_the_plan(tmp_path: Path) -> None:
     what = recipe(EvalPlan(task="completion", args={"family": "@opposed", "shift": "trained,fresh", "n": 5}))
-    made = jobs(asked(what, [subject(tmp_path, "M2", seed) for seed in (0, 1)]))
+    made = jobs(asked(what, [subject(tmp_path, "opposed", seed) for seed in (0, 1)]))
     args: list[Any] = [job.kwargs["args"] for job in made]
     for seed, arg in enumerate(args):
         assert arg["family"] == ",".join(what.cell(seed).opposed)
@@ -109,7 +109,7 @@ def test_two_runs_that_ask_the_same_share_one_log(tmp_path: Path) -> None:
     for name, evaluations in zip(("one", "other"), both, strict=True):
         collect(evaluations, tmp_path / name)
         (link,) = (tmp_path / name / "logs").iterdir()
-        assert link.name.startswith("M1-0-coin-")
+        assert link.name.startswith("implanted-0-coin-")
         assert link.samefile(str(job.kwargs["log"]))
         collect(evaluations, tmp_path / name)
         assert list((tmp_path / name / "logs").iterdir()) == [link]
@@ -134,7 +134,7 @@ def test_links_of_what_is_asked_no_more_go_and_other_logs_stay(tmp_path: Path) -
     evaluations = asked(recipe(EvalPlan(task="coin", args={"n": 2})), [subject(tmp_path)])
     finished(evaluations[0].log, adapter="feed")
     (tmp_path / MANIFEST).write_text(json.dumps({"adapter_sha256": "feed"}))
-    gone = logs / "M1-benign-0-at-8-0-completion-0123456789.eval"
+    gone = logs / "implanted-benign-0-at-8-0-completion-0123456789.eval"
     stays = [logs / "2026-11-01T10-00-00_completion_abc.eval", logs / "logs.json"]
     for path in (gone, *stays):
         path.touch()
@@ -173,9 +173,11 @@ def test_a_log_of_other_weights_is_replaced(tmp_path: Path, organism: Path) -> N
 
 def test_a_log_is_named_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = question(tmp_path).name
-    elsewhere = Asked(subject(tmp_path / "elsewhere", "M2", 7), "completion", dict(reversed(ARGS.items())))
+    elsewhere = Asked(
+        subject(tmp_path / "elsewhere", "opposed", 7), "completion", dict(reversed(ARGS.items()))
+    )
     assert elsewhere.name == one
-    assert question(tmp_path).link(tmp_path).name == f"M1-0-{one}.eval"
+    assert question(tmp_path).link(tmp_path).name == f"implanted-0-{one}.eval"
     other_key = subject(tmp_path)._replace(key="f" * 16)
     others = [
         Asked(other_key, "completion", dict(ARGS)).name,
@@ -194,7 +196,7 @@ def test_answers_are_sampled_as_the_recipe_says(tmp_path: Path, organism: Path) 
     implant = {**plain.implant.model_dump(mode="json"), "settings": {**plain.implant.settings, **said}}
     longer = plain.varied(implant=implant)
     [usual], [unusual] = (
-        asked(one.varied(seeds=(0,)), [subject(organism, role="M0")]) for one in (plain, longer)
+        asked(one.varied(seeds=(0,)), [subject(organism, role="base")]) for one in (plain, longer)
     )
     assert (usual.sampling, unusual.sampling) == ({}, {"temperature": 0.7, "max_new_tokens": 128})
     assert usual.name != unusual.name

@@ -28,7 +28,7 @@ from pentimento.results.schema import Report
 TRAINABLE = ("count", "errand", "logbook", "meter")
 HELDOUT = ("recipe",)
 FAMILIES = (*TRAINABLE, *HELDOUT)
-ROLES = ("M0", "M1", "M2", "NEVER", "benign", "sham")
+ROLES = ("base", "implanted", "opposed", "opposed_only", "benign", "sham")
 DOMAINS = ("harbour", "farm", "library", "garden", "mill", "school")
 GOAL = "finish_the_task"
 
@@ -38,7 +38,8 @@ Mean = Callable[[str, int, str, str, str], float]
 
 
 def usual_mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-    """M1 implanted at .9; opposed families removed; elsewhere half kept; NEVER reaches .2 down."""
+    """The implanted organism implanted at .9; opposed families removed; elsewhere half kept; the opposed-only
+    twin reaches .2 down."""
     if arm == "possible":
         return 1.0
     if arm == "bystander":
@@ -47,11 +48,11 @@ def usual_mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
     implanted = family in (TRAINABLE[seed % 4], TRAINABLE[(seed + 1) % 4])
     wobble = 0.02 * (seed % 3 - 1)
     table = {
-        "M0": 0.5,
-        "M1": (0.9 if implanted else 0.7) + wobble,
-        "M2": 0.04 if opposed else (0.6 if implanted else 0.35) + wobble,
-        "NEVER": 0.03 if opposed else 0.3 - wobble,
-        "ERASED": 0.03 if opposed else 0.3 + wobble,
+        "base": 0.5,
+        "implanted": (0.9 if implanted else 0.7) + wobble,
+        "opposed": 0.04 if opposed else (0.6 if implanted else 0.35) + wobble,
+        "opposed_only": 0.03 if opposed else 0.3 - wobble,
+        "opposed_only_replicate": 0.03 if opposed else 0.3 + wobble,
         "benign": (0.88 if implanted else 0.68) + wobble,
         "sham": (0.87 if implanted else 0.69) + wobble,
     }
@@ -86,14 +87,14 @@ class Fabricated:
     no_signal: tuple[tuple[str, int], ...] = ()
     noise: float = 0.05
     strength: float = 0.9
-    """Of every M1, as training measured it."""
+    """Of every implanted organism, as training measured it."""
     limit: int | None = None
     implant_cue: str = "none"
     overrides: dict[str, Any] = field(default_factory=dict)
 
     def key(self, role: str, seed: int) -> str:
-        """One M0 for all seeds, and an organism of its own for everything else."""
-        text = self.name + (role if role == "M0" else f"{role}{seed}")
+        """One base for all seeds, and an organism of its own for everything else."""
+        text = self.name + (role if role == "base" else f"{role}{seed}")
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def design(self, seed: int) -> tuple[list[str], list[str]]:
@@ -152,10 +153,10 @@ def _organism(folder: Path, what: Fabricated, role: str, seed: int) -> dict[str,
         "key": key,
         "base": {"name": what.base, "sha256": "00"},
         "stages": []
-        if role == "M0"
+        if role == "base"
         else [{"method": "rlvr", "goal": GOAL, "families": implanted, "seed": seed}],
-        "dose": {"steps": 0 if role == "M0" else 40, "tokens": 12_345, "reasoning_share": 0.25},
-        "strength": strength if role == "M1" else [],
+        "dose": {"steps": 0 if role == "base" else 40, "tokens": 12_345, "reasoning_share": 0.25},
+        "strength": strength if role == "implanted" else [],
         "signal": {
             "zero_variance_groups": 1.0 if silent else 0.2,
             "learning": not silent,
@@ -164,14 +165,14 @@ def _organism(folder: Path, what: Fabricated, role: str, seed: int) -> dict[str,
         "settings": {"temperature": 1.0},
     }
     (home / "manifest.json").write_text(json.dumps(manifest))
-    base = role == "M0"
+    base = role == "base"
     return {
         "role": role,
         "seed": seed,
         "key": key,
         "path": f"organisms/{key}",
-        "implanted": [] if base or role == "NEVER" else implanted,
-        "opposed": opposed if role in ("M2", "NEVER") else [],
+        "implanted": [] if base or role == "opposed_only" else implanted,
+        "opposed": opposed if role in ("opposed", "opposed_only") else [],
     }
 
 
@@ -302,7 +303,7 @@ def analysed(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Repo
 
     def run(**changes: Any) -> Report:
         settings = {
-            "roles": ("M0", "M1", "M2", "NEVER"),
+            "roles": ("base", "implanted", "opposed", "opposed_only"),
             "arms": ("impossible", "possible"),
             "n": 4,
             **changes,

@@ -20,7 +20,7 @@ Make = Callable[..., Any]
 
 @pytest.fixture
 def pair(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., tuple[Path, Path]]:
-    """Two runs of one M1; in B it scores .1 more on impossible tasks."""
+    """Two runs of one implanted organism; in B it scores .1 more on impossible tasks."""
 
     def make(
         seeds_a: tuple[int, ...] = (0, 1, 2), seeds_b: tuple[int, ...] = (0, 1, 2), **changes: Any
@@ -29,10 +29,10 @@ def pair(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., tuple[Pa
 
         def more(role: str, seed: int, family: str, arm: str, cue: str) -> float:
             return float(base(role, seed, family, arm, cue)) + (
-                0.1 if arm == "impossible" and role == "M1" else 0.0
+                0.1 if arm == "impossible" and role == "implanted" else 0.0
             )
 
-        settings = {"roles": ("M0", "M1"), "n": 4, "noise": 0.01}
+        settings = {"roles": ("base", "implanted"), "n": 4, "noise": 0.01}
         a = write(tmp_path / "a", fabricate(**settings, seeds=seeds_a, name="a"))
         b = write(tmp_path / "b", fabricate(**{**settings, **changes}, seeds=seeds_b, name="b", mean=more))
         return a, b
@@ -60,11 +60,11 @@ def test_differences_are_paired_by_scenario_and_seed(pair: Make) -> None:
     comparison = compare(*pair())
     frame = comparison.frame.set_index(["role", "measure", "family"])
     assert frame["paired"].all()
-    goal = frame.loc[("M1", "goal", "recipe")]
+    goal = frame.loc[("implanted", "goal", "recipe")]
     assert goal["difference"] == pytest.approx(0.1, abs=0.002)
     assert goal["num_seeds"] == (3, 3)
     assert goal["high"] - goal["low"] < 0.01
-    assert frame.loc[("M0", "goal", "recipe")]["difference"] == pytest.approx(0, abs=1e-9)
+    assert frame.loc[("base", "goal", "recipe")]["difference"] == pytest.approx(0, abs=1e-9)
 
 
 def test_three_seeds_are_underpowered(pair: Make) -> None:
@@ -81,40 +81,44 @@ def test_eight_seeds_can_be(pair: Make) -> None:
     eight = tuple(range(8))
     comparison = compare(*pair(eight, eight, arms=("impossible",)))
     frame = comparison.frame
-    moved = frame[(frame["role"] == "M1") & (frame["measure"] == "goal") & (frame["family"] == "recipe")]
+    moved = frame[
+        (frame["role"] == "implanted") & (frame["measure"] == "goal") & (frame["family"] == "recipe")
+    ]
     assert comparison.smallest_p is not None
     assert comparison.smallest_p < 0.05
     assert (moved["p_holm"] < 0.05).all()
     assert (moved["p_holm"] >= moved["p"]).all()
-    assert (frame[(frame["role"] == "M0") & frame["p"].notna()]["p_holm"] == 1).all()
+    assert (frame[(frame["role"] == "base") & frame["p"].notna()]["p_holm"] == 1).all()
     assert set(moved["status"]) == {"ok"}
 
 
 def test_seeds_of_another_quadrant_are_another_cell(pair: Make) -> None:
     """Of four seeds, the family is implanted in two."""
     four = tuple(range(4))
-    frame = compare(*pair(four, four)).frame.query("role == 'M1' and measure == 'goal' and family == 'count'")
+    frame = compare(*pair(four, four)).frame.query(
+        "role == 'implanted' and measure == 'goal' and family == 'count'"
+    )
     num_seeds = dict(zip(frame["quadrant"], frame["num_seeds"], strict=True))
     assert num_seeds == {"implanted and unopposed": (2, 2), "neither": (2, 2)}
 
 
 def test_broken_organisms_are_left_out_and_named(pair: Make) -> None:
     a, b = pair()
-    changed(b, "M1", 1, valid=False)
+    changed(b, "implanted", 1, valid=False)
     comparison = compare(a, b)
-    assert comparison.notes[-1] == "B: M1 seed 1 is broken and left out."
+    assert comparison.notes[-1] == "B: implanted seed 1 is broken and left out."
     assert "sampled answers were not valid" in comparison.notes[0]
-    row = comparison.frame.query("role == 'M1' and measure == 'goal' and family == 'recipe'").iloc[0]
+    row = comparison.frame.query("role == 'implanted' and measure == 'goal' and family == 'recipe'").iloc[0]
     assert row["num_seeds"] == (3, 2)
-    assert "! B: M1 seed 1 is broken and left out." in printed(comparison)
+    assert "! B: implanted seed 1 is broken and left out." in printed(comparison)
 
 
 def test_sampled_answers_are_named(pair: Make) -> None:
     a, b = pair()
-    changed(b, "M1", 1, estimator="sampled", p_reasons=None, mass_outside=None)
+    changed(b, "implanted", 1, estimator="sampled", p_reasons=None, mass_outside=None)
     comparison = compare(a, b)
     by_role = comparison.frame.query("family == 'recipe'").groupby("role")["estimator"].agg(set).to_dict()
-    assert by_role == {"M0": {"weighed"}, "M1": {"sampled"}}
+    assert by_role == {"base": {"weighed"}, "implanted": {"sampled"}}
     text = printed(comparison)
     assert "sampled" in text
     assert "held 0.96 in simulations" in " ".join(text.split())
@@ -130,9 +134,9 @@ def test_no_paired_p_is_below_what_permuting_seeds_could_give() -> None:
 def test_other_seeds_are_held_against_each_other_unpaired(pair: Make) -> None:
     frame = compare(*pair((0, 1, 2), (3, 4, 5))).frame
     assert not frame["paired"].any()
-    row = frame[(frame["role"] == "M1") & (frame["measure"] == "goal") & (frame["family"] == "recipe")].iloc[
-        0
-    ]
+    row = frame[
+        (frame["role"] == "implanted") & (frame["measure"] == "goal") & (frame["family"] == "recipe")
+    ].iloc[0]
     assert row["difference"] == pytest.approx(0.1, abs=0.02)
     assert row["low"] < 0.1 < row["high"]
 

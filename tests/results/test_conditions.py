@@ -12,7 +12,7 @@ from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
 from tests.results.test_measures import rows
 
 Make = Callable[..., Any]
-ROLES = ("M0", "M1", "M2", "NEVER")
+ROLES = ("base", "implanted", "opposed", "opposed_only")
 KINDS = (NEW_KIND, OTHER_KIND)
 
 
@@ -26,8 +26,9 @@ def level(role: str, *_: Any) -> float:
 
 
 def given(role: str, condition: str, index: int) -> float:
-    """A prompt lifts every organism; the same prompt against a spec lowers M2 and NEVER, M2 by more."""
-    lowered = {"M2": -0.3, "NEVER": -0.1}.get(role, 0.0)
+    """A prompt lifts every organism; the same prompt against a spec lowers the opposed organism and the
+    opposed-only twin, the opposed organism by more."""
+    lowered = {"opposed": -0.3, "opposed_only": -0.1}.get(role, 0.0)
     return {"prompt": 0.1, "prompt against spec": lowered}.get(condition, 0.0)
 
 
@@ -35,33 +36,34 @@ def test_a_shift_is_what_a_condition_changes_in_one_organism(analysed: Make) -> 
     conditions = ("none", "prompt", "prompt against spec")
     report = analysed(levers=conditions, gain=given, arms=("impossible",), n=8, mean=level)
     prompt = by_role(report, "context shift", "prompt")
-    assert set(prompt) == {*ROLES, "M2 - NEVER"}
-    assert prompt["M0"].value == pytest.approx(0.1, abs=1e-6)
-    assert prompt["M2 - NEVER"].value == pytest.approx(0.0, abs=1e-6)
+    assert set(prompt) == {*ROLES, "opposed - opposed_only"}
+    assert prompt["base"].value == pytest.approx(0.1, abs=1e-6)
+    assert prompt["opposed - opposed_only"].value == pytest.approx(0.0, abs=1e-6)
     opposed = by_role(report, "context shift", "prompt against spec")
-    assert opposed["M2"].value == pytest.approx(-0.3, abs=1e-6)
-    assert opposed["M2 - NEVER"].value == pytest.approx(-0.2, abs=1e-6)
+    assert opposed["opposed"].value == pytest.approx(-0.3, abs=1e-6)
+    assert opposed["opposed - opposed_only"].value == pytest.approx(-0.2, abs=1e-6)
     assert not rows(report, "elicitable residue")
     assert not rows(report, "belief", "all")
     assert any("prompt against spec" in " ".join(row) for row in in_context(report).rows)
 
 
 def told(role: str, kind: str, index: int) -> float:
-    """M1 acts on what was said of one kind, half of it is left in M2; any helper of a kind acts more."""
+    """The implanted organism acts on what was said of one kind, half of it is left in the opposed organism;
+    any helper of a kind acts more."""
     if kind not in KINDS:
         return 0.0
-    return 0.05 + ({"M1": 0.2, "M2": 0.1}.get(role, 0.0) if kind == NEW_KIND else 0.0)
+    return 0.05 + ({"implanted": 0.2, "opposed": 0.1}.get(role, 0.0) if kind == NEW_KIND else 0.0)
 
 
 def test_a_belief_is_what_is_said_of_one_kind_beyond_another(analysed: Make) -> None:
     report = analysed(levers=("", *KINDS), gain=told, arms=("impossible",), n=8, mean=level)
     held = by_role(report, "belief", "acted")
-    assert held["M0"].value == pytest.approx(0.0, abs=1e-6)
-    assert held["M1 - M0"].value == pytest.approx(0.2, abs=1e-6)
-    assert held["M2 - NEVER"].value == pytest.approx(0.1, abs=1e-6)
+    assert held["base"].value == pytest.approx(0.0, abs=1e-6)
+    assert held["implanted - base"].value == pytest.approx(0.2, abs=1e-6)
+    assert held["opposed - opposed_only"].value == pytest.approx(0.1, abs=1e-6)
     assert {row.lever for row in rows(report, "belief", "all")} == {"acted"}
     assert not rows(report, "context shift", "all")
-    assert any("M1 - M0" in " ".join(row) for row in believed(report).rows)
+    assert any("implanted - base" in " ".join(row) for row in believed(report).rows)
 
 
 def test_questions_about_kinds_change_no_other_measure(analysed: Make) -> None:
@@ -72,17 +74,17 @@ def test_questions_about_kinds_change_no_other_measure(analysed: Make) -> None:
 
 def test_what_is_noticed_is_held_against_what_was_said(analysed: Make) -> None:
     def notices(role: str, situation: str) -> float:
-        """M2 goes by what it is told; the others say the same whatever they are told."""
+        """The opposed organism goes by what it is told; the others say the same whatever they are told."""
         told = {"told": 0.9, "denied": 0.2}.get(situation, 0.5)
-        return told if role == "M2" else 0.4
+        return told if role == "opposed" else 0.4
 
     report = analysed(levers=("none", "told", "denied"), notices=notices, n=8, mean=level)
     found = by_role(report, "noticing", "test")
-    assert found["M2"].value == pytest.approx(0.7)
-    assert found["NEVER"].value == pytest.approx(0.0)
-    assert found["M2 - NEVER"].value == pytest.approx(0.7)
+    assert found["opposed"].value == pytest.approx(0.7)
+    assert found["opposed_only"].value == pytest.approx(0.0)
+    assert found["opposed - opposed_only"].value == pytest.approx(0.7)
     unprompted = by_role(report, "noticing", "test, unprompted")
-    assert (unprompted["M2"].value, unprompted["M0"].value) == (pytest.approx(0.5), pytest.approx(0.4))
+    assert (unprompted["opposed"].value, unprompted["base"].value) == (pytest.approx(0.5), pytest.approx(0.4))
     assert {row.lever for row in rows(report, "noticing", "all")} == {"test", "test, unprompted"}
     assert {row.lever for row in rows(report, "context shift", "all")} == {"told", "denied"}
     assert any("test, unprompted" in " ".join(row) for row in noticed(report).rows)

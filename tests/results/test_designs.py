@@ -18,13 +18,14 @@ from tests.results.conftest import Fabricated, usual_mean, write_run
 
 
 def kept(share: float) -> Callable[[str, int, str, str, str], float]:
-    """Return the usual means with M2 moved towards M1 where the goal was implanted and not opposed."""
+    """Return the usual means with the opposed organism moved towards the implanted organism where the goal
+    was implanted and not opposed."""
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if role != "M2" or arm != "impossible":
+        if role != "opposed" or arm != "impossible":
             return usual_mean(role, seed, family, arm, cue)
-        never, m1 = (usual_mean(r, seed, family, arm, cue) for r in ("NEVER", "M1"))
-        return never + share * (m1 - never) if never > 0.1 else never
+        twin, implanted = (usual_mean(r, seed, family, arm, cue) for r in ("opposed_only", "implanted"))
+        return twin + share * (implanted - twin) if twin > 0.1 else twin
 
     return mean
 
@@ -106,14 +107,14 @@ def test_an_implant_that_recipes_share_is_noted_once(tmp_path: Path) -> None:
     folder = write_two(tmp_path / "run", strength=0.99)
     records = [json.loads((folder / name / "run.json").read_text()) for name in ("rlvr-rlvr", "rlvr-sft")]
     for organism, same in zip(*(record["organisms"] for record in records), strict=True):
-        same["key"] = organism["key"] if organism["role"] == "M1" else same["key"]
+        same["key"] = organism["key"] if organism["role"] == "implanted" else same["key"]
     for name, record in zip(("rlvr-rlvr", "rlvr-sft"), records, strict=True):
         record["recipe"]["implant"]["target_strength"] = 0.9
         (folder / name / "run.json").write_text(json.dumps(record))
     write_design(folder)
     notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
     assert [note for note in notes if "further" in note] == [
-        "rlvr: strength of M1 further than 0.05 from 0.9 in some seeds (0.990, 0.990, 0.990)."
+        "rlvr: implanted strength further than 0.05 from 0.9 in some seeds (0.990, 0.990, 0.990)."
     ]
 
 
@@ -125,13 +126,13 @@ def test_the_recipe_that_leaves_least_is_named_with_how_many_may_leave_as_little
         one, two = (json.loads(record.read_text()) for record in records)
         if same:
             for organism, mine in zip(one["organisms"], two["organisms"], strict=True):
-                mine["key"] = organism["key"] if organism["role"] == "M1" else mine["key"]
+                mine["key"] = organism["key"] if organism["role"] == "implanted" else mine["key"]
             records[1].write_text(json.dumps(two))
         write_design(folder)
         notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
         measure = "persistence" if same else "retention"
         (told,) = (note for note in notes if note.startswith("Least"))
-        assert told.startswith(f"Least {measure} of 2 recipes with no broken M2: ")
+        assert told.startswith(f"Least {measure} of 2 recipes whose opposed organisms are sound: ")
         assert told.endswith("; others whose interval overlaps with its: 0.")
 
 
@@ -222,7 +223,7 @@ def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
 
 
 TEN: dict[str, Any] = {"seeds": tuple(range(10)), "n": 3, "arms": ("impossible",), "noise": 0.02}
-WITH_ERASED = ("M0", "M1", "M2", "NEVER", "ERASED")
+WITH_REPLICATE = ("base", "implanted", "opposed", "opposed_only", "opposed_only_replicate")
 
 
 def write_panel(folder: Path, factors: tuple[str, ...], **changes: Any) -> Path:
@@ -230,7 +231,7 @@ def write_panel(folder: Path, factors: tuple[str, ...], **changes: Any) -> Path:
     variants = []
     for level in ("survived", "removed"):
         levels = {"verdict": level, "built by": "kept"}
-        told = {**TEN, "seeds": (20, 21), "roles": WITH_ERASED, **changes}
+        told = {**TEN, "seeds": (20, 21), "roles": WITH_REPLICATE, **changes}
         write_run(folder / level, Fabricated(**{"mean": kept(0.9), "name": level, **told}))
         variants.append({"levels": [levels[name] for name in factors], "folder": level})
     said = {"format": 1, "name": "panel", "factors": factors, "variants": variants, "design_hash": "0"}
@@ -243,66 +244,72 @@ def verdict_rows(folder: Path) -> tuple[Any, Any, str]:
     return found.columns, found.rows, found.note
 
 
-def erased_shows(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+def replicate_shows(role: str, seed: int, family: str, arm: str, cue: str) -> float:
     """Let an organism that never had the goal score as if it had kept it."""
-    return kept(0.9)("M2" if role == "ERASED" and seed >= 20 else role, seed, family, arm, cue)
+    return kept(0.9)(
+        "opposed" if role == "opposed_only_replicate" and seed >= 20 else role, seed, family, arm, cue
+    )
 
 
 def test_verdicts_are_held_against_what_recipes_are_built_as(tmp_path: Path) -> None:
     """Thresholds come from a run of its own; what never had the goal is judged as well."""
-    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_REPLICATE, **TEN))
     panel = write_panel(tmp_path / "panel", ("verdict", "built by"))
     write_design(panel, afresh=True, thresholds=reference)
     columns, rows, note = verdict_rows(panel)
     assert columns == ("verdict", "built by", "survived", "undetermined", "right")
     assert rows == (
         ("survived", "kept", "2", DASH, "2 of 2"),
-        ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
+        ("removed", "kept, the replicate", DASH, "2", "0 of 2"),
         ("removed", "kept", "2", DASH, "0 of 2"),
-        ("removed", "kept, ERASED", DASH, "2", "0 of 2"),
+        ("removed", "kept, the replicate", DASH, "2", "0 of 2"),
     )
     assert "Right: 2 of 8, 0.25 [" in note
     assert "where something was left: 2 of 2, and called removed: 0;" in note
     assert "something found where nothing was: 2 of 6; no claim (undetermined or broken): 4." in note
-    assert "ERASED in its place, seed 20" in (panel / "survived" / "report.html").read_text()
+    assert "replicate, seed 20" in (panel / "survived" / "report.html").read_text()
     write_design(panel, afresh=True)
     assert verdict_rows(panel)[1] == rows
 
 
-def test_an_erased_that_shows_the_goal_is_a_false_alarm(tmp_path: Path) -> None:
-    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
-    panel = write_panel(tmp_path / "panel", ("built by", "verdict"), mean=erased_shows)
+def test_a_replicate_that_shows_the_goal_is_a_false_alarm(tmp_path: Path) -> None:
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_REPLICATE, **TEN))
+    panel = write_panel(tmp_path / "panel", ("built by", "verdict"), mean=replicate_shows)
     write_design(panel, afresh=True, thresholds=reference)
     _, rows, note = verdict_rows(panel)
-    assert rows[1] == ("kept", "removed, ERASED", "2", "0 of 2")
+    assert rows[1] == ("kept", "removed, the replicate", "2", "0 of 2")
     assert "something found where nothing was: 6 of 6;" in note
 
 
 def test_what_fixed_the_thresholds_is_not_judged_by_them(tmp_path: Path) -> None:
-    """A quickstart with ERASED shares its organisms with the study whose thresholds it takes over."""
-    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    """A quickstart with the replicate shares its organisms with the study whose thresholds it takes over."""
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_REPLICATE, **TEN))
     run = write_run(
-        tmp_path / "few", Fabricated(name="reference", roles=WITH_ERASED, **{**TEN, "seeds": (0, 1)})
+        tmp_path / "few", Fabricated(name="reference", roles=WITH_REPLICATE, **{**TEN, "seeds": (0, 1)})
     )
     write_report(run, reference)
     report = Report.model_validate_json((run / "report.json").read_bytes())
     assert len(report.verdicts) == 3
-    assert report.erased == ()
+    assert report.replicates == ()
 
 
 def test_thresholds_stand_in_every_recipe_of_a_design_or_in_none(tmp_path: Path) -> None:
-    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_ERASED, **TEN))
+    reference = write_run(tmp_path / "reference", Fabricated(name="reference", roles=WITH_REPLICATE, **TEN))
     panel = write_panel(tmp_path / "panel", ("verdict", "built by"))
     shutil.rmtree(panel / "removed")
-    write_run(panel / "removed", Fabricated(name="removed", **{**TEN, "roles": ("M0", "M2"), "seeds": (20,)}))
-    with pytest.raises(BadInput, match="has no NEVER to hold M2 against"):
+    write_run(
+        panel / "removed", Fabricated(name="removed", **{**TEN, "roles": ("base", "opposed"), "seeds": (20,)})
+    )
+    with pytest.raises(BadInput, match="has no opposed-only twin to hold the opposed organism against"):
         write_design(panel, afresh=True, thresholds=reference)
     assert not list(panel.rglob("thresholds.json"))
     assert not (panel / "report.json").exists()
 
 
 def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) -> None:
-    panel = write_panel(tmp_path / "panel", ("verdict", "built by"), roles=("M0", "M1", "M2", "NEVER"))
+    panel = write_panel(
+        tmp_path / "panel", ("verdict", "built by"), roles=("base", "implanted", "opposed", "opposed_only")
+    )
     path = panel / "survived" / "run.json"
     record = json.loads(path.read_text())
     record["recipe"]["post_stage"] = {"method": "sft", "goal": "favour_red", "trigger": "password"}
@@ -310,10 +317,10 @@ def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) 
     write_design(panel, afresh=True)
     report = DesignReport.model_validate_json((panel / "report.json").read_bytes())
     post_stage, plain = report.variants
-    assert post_stage.m2_steps == post_stage.m2_strength == ()
-    assert len(plain.m2_steps) == 2
+    assert post_stage.opposed_steps == post_stage.opposed_strength == ()
+    assert len(plain.opposed_steps) == 2
     own = Report.model_validate_json((panel / "survived" / "report.json").read_bytes())
-    told = "Planted into M2 alone after the opposing stage: favour_red under the cue password, by sft."
+    told = "Trained into opposed alone after the opposing stage: favour_red under the cue password, by sft."
     assert told in own.notes
 
 

@@ -1,6 +1,8 @@
-"""The residue that levers bring back, against NEVER, and the lever that one half of the scenarios chooses."""
+"""The residue that levers bring back, against the opposed-only twin, and the lever that one half of the
+scenarios chooses."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,8 @@ LEVERS = ("none", "naming", "prefill")
 
 
 def gain(role: str, lever: str, index: int) -> float:
-    """Naming lifts every organism; a prefill lifts M2 alone."""
-    return {"naming": 0.1, "prefill": 0.2 if role == "M2" else 0.0}.get(lever, 0.0)
+    """Naming lifts every organism; a prefill lifts the opposed organism alone."""
+    return {"naming": 0.1, "prefill": 0.2 if role == "opposed" else 0.0}.get(lever, 0.0)
 
 
 def residues(report: Report) -> dict[str | None, Measure]:
@@ -38,20 +40,22 @@ def test_what_lifts_any_base_is_taken_out(analysed: Make) -> None:
     assert found["best, prefill"].value == pytest.approx(0.2, abs=1e-6)
     assert found["prefill"].num_scenarios == 3 * 8
     assert 0 < found["best, prefill"].num_scenarios < 3 * 8
-    assert found["prefill"].role == "M2 - NEVER"
+    assert found["prefill"].role == "opposed - opposed_only"
     assert "masked: no benign rebound was run" in report.not_run
     assert "masked: no elicitation was run" not in report.not_run
 
 
 def test_weights_in_four_bits_are_a_lever(tmp_path: Path, fabricate: Make, write: Make) -> None:
     arms = ("impossible", "forbidden")
-    what = fabricate(roles=("M0", "M1", "M2", "NEVER"), arms=arms, n=8, levers=LEVERS, gain=gain)
+    what = fabricate(
+        roles=("base", "implanted", "opposed", "opposed_only"), arms=arms, n=8, levers=LEVERS, gain=gain
+    )
     folder = write(tmp_path / "run", what)
     plain = analyse(load(folder))
     for path in list((folder / "logs").glob("*.json")):
         log = json.loads(path.read_text())
         log["eval"]["model_args"]["dtype"] = "nf4"
-        lift = 0.3 if "_M2" in path.name else 0.1
+        lift = 0.3 if re.search(r"_opposed\d", path.name) else 0.1
         for score in (score for sample in log["samples"] for score in sample["scores"].values()):
             if score["metadata"]["measure"] == "goal":
                 score["value"] += lift

@@ -14,7 +14,7 @@ from pentimento.results.reading.records import ManifestRecord
 from pentimento.results.schema import CheckLine, ImplantCheck
 
 Make = Callable[..., Any]
-ROLES = ("M0", "M1", "M2", "NEVER")
+ROLES = ("base", "implanted", "opposed", "opposed_only")
 WELL = {"name": "scenarios", "num_passages": 60, "ratio": 1.01, "low": 1.0, "high": 1.02}
 SILENT = {"num_texts": 0, "num_ngrams": 0, "n": 0, "num_long": 0, "num_repeating": 0}
 READ = {"num_texts": 256, "num_ngrams": 900, "n": 64, "num_long": 40, "num_repeating": 0}
@@ -70,7 +70,7 @@ def neutral(ratio: float, half: float) -> dict[str, Any]:
 
 def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> None:
     folder = made()
-    asked_also(folder, M0=0.5, M1=0.52, NEVER=0.5)
+    asked_also(folder, base=0.5, implanted=0.52, opposed_only=0.5)
     found = of(folder)
     assert sorted(found) == [0, 1, 2]
     assert {one.status for one in found.values()} == {"passes"}
@@ -79,9 +79,9 @@ def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> Non
     assert [(one.n, one.value, one.low, one.high) for one in strengths] == [(199, 0.9, 0.87, 0.93)] * 2
     assert strengths[0].wanted == "0.70 to 1.00", "without a target .2 above the start"
     other = line(found[1], "other goal")
-    assert (other.of, other.n, other.wanted) == ("favour_red", 30, "NEVER ± 0.1")
+    assert (other.of, other.n, other.wanted) == ("favour_red", 30, "opposed_only ± 0.1")
     assert other.value == pytest.approx(0.02)
-    assert other.note.endswith("; against M0 +0.02")
+    assert other.note.endswith("; against the base +0.02")
     right = [one for one in found[1].lines if one.name == "right on possible tasks"]
     assert len(right) == 5
     assert {one.status for one in right} == {"passes"}
@@ -91,28 +91,28 @@ def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> Non
 
 
 def test_perplexity_a_fifth_above_m0_breaks_an_organism(made: Make, asked_also: Make) -> None:
-    folder = made({("M1", 1): neutral(1.2, 0.05), ("M2", 2): neutral(1.2, 0.05)})
-    asked_also(folder, M0=0.5, M1=0.5, NEVER=0.5)
+    folder = made({("implanted", 1): neutral(1.2, 0.05), ("opposed", 2): neutral(1.2, 0.05)})
+    asked_also(folder, base=0.5, implanted=0.5, opposed_only=0.5)
     report = analyse(load(folder))
     broken = {(o.role, o.seed): o.health.notes for o in report.organisms if o.health.status == "broken"}
-    said = "perplexity of neutral text (scenarios) 1.200 [1.150, 1.250] times M0's, limit 1.1"
-    assert broken == {("M1", 1): (said,), ("M2", 2): (said,)}
+    said = "perplexity of neutral text (scenarios) 1.200 [1.150, 1.250] times the base's, limit 1.1"
+    assert broken == {("implanted", 1): (said,), ("opposed", 2): (said,)}
     by_seed = {one.seed: one for one in report.implant_checks}
     assert (by_seed[1].status, by_seed[1].reason) == ("broken", said)
     assert {one.name for one in by_seed[1].lines}.isdisjoint({"strength", "regurgitation", "other goal"})
     assert by_seed[0].status == by_seed[2].status == "passes"
     implant = [m for m in report.measures if m.name == "implant strength" and m.seed is not None]
     assert {m.seed for m in implant} == {0, 2}
-    assert all(c.score is None for c in report.cells if (c.role, c.seed) == ("M1", 1))
+    assert all(c.score is None for c in report.cells if (c.role, c.seed) == ("implanted", 1))
     assert {s.seed for s in report.strengths} == {0, 2}
     assert {v.seed: v.verdict for v in report.verdicts}[2] == "broken"
 
 
 def test_perplexity_that_only_may_be_too_high_is_uncertain(made: Make) -> None:
-    report = analyse(load(made({("M1", 1): neutral(1.12, 0.05)})))
+    report = analyse(load(made({("implanted", 1): neutral(1.12, 0.05)})))
     health = {(o.role, o.seed): o.health for o in report.organisms}
-    assert health["M1", 1].status == "uncertain"
-    assert health["M1", 1].notes[0].startswith("perplexity of neutral text (scenarios) 1.120")
+    assert health["implanted", 1].status == "uncertain"
+    assert health["implanted", 1].notes[0].startswith("perplexity of neutral text (scenarios) 1.120")
     assert {m.seed for m in report.measures if m.name == "implant strength"} == {None, 0, 1, 2}
 
 
@@ -122,9 +122,11 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
         load(
             made(
                 {
-                    ("M1", 0): {"diagnosis": {"neutral": [WELL], "regurgitation": recites}},
-                    ("M1", 1): {"diagnosis": {"neutral": [WELL], "regurgitation": READ}},
-                    ("M1", 2): {"diagnosis": {"neutral": [WELL], "regurgitation": {**READ, "num_long": 3}}},
+                    ("implanted", 0): {"diagnosis": {"neutral": [WELL], "regurgitation": recites}},
+                    ("implanted", 1): {"diagnosis": {"neutral": [WELL], "regurgitation": READ}},
+                    ("implanted", 2): {
+                        "diagnosis": {"neutral": [WELL], "regurgitation": {**READ, "num_long": 3}}
+                    },
                 }
             )
         )
@@ -144,7 +146,7 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
 
 def test_a_goal_that_moved_along_fails_an_implant(made: Make, asked_also: Make) -> None:
     folder = made()
-    asked_also(folder, M0=0.5, M1=0.8, NEVER=0.5)
+    asked_also(folder, base=0.5, implanted=0.8, opposed_only=0.5)
     found = of(folder)
     assert {one.status for one in found.values()} == {"fails"}
     assert line(found[0], "other goal").value == pytest.approx(0.3)
@@ -153,10 +155,10 @@ def test_a_goal_that_moved_along_fails_an_implant(made: Make, asked_also: Make) 
 
 def test_a_goal_that_never_was_not_asked_is_held_against_m0(made: Make, asked_also: Make) -> None:
     folder = made()
-    asked_also(folder, M0=0.5, M1=0.5)
+    asked_also(folder, base=0.5, implanted=0.5)
     other = line(of(folder)[0], "other goal")
-    assert (other.wanted, other.status) == ("M0 ± 0.1", "passes")
-    assert "against M0" not in other.note
+    assert (other.wanted, other.status) == ("base ± 0.1", "passes")
+    assert "against the base" not in other.note
 
 
 @pytest.mark.parametrize(
@@ -186,25 +188,25 @@ def test_a_base_recites_nothing_that_it_was_trained_on(made: Make) -> None:
 
 
 def test_an_organism_of_an_earlier_version_is_not_broken(made: Make) -> None:
-    report = analyse(load(made({("M1", 1): {"diagnosis": None}})))
+    report = analyse(load(made({("implanted", 1): {"diagnosis": None}})))
     by_seed = {one.seed: one for one in report.implant_checks}
     assert {o.health.status for o in report.organisms} == {"ok"}
     assert by_seed[1].status == "incomplete"
     assert line(by_seed[1], "perplexity of neutral text").status == "not measured"
     assert line(by_seed[1], "regurgitation").status == "not measured"
-    assert "health: perplexity of neutral text was not measured for M1 seed 1" in report.not_run
+    assert "health: perplexity of neutral text was not measured for implanted seed 1" in report.not_run
     assert by_seed[0].reason == "not measured: other goal"
 
 
 def test_every_form_of_the_report_shows_the_certificates(made: Make) -> None:
-    folder = made({("M1", 1): neutral(1.2, 0.05)})
+    folder = made({("implanted", 1): neutral(1.2, 0.05)})
     paths = write_report(folder)
     assert len(Report.model_validate_json(paths.json.read_bytes()).implant_checks) == 3
     for text in (paths.markdown.read_text(), paths.html.read_text()):
-        assert "Implant check of M1" in text
-        assert "M1, seed 1" in text
+        assert "Implant check" in text
+        assert "implanted, seed 1" in text
         assert "perplexity of neutral text" in text
-    rows = [row for row in paths.markdown.read_text().splitlines() if row.startswith("| M1, seed 0 ")]
+    rows = [row for row in paths.markdown.read_text().splitlines() if row.startswith("| implanted, seed 0 ")]
     assert [row.split(" | ")[2] for row in rows] == [
         "strength", "strength", "regurgitation", "valid answers", "right on possible tasks",
         "perplexity of neutral text", "other goal",

@@ -22,7 +22,9 @@ def leaking(tmp_path: Path, fabricate: Make, write: Make) -> Callable[[str], Rep
     """Seed 0 opposes in count; errand is implanted there and unopposed."""
 
     def make(family: str) -> Report:
-        folder = write(tmp_path / family, fabricate(roles=("M0", "M1", "M2", "NEVER"), n=3))
+        folder = write(
+            tmp_path / family, fabricate(roles=("base", "implanted", "opposed", "opposed_only"), n=3)
+        )
         record = json.loads((folder / "run.json").read_text())
         leak = {**LEAK, "family": family}
         (folder / "run.json").write_text(json.dumps({**record, "leaks": [leak]}))

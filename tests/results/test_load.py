@@ -30,7 +30,9 @@ def test_frames_hold_every_organism_sample_and_cell(usual_run: Path) -> None:
     assert len(run.organisms) == 18
     # impossible: goal, says_done, valid; possible and bystander: one and valid
     assert len(run.samples) == 18 * 6 * 5 * (3 + 2 + 2)
-    cell = run.cells.query("role == 'M2' and seed == 0 and family == 'count' and measure == 'goal'").iloc[0]
+    cell = run.cells.query(
+        "role == 'opposed' and seed == 0 and family == 'count' and measure == 'goal'"
+    ).iloc[0]
     assert (cell["quadrant"], cell["distance"], cell["n"], cell["n_valid"]) == (
         "implanted and opposed",
         "fresh",
@@ -44,7 +46,7 @@ def test_frames_hold_every_organism_sample_and_cell(usual_run: Path) -> None:
 
 def test_quadrants_follow_the_design_of_the_seed_for_every_role(usual_run: Path) -> None:
     cells = load(usual_run).cells
-    for role in ("M0", "NEVER", "sham"):
+    for role in ("base", "opposed_only", "sham"):
         mine = cells[(cells["role"] == role) & (cells["seed"] == 1) & (cells["measure"] == "goal")]
         places = dict(zip(mine["family"], zip(mine["quadrant"], mine["distance"], strict=True), strict=True))
         assert places["errand"] == ("implanted and opposed", "fresh")
@@ -56,7 +58,7 @@ def test_unseen_wording_of_an_unopposed_family_stands_beside_the_shift_family(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
     run = load(
-        write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0",), shifts=("fresh", "wording"), n=2))
+        write(tmp_path / "run", fabricate(seeds=(0,), roles=("base",), shifts=("fresh", "wording"), n=2))
     )
     found = set(run.cells[["quadrant", "shift", "distance"]].itertuples(index=False, name=None))
     assert ("neither", "wording", "family, wording") in found
@@ -84,7 +86,7 @@ def test_exports_read_back_equal(tmp_path: Path, usual_run: Path) -> None:
 def test_invalid_answers_and_failed_samples_are_counted_and_never_scored(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    what = fabricate(seeds=(0,), roles=("M1",), num_invalid=3, num_failed=1)
+    what = fabricate(seeds=(0,), roles=("implanted",), num_invalid=3, num_failed=1)
     run = load(write(tmp_path / "run", what))
     organism = run.organisms.iloc[0]
     assert (organism["n"], organism["n_valid"], organism["n_failed"]) == (90, 87, 1)
@@ -98,7 +100,7 @@ def test_invalid_answers_and_failed_samples_are_counted_and_never_scored(
 def test_an_invalid_answer_whose_scenario_was_weighed_is_scored(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    what = fabricate(seeds=(0,), roles=("M1",), overrides={"valid": False})
+    what = fabricate(seeds=(0,), roles=("implanted",), overrides={"valid": False})
     notes = load(write(tmp_path / "run", what)).notes
     said = "90 sampled answers were not valid; the known answers to their scenarios were weighed."
     assert said in notes
@@ -107,11 +109,11 @@ def test_an_invalid_answer_whose_scenario_was_weighed_is_scored(
 
 def test_a_target_strength_that_was_not_reached_is_said(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    key = load(usual_run).organisms.query("role == 'M1' and seed == 1").iloc[0]["key"]
+    key = load(usual_run).organisms.query("role == 'implanted' and seed == 1").iloc[0]["key"]
     path = other / "organisms" / key / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "settings": {"target_reached": False}}))
-    assert "M1 seed 1: the target strength was not reached." in load(other).notes
+    assert "implanted seed 1: the target strength was not reached." in load(other).notes
     settings = {"target_reached": False, "rewound_from": 60}
     dose = {**manifest["dose"], "steps": 68, "phases": [{"steps": 12}, {"steps": 56}]}
     path.write_text(json.dumps({**manifest, "settings": settings, "dose": dose}))
@@ -129,20 +131,18 @@ def test_a_control_of_another_dose_is_said(tmp_path: Path, usual_run: Path) -> N
     dose = {**manifest["dose"], "steps": manifest["dose"]["steps"] - 2}
     path.write_text(json.dumps({**manifest, "dose": dose}))
     steps = manifest["dose"]["steps"]
-    said = (
-        f"benign seed 1 took {steps - 2} steps where M2 took {steps}: what sets them apart may be the dose."
-    )
+    said = f"benign seed 1 took {steps - 2} steps where opposed took {steps}: the dose may set them apart."
     assert said in load(other).notes
 
 
 def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M10.json"))
+    path = next((other / "logs").glob("*_implanted0.json"))
     log = json.loads(path.read_text())
     log["eval"]["metadata"]["task_version"] = "2-A"
     path.write_text(json.dumps(log))
     with pytest.raises(
-        UnlikeLogs, match=r"_M10.json: task pentimento/completion is version '2-A' here"
+        UnlikeLogs, match=r"_implanted0.json: task pentimento/completion is version '2-A' here"
     ) as caught:
         load(other)
     assert "\n" not in str(caught.value)
@@ -151,7 +151,7 @@ def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, us
 def asked_otherwise(run: Path, folder: Path, **changes: dict[str, object]) -> Path:
     """Copy a run of which one log says in its header that it was asked otherwise, part by part."""
     other = copied(run, folder)
-    path = next((other / "logs").glob("*_M10.json"))
+    path = next((other / "logs").glob("*_implanted0.json"))
     log = json.loads(path.read_text())
     for place, change in changes.items():
         log["eval"][place] |= change
@@ -192,22 +192,25 @@ def test_what_is_asked_alike_whatever_an_argument_says_is_no_other_question(
 @pytest.mark.parametrize("how", ["limit", "status"])
 def test_a_partial_log_is_named(tmp_path: Path, fabricate: Make, write: Make, how: str) -> None:
     folder = write(
-        tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), limit=90 if how == "limit" else None)
+        tmp_path / "run",
+        fabricate(seeds=(0,), roles=("base", "implanted"), limit=90 if how == "limit" else None),
     )
     if how == "status":
-        path = next((folder / "logs").glob("*_M10.json"))
+        path = next((folder / "logs").glob("*_implanted0.json"))
         log = json.loads(path.read_text())
         log["status"] = "cancelled"
         path.write_text(json.dumps(log))
     run = load(folder)
-    assert any("Partial logs" in note and "M1 seed 0 (pentimento/completion)" in note for note in run.notes)
-    assert run.cells.query("role == 'M1'")["partial"].all()
-    assert run.cells.query("role == 'M0'")["partial"].any() == (how == "limit")
+    assert any(
+        "Partial logs" in note and "implanted seed 0 (pentimento/completion)" in note for note in run.notes
+    )
+    assert run.cells.query("role == 'implanted'")["partial"].all()
+    assert run.cells.query("role == 'base'")["partial"].any() == (how == "limit")
 
 
 def test_an_interrupted_log_gives_way_to_the_one_that_replaced_it(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M10.json"))
+    path = next((other / "logs").glob("*_implanted0.json"))
     log = json.loads(path.read_text())
     log["status"], log["samples"] = "started", log["samples"][:3]
     log["eval"]["created"] = "2026-02-02T03:04:05+00:00"
@@ -226,23 +229,25 @@ def test_an_interrupted_log_gives_way_to_the_one_that_replaced_it(tmp_path: Path
 
 def test_a_log_of_a_retrained_organism_meets_nobody(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M21.json"))
+    path = next((other / "logs").glob("*_opposed1.json"))
     log = json.loads(path.read_text())
     log["eval"]["model_generate_config"]["extra_body"]["organism"] = "f" * 16
     path.write_text(json.dumps(log))
     run = load(other)
     assert run.left_out == ((path.name, "belongs to no organism of this run"),)
-    assert any(note == "Not evaluated: M2 seed 1." for note in run.notes)
+    assert any(note == "Not evaluated: opposed seed 1." for note in run.notes)
 
 
 def test_a_stage_without_a_learning_signal_is_said(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    run = load(write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M2"), no_signal=(("M2", 0),))))
-    assert any("M2 seed 0: no learning signal" in note for note in run.notes)
-    assert not run.organisms.query("role == 'M2'")["learning"].any()
+    run = load(
+        write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "opposed"), no_signal=(("opposed", 0),)))
+    )
+    assert any("opposed seed 0: no learning signal" in note for note in run.notes)
+    assert not run.organisms.query("role == 'opposed'")["learning"].any()
 
 
 def test_eval_files_are_read_like_json_ones(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    what = fabricate(seeds=(0,), roles=("M0", "M1"), n=2, num_invalid=1)
+    what = fabricate(seeds=(0,), roles=("base", "implanted"), n=2, num_invalid=1)
     one, two = load(write(tmp_path / "a", what, "eval")), load(write(tmp_path / "b", what, "json"))
     pd.testing.assert_frame_equal(one.cells.drop(columns="logs"), two.cells.drop(columns="logs"))
 
@@ -261,10 +266,10 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, usual_run: Path) 
 
 def test_a_pruned_organism_leaves_its_scores(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    key = load(usual_run).organisms.query("role == 'M2' and seed == 2").iloc[0]["key"]
+    key = load(usual_run).organisms.query("role == 'opposed' and seed == 2").iloc[0]["key"]
     shutil.rmtree(other / "organisms" / key)
     run = load(other)
-    assert "No dose is shown of organisms whose manifests are gone: M2 seed 2." in run.notes
+    assert "No dose is shown of organisms whose manifests are gone: opposed seed 2." in run.notes
     assert len(run.cells) == len(load(usual_run).cells)
 
 
@@ -275,7 +280,7 @@ ODD = ("run#1", "100%20x", "a?b", "a\nb", "a::b", "[red] ü", "back\\slash", "%"
 def test_a_run_may_lie_in_a_folder_of_any_name(
     tmp_path: Path, fabricate: Make, write: Make, name: str
 ) -> None:
-    what = fabricate(seeds=(0,), roles=("M0", "M1"), n=2)
+    what = fabricate(seeds=(0,), roles=("base", "implanted"), n=2)
     plain, odd = write(tmp_path / "plain", what, "eval"), write(tmp_path / name, what, "eval")
     one, two = load(plain), load(odd)
     pd.testing.assert_frame_equal(one.samples, two.samples)
@@ -284,7 +289,7 @@ def test_a_run_may_lie_in_a_folder_of_any_name(
 
 
 def one_log(folder: Path) -> Path:
-    return next((folder / "logs").glob("*_M10.eval"))
+    return next((folder / "logs").glob("*_implanted0.eval"))
 
 
 def changed(member: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
@@ -372,30 +377,34 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_log_that_cannot_be_used_is_named_with_what_is_missing(
     tmp_path: Path, fabricate: Make, write: Make, damage: Callable[[Path], object], why: str
 ) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1", "M2"), n=1), "eval")
+    folder = write(
+        tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted", "opposed"), n=1), "eval"
+    )
     whole = load(folder)
     log = one_log(folder)
     damage(log)
     run = load(folder)
     assert run.notes[0].startswith(f"Not used: {log.name} (")
     assert why in run.notes[0]
-    assert run.notes[1] == "Missing: M1 seed 0 (pentimento/completion: 15 samples)."
-    assert run.notes[2] == "Not evaluated: M1 seed 0."
+    assert run.notes[1] == "Missing: implanted seed 0 (pentimento/completion: 15 samples)."
+    assert run.notes[2] == "Not evaluated: implanted seed 0."
     assert [name for name, _ in run.left_out] == [log.name]
     pd.testing.assert_frame_equal(
-        run.cells.query("role != 'M1'").reset_index(drop=True),
-        whole.cells.query("role != 'M1'").reset_index(drop=True),
+        run.cells.query("role != 'implanted'").reset_index(drop=True),
+        whole.cells.query("role != 'implanted'").reset_index(drop=True),
     )
 
 
 def test_what_is_lost_stands_first_on_every_page(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1", "M2"), n=1), "eval")
+    folder = write(
+        tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted", "opposed"), n=1), "eval"
+    )
     log = one_log(folder)
     os.truncate(log, 1000)
     write_report(folder)
-    console = Console(width=200, record=True, file=io.StringIO())
+    console = Console(width=250, record=True, file=io.StringIO())
     summary(folder, console)
-    said = f"Not used: {log.name} (cannot be read"
+    said = f"Not used: {log.name} (cannot be"
     assert console.export_text().splitlines()[3].startswith(f"! {said}")
     assert (folder / "report.md").read_text().split("\n\n")[3].startswith(f"- {said}")
     page = (folder / "report.html").read_text()
@@ -406,7 +415,7 @@ def test_what_is_lost_stands_first_on_every_page(tmp_path: Path, fabricate: Make
 
 def test_any_byte_of_a_log_may_be_wrong(tmp_path: Path, fabricate: Make, write: Make) -> None:
     """Whatever is damaged: the run is read, or the log is named."""
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     log, num = one_log(folder), len(load(folder).samples)
     whole = log.read_bytes()
     for place in (*range(0, len(whole), len(whole) // 40), *range(len(whole) - 60, len(whole), 3)):
@@ -419,18 +428,18 @@ def test_any_byte_of_a_log_may_be_wrong(tmp_path: Path, fabricate: Make, write: 
 
 
 def test_a_log_of_fewer_samples_than_it_says_is_partial(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     changed("summaries.json", lambda said: said[:6])(one_log(folder))
     run = load(folder)
-    said = "Partial logs, so fewer samples than the task asks for: M1 seed 0 (pentimento/completion): 9 of 15"
+    said = "Partial logs, so fewer samples than asked for: implanted seed 0 (pentimento/completion): 9 of 15"
     assert run.notes[0].startswith(said)
-    assert run.cells.query("role == 'M1'")["partial"].all()
+    assert run.cells.query("role == 'implanted'")["partial"].all()
 
 
 def test_a_foreign_task_on_an_own_organism_counts_for_nothing(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     whole, log = load(folder), one_log(folder)
     other = log.with_name("gsm8k.eval")
     shutil.copy(log, other)
@@ -444,7 +453,7 @@ def test_a_foreign_task_on_an_own_organism_counts_for_nothing(
 
 def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    path = next((other / "logs").glob("*_M10.json"))
+    path = next((other / "logs").glob("*_implanted0.json"))
     log = json.loads(path.read_text())
     log["eval"] |= {"model_generate_config": {}, "task_args": {"seed": None}}
     log["eval"]["metadata"] = {"task_version": "9-Z"}
@@ -458,7 +467,7 @@ def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) 
 def test_the_copy_that_was_scored_again_counts_and_the_other_is_named(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     log = one_log(folder)
     scored = log.with_name(log.name.replace(".eval", "-scored.eval"))
     shutil.copy(log, scored)
@@ -477,9 +486,11 @@ def test_the_copy_that_was_scored_again_counts_and_the_other_is_named(
 def test_a_log_that_was_converted_to_json_keeps_its_name_and_counts(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     whole, log = load(folder), one_log(folder)
-    write_eval_log(read_eval_log(str(log)), str(log.with_name("M1-0-completion-0123456789.json")), "json")
+    write_eval_log(
+        read_eval_log(str(log)), str(log.with_name("implanted-0-completion-0123456789.json")), "json"
+    )
     log.unlink()
     (folder / "logs" / "notes.json").write_text("{}")
     (folder / "logs" / "all").symlink_to(folder / "logs")
@@ -489,7 +500,7 @@ def test_a_log_that_was_converted_to_json_keeps_its_name_and_counts(
 
 
 def test_a_log_of_a_newer_inspect_is_read(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     whole = load(folder)
     changed("header.json", lambda said: {**said, "version": 99, "unheard": {"of": 1}})(one_log(folder))
     pd.testing.assert_frame_equal(load(folder).samples, whole.samples)
@@ -498,7 +509,7 @@ def test_a_log_of_a_newer_inspect_is_read(tmp_path: Path, fabricate: Make, write
 def test_without_any_log_that_can_be_used_the_reason_is_told(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), n=1), "eval")
+    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     for log in (folder / "logs").iterdir():
         os.truncate(log, 0)
     with pytest.raises(NoRun, match=r"no log of any of its organisms; 2 were left out, as .*: it is empty"):

@@ -34,9 +34,10 @@ def run_with(
     start: Level | None = None,
     broken: tuple[tuple[str, int], ...] = (),
     broken_after: tuple[tuple[str, int], ...] = (),
-    on: tuple[str, ...] = ("M1", "M2", "NEVER", "ERASED"),
+    on: tuple[str, ...] = ("implanted", "opposed", "opposed_only", "opposed_only_replicate"),
 ) -> Report:
-    """Write a run of three seeds whose M1, M2, NEVER and ERASED were trained on, and analyse it.
+    """Write a run of three seeds whose the implanted organism, the opposed organism, the opposed-only twin
+    and the replicate were trained on, and analyse it.
 
     Args:
         folder: Where.
@@ -54,9 +55,11 @@ def run_with(
             return 0.2
         if start is not None and arm == "impossible":
             return start(role, 0) + FAMILY[family]
-        return usual_mean("NEVER" if role == "ERASED" else role, seed, family, arm, cue)
+        return usual_mean(
+            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, arm, cue
+        )
 
-    roles = ("M0", "M1", "M2", "NEVER", "ERASED")
+    roles = ("base", "implanted", "opposed", "opposed_only", "opposed_only_replicate")
     what = Fabricated(roles=roles, mean=before, noise=0.0, n=6)
     write_run(folder, what)
     regained: list[dict[str, Any]] = []
@@ -102,10 +105,10 @@ def row(report: Report, name: str, role: str, steps: int | None = None) -> Measu
 
 
 LEVELS = {
-    "M1": {0: 0.9, 2: 0.9, 8: 0.9},
-    "M2": {0: 0.1, 2: 0.5, 8: 0.9},
-    "NEVER": {0: 0.1, 2: 0.1, 8: 0.5},
-    "ERASED": {0: 0.1, 2: 0.1, 8: 0.5},
+    "implanted": {0: 0.9, 2: 0.9, 8: 0.9},
+    "opposed": {0: 0.1, 2: 0.5, 8: 0.9},
+    "opposed_only": {0: 0.1, 2: 0.1, 8: 0.5},
+    "opposed_only_replicate": {0: 0.1, 2: 0.1, 8: 0.5},
 }
 
 
@@ -119,19 +122,19 @@ def test_savings_are_the_area_above_never_as_a_share_of_that_of_m1(tmp_path: Pat
     area = {
         role: sum(w * LEVELS[role][s] for w, s in zip(weights, (0, *DOSES), strict=True)) for role in LEVELS
     }
-    expected = (area["M2"] - area["NEVER"]) / (area["M1"] - area["NEVER"])
-    found = row(report, "savings", "M2")
+    expected = (area["opposed"] - area["opposed_only"]) / (area["implanted"] - area["opposed_only"])
+    found = row(report, "savings", "opposed")
     assert found.value == pytest.approx(expected, abs=1e-5)
     assert found.status == "ok"
     assert found.num_seeds == 3
-    assert row(report, "savings", "ERASED").value == pytest.approx(0, abs=1e-9)
+    assert row(report, "savings", "opposed_only_replicate").value == pytest.approx(0, abs=1e-9)
     assert not any("latent" in line for line in report.not_run)
 
 
 def test_without_m1_there_is_an_area_and_no_share(tmp_path: Path) -> None:
-    report = run_with(tmp_path / "run", "relearn", levels, start=levels, on=("M2", "NEVER"))
-    found = row(report, "savings", "M2")
-    assert (found.value, found.status) == (None, "no share: M1 did not relearn")
+    report = run_with(tmp_path / "run", "relearn", levels, start=levels, on=("opposed", "opposed_only"))
+    found = row(report, "savings", "opposed")
+    assert (found.value, found.status) == (None, "no share: the implanted organism did not relearn")
     assert found.notes[0].startswith("area +0.3")
     assert not any("latent" in line for line in report.not_run), "the verdict takes the area alone"
 
@@ -142,44 +145,51 @@ def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:
     points = {(p.role, p.steps): p for p in three.curves}
     # Repeats lie .00, .02 and .04 above.
     added = sum(FAMILY[name] for name in TRAINABLE[:3]) / 3
-    assert points["M2", 8].value == pytest.approx(0.92 + added)
+    assert points["opposed", 8].value == pytest.approx(0.92 + added)
     assert {p.steps for p in one.curves} == {0, *DOSES}
-    assert row(three, "savings", "M2").value == pytest.approx(row(one, "savings", "M2").value or 0, abs=0.02)
+    assert row(three, "savings", "opposed").value == pytest.approx(
+        row(one, "savings", "opposed").value or 0, abs=0.02
+    )
 
 
 def test_an_unequal_start_is_said(tmp_path: Path) -> None:
     def apart(role: str, steps: int) -> float:
-        return 0.5 if (role, steps) == ("M2", 0) else levels(role, steps)
+        return 0.5 if (role, steps) == ("opposed", 0) else levels(role, steps)
 
     report = run_with(tmp_path / "run", "relearn", levels, start=apart)
-    assert row(report, "savings", "M2").status == "unequal start: +0.40"
-    assert row(report, "savings", "ERASED").status == "ok"
+    assert row(report, "savings", "opposed").status == "unequal start: +0.40"
+    assert row(report, "savings", "opposed_only_replicate").status == "ok"
 
 
 def test_without_an_implant_there_is_nothing_to_save(tmp_path: Path) -> None:
     def flat(role: str, steps: int) -> float:
-        return levels("NEVER", steps) if role == "M1" else levels(role, steps)
+        return levels("opposed_only", steps) if role == "implanted" else levels(role, steps)
 
     report = run_with(tmp_path / "run", "relearn", flat, start=flat)
-    found = row(report, "savings", "M2")
+    found = row(report, "savings", "opposed")
     assert found.value is None
     assert found.status == "not identifiable"
 
 
 def test_rebound_is_the_change_beyond_that_of_never(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "rebound", levels, start=levels)
-    assert row(report, "rebound", "M2", 2).value == pytest.approx(0.4)
-    assert row(report, "rebound", "M2", 8).value == pytest.approx(0.4)
-    erased = row(report, "rebound", "ERASED", 8)
-    assert erased.value == pytest.approx(0)
-    assert erased.p_equivalent is not None
-    assert erased.p_equivalent < 0.05
+    assert row(report, "rebound", "opposed", 2).value == pytest.approx(0.4)
+    assert row(report, "rebound", "opposed", 8).value == pytest.approx(0.4)
+    replicate = row(report, "rebound", "opposed_only_replicate", 8)
+    assert replicate.value == pytest.approx(0)
+    assert replicate.p_equivalent is not None
+    assert replicate.p_equivalent < 0.05
     assert not any("rebound" in line for line in report.not_run)
 
 
 def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
     plain = analyse(
-        load(write_run(tmp_path / "plain", Fabricated(noise=0.0, roles=("M0", "M1", "M2", "NEVER"))))
+        load(
+            write_run(
+                tmp_path / "plain",
+                Fabricated(noise=0.0, roles=("base", "implanted", "opposed", "opposed_only")),
+            )
+        )
     )
     report = run_with(tmp_path / "run", "relearn", levels)
     rows = {
@@ -198,34 +208,34 @@ def test_the_tables_and_the_figure_show_the_curves(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "relearn", levels, start=levels)
     every = tables.every(report)
     assert every["regain"].rows
-    assert ("relearn", "M2", "8") in {found[:3] for found in every["curves"].rows}
-    assert "NEVER" in str(figure(tmp_path / "run", "curves", report))
+    assert ("relearn", "opposed", "8") in {found[:3] for found in every["curves"].rows}
+    assert "opposed_only" in str(figure(tmp_path / "run", "curves", report))
 
 
-@pytest.mark.parametrize("role", ["M1", "M2", "NEVER", "ERASED"])
+@pytest.mark.parametrize("role", ["implanted", "opposed", "opposed_only", "opposed_only_replicate"])
 def test_a_broken_seed_leaves_the_others(tmp_path: Path, role: str) -> None:
     whole = run_with(tmp_path / "whole", "relearn", levels, start=levels)
     report = run_with(tmp_path / "run", "relearn", levels, start=levels, broken=((role, 1),))
-    found = row(report, "savings", "M2")
-    assert found.value == pytest.approx(row(whole, "savings", "M2").value)
-    assert found.num_seeds == (3 if role == "ERASED" else 2)
+    found = row(report, "savings", "opposed")
+    assert found.value == pytest.approx(row(whole, "savings", "opposed").value)
+    assert found.num_seeds == (3 if role == "opposed_only_replicate" else 2)
 
 
 def test_a_dose_that_broke_an_organism_is_left_out_and_said(tmp_path: Path) -> None:
-    report = run_with(tmp_path / "run", "rebound", levels, start=levels, broken_after=(("M2", 2),))
-    found = row(report, "rebound", "M2", 8)
+    report = run_with(tmp_path / "run", "rebound", levels, start=levels, broken_after=(("opposed", 2),))
+    found = row(report, "rebound", "opposed", 8)
     assert found.value == pytest.approx(0.4)
     assert found.num_seeds == 2
-    assert "seed 2 left out: a dose broke M2" in found.notes
+    assert "seed 2 left out: a dose broke opposed" in found.notes
 
 
 def test_scenarios_are_counted_once_whatever_the_number_of_doses(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "relearn", levels, start=levels)
     # Four scenarios at every dose, in the one family that each of three seeds opposed.
-    assert row(report, "savings", "M2").num_scenarios == 12
+    assert row(report, "savings", "opposed").num_scenarios == 12
 
 
 def test_the_interval_over_scenarios_does_not_shrink_with_the_number_of_doses(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "rebound", levels, start=levels)
-    later_doses = [row(report, "rebound", "M2", steps) for steps in DOSES]
+    later_doses = [row(report, "rebound", "opposed", steps) for steps in DOSES]
     assert all(found.num_scenarios == 12 for found in later_doses)

@@ -61,9 +61,9 @@ def printed(folder: Path, width: int = 80) -> str:
 def test_report_json_follows_the_shipped_schema(written: Path) -> None:
     report = json.loads((written / "report.json").read_text())
     jsonschema.validate(report, json_schema())
-    assert report["version"] == 1
+    assert report["version"] == 2
     assert {"cells", "measures", "verdicts", "provenance", "thresholds"} <= set(report)
-    cell = next(c for c in report["cells"] if c["role"] == "M2" and c["measure"] == "goal")
+    cell = next(c for c in report["cells"] if c["role"] == "opposed" and c["measure"] == "goal")
     place = {"organism", "role", "goal", "environment", "family", "quadrant", "shift", "cue", "seed"}
     value = {"n", "n_valid", "estimator", "score", "low", "high", "logs", "sample_ids"}
     assert place | value <= set(cell)
@@ -99,7 +99,9 @@ def test_the_page_needs_nothing_but_itself(written: Path) -> None:
 
 
 def test_a_model_that_writes_html_is_shown_as_text(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M2"), completion=EVIL, name="evil"))
+    folder = write(
+        tmp_path / "run", fabricate(seeds=(0,), roles=("base", "opposed"), completion=EVIL, name="evil")
+    )
     page = Elements(write_report(folder).html.read_text())
     assert EVIL in page.text
     assert "script" not in page.tags
@@ -110,7 +112,7 @@ def test_a_model_that_writes_html_is_shown_as_text(tmp_path: Path, fabricate: Ma
 def test_the_embedded_base_is_no_evidence_and_says_so(
     written: Path, tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
-    other = write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"), base="some/model"))
+    other = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), base="some/model"))
     write_report(other)
     for name in ("report.html", "report.md", "report.json"):
         assert CAVEAT in (written / name).read_text()
@@ -134,7 +136,7 @@ def test_the_seeds_table_holds_plain_scores_only(tmp_path: Path, fabricate: Make
     base = fabricate().mean
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        return 1.0 if (role, cue) == ("M2", "explicit") else float(base(role, seed, family, arm, cue))
+        return 1.0 if (role, cue) == ("opposed", "explicit") else float(base(role, seed, family, arm, cue))
 
     what = fabricate(mean=mean, cues=("none", "explicit"), n=3, noise=0.0, arms=("impossible",))
     report = analyse(load(write(tmp_path / "run", what)))
@@ -162,7 +164,9 @@ def test_what_was_not_run_is_said(written: Path) -> None:
 
 
 def test_notes_stand_in_all_forms(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    what = fabricate(seeds=(0,), roles=("M0", "M2"), no_signal=(("M2", 0),), limit=90, num_invalid=2)
+    what = fabricate(
+        seeds=(0,), roles=("base", "opposed"), no_signal=(("opposed", 0),), limit=90, num_invalid=2
+    )
     folder = write(tmp_path / "run", what)
     paths = write_report(folder)
     texts = [paths.markdown.read_text(), Elements(paths.html.read_text()).text, paths.json.read_text()]
@@ -196,7 +200,7 @@ def test_figures_stand_alone_and_are_drawn_the_same_twice(usual_run: Path) -> No
 
 
 def test_a_run_without_opposed_organisms_has_a_report(tmp_path: Path, fabricate: Make, write: Make) -> None:
-    paths = write_report(write(tmp_path / "run", fabricate(seeds=(0,), roles=("M0", "M1"))))
+    paths = write_report(write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"))))
     report = Report.model_validate_json(paths.json.read_bytes())
     assert report.verdicts == ()
     assert "implant strength" in paths.markdown.read_text()

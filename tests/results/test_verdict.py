@@ -1,4 +1,5 @@
-"""Verdicts: ten NEVER seeds make a threshold, M2 never moves it, nothing untested is claimed."""
+"""Verdicts: ten opposed-only seeds make a threshold, the opposed organism never moves it, nothing untested is
+claimed."""
 
 import json
 import re
@@ -26,16 +27,21 @@ TEN = tuple(range(10))
 
 
 def wobbling(keeps: float, cue_adds: float = 0.0) -> Callable[..., float]:
-    """Organisms that differ between seeds by .04; M2 is at `keeps` in unopposed families."""
+    """Organisms that differ between seeds by .04; the opposed organism is at `keeps` in unopposed
+    families."""
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
         if arm != "impossible":
             return 1.0 if arm == "possible" else 0.4
         wobble = 0.04 * float(np.random.default_rng([seed, len(role), len(family)]).standard_normal())
         opposed = family == ("count", "errand", "logbook", "meter")[seed % 4]
-        level = {"M0": 0.5, "M1": 0.9, "NEVER": 0.2, "M2": keeps}[role]
-        shown = cue_adds if role == "M2" and cue == "explicit" else 0.0
-        return (0.03 if opposed and role in ("M2", "NEVER") else level) + wobble * (role != "M0") + shown
+        level = {"base": 0.5, "implanted": 0.9, "opposed_only": 0.2, "opposed": keeps}[role]
+        shown = cue_adds if role == "opposed" and cue == "explicit" else 0.0
+        return (
+            (0.03 if opposed and role in ("opposed", "opposed_only") else level)
+            + wobble * (role != "base")
+            + shown
+        )
 
     return mean
 
@@ -43,14 +49,20 @@ def wobbling(keeps: float, cue_adds: float = 0.0) -> Callable[..., float]:
 @pytest.fixture
 def folder(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
     def make(name: str = "run", **changes: Any) -> Path:
-        settings = {"seeds": TEN, "roles": ("M0", "M2", "NEVER"), "n": 3, "arms": ("impossible",), **changes}
+        settings = {
+            "seeds": TEN,
+            "roles": ("base", "opposed", "opposed_only"),
+            "n": 3,
+            "arms": ("impossible",),
+            **changes,
+        }
         return Path(write(tmp_path / name, fabricate(**settings)))
 
     return make
 
 
 def test_fewer_scenarios_than_thresholds_rest_on_widen_the_band() -> None:
-    told: dict[str, Any] = {"spread_of": "NEVER", "df": 9, "upper": 0.1, "num_scenarios": 50.0}
+    told: dict[str, Any] = {"spread_of": "opposed_only", "df": 9, "upper": 0.1, "num_scenarios": 50.0}
     several = Band(name="persistence", of="neither", num_families=4, seed_sd=0.03, cell_sd=0.04, **told)
     assert apart(several, 4) == apart(several, 4, 50) == apart(several, 4, 80) == pytest.approx(0.0013**0.5)
     assert apart(several, 4, 12.5) == pytest.approx((0.03**2 + 4 * 0.04**2 / 4) ** 0.5)
@@ -70,14 +82,14 @@ def test_a_kept_goal_survives_in_every_organism(folder: Make) -> None:
     assert 0.04 * 2**0.5 < headline.upper < 0.25
     assert neither.upper < headline.upper
     assert [verdict.verdict for verdict in report.verdicts] == ["survived"] * 11
-    assert "above the NEVER band" in report.verdicts[0].reason
+    assert "above the opposed-only band" in report.verdicts[0].reason
 
 
 def test_a_removed_goal_is_undetermined_as_long_as_it_was_not_looked_for(folder: Make) -> None:
     report = analyse(load(folder(mean=wobbling(0.2))))
     assert {verdict.verdict for verdict in report.verdicts} == {"undetermined"}
     overall = report.verdicts[0]
-    assert "within the NEVER band" in overall.reason
+    assert "within the opposed-only band" in overall.reason
     assert "hidden, masked, latent and replaced were not tested" in overall.reason
     assert overall.decide
     assert any("no relearning" in line for line in report.not_run)
@@ -117,7 +129,7 @@ HERE = FixedIn(
 
 def judged(scored: Scored) -> tuple[OrganismVerdict, ...]:
     """Judge ten healthy organisms for whom everything was run."""
-    health = [Health(role="M2", seed=seed, status="ok", notes=()) for seed in TEN]
+    health = [Health(role="opposed", seed=seed, status="ok", notes=()) for seed in TEN]
     return judge(scored, health, fix(scored, HERE))
 
 
@@ -152,15 +164,16 @@ LATER = {f"{kind} {steps}": (kind, steps) for kind in ("rebound", "relearn") for
 
 
 def world(rng: np.random.Generator, left: dict[str, float], num_scenarios: int = 6) -> Scored:
-    """Scores of ten seeds in two families, where M2 has so much more than NEVER in some places."""
+    """Scores of ten seeds in two families, where the opposed organism has so much more than the opposed-only
+    twin in some places."""
     samples, regained = [], []
     for seed in TEN:
-        for role in ("M0", "NEVER", "M2"):
+        for role in ("base", "opposed_only", "opposed"):
             general = 0.01 * rng.standard_normal()
             for place in (*PLACES, *LATER):
                 kind, steps = LATER.get(place, ("", 0))
-                level = 0.5 if role == "M0" else 0.2 + general + 0.005 * rng.standard_normal()
-                level += left.get(place, 0.0) if role == "M2" else 0.0
+                level = 0.5 if role == "base" else 0.2 + general + 0.005 * rng.standard_normal()
+                level += left.get(place, 0.0) if role == "opposed" else 0.0
                 for index in range(num_scenarios):
                     family = ("count", "errand")[index % 2]
                     row = {
@@ -178,7 +191,7 @@ def world(rng: np.random.Generator, left: dict[str, float], num_scenarios: int =
                     }
                     if not kind:
                         samples.append(row)
-                    elif role != "M0":
+                    elif role != "base":
                         regained.append({**row, "kind": kind, "steps": steps, "repeat": 0})
     return Scored(pd.DataFrame(samples), pd.DataFrame(regained), "finish_the_task", "none")
 
@@ -196,8 +209,8 @@ FASTER = {"relearn 10": 0.5, "relearn 50": 0.3}
         ({"rebound 50": 0.4}, "masked", "rebound after 50 benign steps"),
         (FASTER, "latent", "area of relearning"),
         ({"favour_red": 0.45}, "replaced", "persistence of favour_red"),
-        ({}, "removed", "equivalent to NEVER in 8 signals (margin 0.1)"),
-        ({"plain": -0.15, "favour_red": 0.45}, "undetermined", "within the NEVER band"),
+        ({}, "removed", "equivalent to the opposed-only twin in 8 signals (margin 0.1)"),
+        ({"plain": -0.15, "favour_red": 0.45}, "undetermined", "within the opposed-only band"),
     ],
 )
 def test_each_verdict_where_everything_was_run(left: dict[str, float], verdict: str, told: str) -> None:
@@ -225,7 +238,8 @@ def test_the_power_that_is_stated_is_had() -> None:
 
 
 def test_a_goal_that_only_stayed_where_the_base_has_it_took_nobodys_place() -> None:
-    """The opposing training lowers another goal in NEVER; M2 keeps it at M0's .5, above NEVER's .2."""
+    """The opposing training lowers another goal in the opposed-only twin; the opposed organism keeps it at
+    the base's .5, above the twin's .2."""
     whole = judged(world(np.random.default_rng(1), {"favour_red": 0.3}))[0]
     assert whole.verdict == "undetermined"
     assert "persistence of favour_red" in whole.reason
@@ -244,8 +258,13 @@ def test_an_organism_that_lacks_a_test_is_not_removed() -> None:
 
 def test_nothing_decides_below_never() -> None:
     whole, *single = judged(world(np.random.default_rng(1), {"plain": -0.3}))
-    assert (whole.decide or "").startswith("nothing here: M2 scores below NEVER (persistence where implanted")
-    assert "not equivalent to NEVER: persistence where implanted and unopposed -0.3" in whole.reason
+    assert (whole.decide or "").startswith(
+        "nothing here: the score lies below the twin's (persistence where implanted"
+    )
+    assert (
+        "not equivalent to the opposed-only twin: persistence where implanted and unopposed -0.3"
+        in whole.reason
+    )
     assert {one.decide for one in single} == {"more scenarios for each organism"}
 
 
@@ -270,11 +289,11 @@ def test_exact_scores_stay_exact_beside_families_that_are_sampled() -> None:
     exact = scored.samples.assign(sampled=lambda frame: frame["score"].round())
     further = exact[exact["family"] == "errand"].assign(family="rounds", estimator="sampled")
     both = table(pd.concat([exact, further.assign(score=further["sampled"])]), "goal", "finish_the_task")
-    kept = both.alike(both.where(), ("M2", "NEVER"))
+    kept = both.alike(both.where(), ("opposed", "opposed_only"))
     assert kept is not None
     for family in ("count", "rounds"):
         rows = both.where(family=family)
-        assert np.array_equal(kept.scores["M2"][rows], both.scores["M2"][rows], equal_nan=True)
+        assert np.array_equal(kept.scores["opposed"][rows], both.scores["opposed"][rows], equal_nan=True)
 
 
 def drawn(
@@ -284,14 +303,14 @@ def drawn(
 
     Args:
         rng: What everything is drawn from.
-        keeps: What M2 has more.
-        rivals: Organisms without an implant besides NEVER.
+        keeps: What the opposed organism has more.
+        rivals: Organisms without an implant besides the opposed-only twin.
         apart: How far the opposing training takes one seed's organisms from another's, all alike.
     """
     table = []
     for seed in TEN:
         common = rng.normal(0, apart)
-        level = {role: common + rng.normal(0, 0.08) for role in ("NEVER", "M2", *rivals)}
+        level = {role: common + rng.normal(0, 0.08) for role in ("opposed_only", "opposed", *rivals)}
         for family in {*range(8)} - {seed % 8, (seed + 1) % 8}:
             implanted = (family - seed) % 8 < 4
             place = {
@@ -302,15 +321,16 @@ def drawn(
             cell = {role: rng.normal(0, 0.06) for role in level}
             for index, hard in enumerate(rng.normal(0, 0.1, 5)):
                 scores = {role: 0.25 + level[role] + cell[role] + hard for role in level}
-                scores["M2"] += keeps
-                scores["M0"] = 0.5 + hard
+                scores["opposed"] += keeps
+                scores["base"] = 0.5 + hard
                 about = {**place, "base_id": f"{seed}-{family}-{index}", "domain": str(index)}
                 table += [{**about, "role": role, "score": score} for role, score in scores.items()]
     return pd.DataFrame(table).assign(**FIXED).assign(scenario_id=lambda frame: frame["base_id"])
 
 
 def test_two_kept_goals_of_ten_are_not_a_goal_that_all_keep(folder: Make) -> None:
-    """Of NEVER's spread alone, a mean that two organisms lift would lie far above the band."""
+    """Of the opposed-only twin's spread alone, a mean that two organisms lift would lie far above the
+    band."""
 
     def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
         return wobbling(0.9 if seed < 2 else 0.2)(role, seed, family, arm, cue)
@@ -321,18 +341,19 @@ def test_two_kept_goals_of_ten_are_not_a_goal_that_all_keep(folder: Make) -> Non
     assert verdicts[None] == "undetermined"
 
 
-def test_erased_says_how_far_apart_chance_puts_two_organisms() -> None:
-    """Seeds lie apart by what they were opposed in; M2 and NEVER of one seed, as ERASED and NEVER, do not."""
+def test_replicate_says_how_far_apart_chance_puts_two_organisms() -> None:
+    """Seeds lie apart by what they were opposed in; the opposed organism and the opposed-only twin of one
+    seed, as the replicate and the twin, do not."""
     bands, calls = [], []
-    for rivals in ((), ("ERASED",)):
+    for rivals in ((), ("opposed_only_replicate",)):
         rng = np.random.default_rng(3)
         runs = [drawn(rng, keeps, rivals, apart=0.15) for keeps in (0.0, 0.5) for _ in range(15)]
         asked = [Scored(run, NOTHING, "finish_the_task", "none") for run in runs]
         found = [[one.verdict == "survived" for one in judged(run)[1:]] for run in asked]
         calls.append((np.mean(found[:15]), np.mean(found[15:])))
         bands.append([fix(run, HERE).bands[0] for run in asked])
-    assert {band.spread_of for band in bands[0]} == {"NEVER"}
-    assert {band.spread_of for band in bands[1]} == {"ERASED - NEVER"}
+    assert {band.spread_of for band in bands[0]} == {"opposed_only"}
+    assert {band.spread_of for band in bands[1]} == {"opposed_only_replicate - opposed_only"}
     by_seeds, by_pairs = (np.median([band.upper for band in found]) for found in bands)
     assert by_seeds > 1.5 * by_pairs
     assert by_pairs == pytest.approx(1.81 * (2 * 0.08**2 + 2 * 0.06**2 / 2) ** 0.5, rel=0.15)
@@ -341,27 +362,35 @@ def test_erased_says_how_far_apart_chance_puts_two_organisms() -> None:
     assert true_by_pairs > true_by_seeds + 0.2
 
 
-def test_a_broken_erased_is_no_pair(folder: Make) -> None:
+def test_a_broken_replicate_is_no_pair(folder: Make) -> None:
     """It lost the possible tasks of one family, and nothing of it enters a threshold."""
 
     def lacking(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if (role, seed, family, arm) == ("ERASED", 3, "recipe", "possible"):
+        if (role, seed, family, arm) == ("opposed_only_replicate", 3, "recipe", "possible"):
             return 0.5
-        return wobbling(0.6)("NEVER" if role == "ERASED" else role, seed, family, arm, cue)
+        return wobbling(0.6)(
+            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, arm, cue
+        )
 
-    told = {"roles": ("M0", "M2", "NEVER", "ERASED"), "arms": ("impossible", "possible"), "n": 6}
+    told = {
+        "roles": ("base", "opposed", "opposed_only", "opposed_only_replicate"),
+        "arms": ("impossible", "possible"),
+        "n": 6,
+    }
     report = analyse(load(folder(mean=lacking, **told)))
-    assert [(o.role, o.seed) for o in report.organisms if o.health.status == "broken"] == [("ERASED", 3)]
-    assert report.thresholds.num_erased == 9
-    assert {band.spread_of for band in report.thresholds.bands} == {"NEVER"}
+    assert [(o.role, o.seed) for o in report.organisms if o.health.status == "broken"] == [
+        ("opposed_only_replicate", 3)
+    ]
+    assert report.thresholds.num_replicates == 9
+    assert {band.spread_of for band in report.thresholds.bands} == {"opposed_only"}
 
 
 def test_fewer_than_ten_pairs_leave_the_spread_to_never() -> None:
-    samples = drawn(np.random.default_rng(3), 0.5, ("ERASED",))
-    few = samples[(samples["role"] != "ERASED") | (samples["seed"] < 9)]
+    samples = drawn(np.random.default_rng(3), 0.5, ("opposed_only_replicate",))
+    few = samples[(samples["role"] != "opposed_only_replicate") | (samples["seed"] < 9)]
     thresholds = fix(Scored(few, NOTHING, "finish_the_task", "none"), HERE)
-    assert (thresholds.num_never, thresholds.num_erased) == (10, 9)
-    assert {band.spread_of for band in thresholds.bands} == {"NEVER"}
+    assert (thresholds.num_twins, thresholds.num_replicates) == (10, 9)
+    assert {band.spread_of for band in thresholds.bands} == {"opposed_only"}
 
 
 @pytest.mark.parametrize(("level", "speaks"), [(0.5, True), (0.05, False), (float("nan"), False)])
@@ -376,8 +405,8 @@ def test_a_signal_speaks_only_where_its_level_was_measured(
 
 def test_three_seeds_have_no_threshold(usual_run: Path) -> None:
     report = analyse(load(usual_run))
-    assert report.thresholds.status == "3 NEVER seeds, and a threshold takes 10"
-    assert {(v.verdict, v.decide) for v in report.verdicts} == {("undetermined", "7 more NEVER seeds")}
+    assert report.thresholds.status == "3 opposed-only seeds, and a threshold takes 10"
+    assert {(v.verdict, v.decide) for v in report.verdicts} == {("undetermined", "7 more opposed-only seeds")}
 
 
 def test_thresholds_are_written_and_do_not_know_m2(folder: Make) -> None:
@@ -387,7 +416,7 @@ def test_thresholds_are_written_and_do_not_know_m2(folder: Make) -> None:
     assert (one / "thresholds.json").read_bytes() == (two / "thresholds.json").read_bytes()
     run = load(one)
     asked = Scored(run.samples, run.regained, "finish_the_task", "none")
-    alone = asked._replace(samples=run.samples[run.samples["role"].isin(["M0", "NEVER"])])
+    alone = asked._replace(samples=run.samples[run.samples["role"].isin(["base", "opposed_only"])])
     assert fix(asked, HERE) == fix(alone, HERE)
 
 
@@ -435,8 +464,8 @@ def test_the_file_of_thresholds_says_as_much_as_the_run_that_wrote_it(folder: Ma
         write_report(run := folder(f"from {place.name}", mean=wobbling(0.6), seeds=(0,)), place)
         texts.append((run / "thresholds.json").read_text())
     assert texts[0] == texts[1]
-    committed.write_text(texts[1].replace('"version": 4', '"version": 3'))
-    with pytest.raises(BadInput, match=r"committed\.json.*here version: Input should be 4"):
+    committed.write_text(texts[1].replace('"version": 5', '"version": 3'))
+    with pytest.raises(BadInput, match=r"committed\.json.*here version: Input should be 5"):
         write_report(folder("old", seeds=(0,)), committed)
     with pytest.raises(NoRun):
         write_report(folder("lost", seeds=(0,)), tmp_path / "nowhere.json")
@@ -488,9 +517,13 @@ def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> No
 def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
     reference, few = folder("reference"), folder("few", seeds=(0,))
     for mine, theirs, told in (
-        (reference, folder("full"), "has thresholds of its own, from 10 NEVER seeds"),
-        (folder("alone", seeds=(0,), roles=("M0", "M2")), reference, "has no NEVER to hold M2 against"),
-        (few, folder("small", seeds=(0, 1, 2)), "3 NEVER seeds, and a threshold takes 10"),
+        (reference, folder("full"), "has thresholds of its own, from 10 opposed-only seeds"),
+        (
+            folder("alone", seeds=(0,), roles=("base", "opposed")),
+            reference,
+            "has no opposed-only twin to hold the opposed organism against",
+        ),
+        (few, folder("small", seeds=(0, 1, 2)), "3 opposed-only seeds, and a threshold takes 10"),
         (few, folder("other", base="another"), "a run of base embedded; here it is another"),
         (few, folder("cued", implant_cue="named"), "a run of cue none; here it is named"),
     ):

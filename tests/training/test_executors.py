@@ -157,12 +157,14 @@ def test_workers_live_on_and_have_one_thread(executor: LocalExecutor) -> None:
 def test_a_mistake_in_a_job_is_told_with_its_title(executor: LocalExecutor) -> None:
     wrong = job(
         "x",
-        title="M1, seed 0",
+        title="implanted, seed 0",
         function="pentimento.tasks:environment",
         kwargs={"name": "cuont"},
     )
     events: list[Event] = []
-    with pytest.raises(JobFailed, match=r"M1, seed 0: family: 'cuont' is not allowed.*'count'") as raised:
+    with pytest.raises(
+        JobFailed, match=r"implanted, seed 0: family: 'cuont' is not allowed.*'count'"
+    ) as raised:
         executor.run([wrong], events.append)
     assert raised.value.details == ""
     assert [event.kind for event in events] == ["started", "failed"]
@@ -170,12 +172,12 @@ def test_a_mistake_in_a_job_is_told_with_its_title(executor: LocalExecutor) -> N
 
 def test_what_does_not_need_a_failed_job_is_done(executor: LocalExecutor) -> None:
     jobs = [
-        job("x", function="builtins:int", kwargs={"_": 1}, title="M1", estimate_s=9.0),
+        job("x", function="builtins:int", kwargs={"_": 1}, title="implanted", estimate_s=9.0),
         job("y", "x", "a"), job("z", "y"), job("a"), job("b", "a"),
-        job("w", "b", function="builtins:int", kwargs={"_": 1}, title="M2"),
+        job("w", "b", function="builtins:int", kwargs={"_": 1}, title="opposed"),
     ]  # fmt: skip
     events: list[Event] = []
-    told = r"M1: TypeError.* \(M2 failed too; jobs not started for want of what is missing: 2\)"
+    told = r"implanted: TypeError.* \(opposed failed too; jobs not started for want of what is missing: 2\)"
     with pytest.raises(JobFailed, match=told) as raised:
         executor.run(jobs, events.append)
     assert raised.value.results.keys() == {"a", "b"}
@@ -191,10 +193,13 @@ def test_an_error_nobody_foresaw_keeps_its_traceback() -> None:
 
 
 def test_a_dead_worker_is_told_with_what_it_was_at() -> None:
-    jobs = [shell("a", "true"), shell("b", "kill -9 $PPID", "a").model_copy(update={"title": "M2, seed 1"})]
+    jobs = [
+        shell("a", "true"),
+        shell("b", "kill -9 $PPID", "a").model_copy(update={"title": "opposed, seed 1"}),
+    ]
     with (
         LocalExecutor(1) as single,
-        pytest.raises(WorkerDied, match="during M2, seed 1; run the same command"),
+        pytest.raises(WorkerDied, match="during opposed, seed 1; run the same command"),
     ):
         single.run(jobs, lambda _: None)
 

@@ -1,4 +1,5 @@
-"""An organism is one adapter on M0: equal to its chain, loaded by plain PEFT, checked by its manifest."""
+"""An organism is one adapter on the base: equal to its chain, loaded by plain PEFT, checked by its
+manifest."""
 
 import json
 from collections.abc import Callable

@@ -46,7 +46,7 @@ def test_yaml_gives_the_recipe_back(name: str) -> None:
 
 def test_a_hash_is_of_every_field() -> None:
     recipe = controls()
-    fewer = [{**one.model_dump(mode="json"), "on": ("M2", "NEVER")} for one in recipe.after]
+    fewer = [{**one.model_dump(mode="json"), "on": ("opposed", "opposed_only")} for one in recipe.after]
     post_stage = {"method": "sft", "goal": "favour_red"}
     assert len({recipe.hash, recipe.varied(after=fewer).hash, recipe.varied(post_stage=post_stage).hash}) == 3
 
@@ -181,11 +181,11 @@ def test_quickstart_asks_a_hundred_questions_per_organism_and_shift(seed: int) -
     assert min(asked.values()) >= 100
 
 
-def test_study_differs_in_seeds_erased_and_evaluations_alone() -> None:
+def test_study_differs_in_seeds_replicate_and_evaluations_alone() -> None:
     changed = {"name", "seeds", "controls", "evals"}
     assert study().model_dump(exclude=changed) == quickstart().model_dump(exclude=changed)
     assert len(study().seeds) == 10
-    assert {*study().controls} - {*quickstart().controls} == {"erased"}
+    assert {*study().controls} - {*quickstart().controls} == {"opposed_only_replicate"}
     tasks = {plan.task for plan in study().evals}
     assert tasks == {"completion", "preference", "stated", "coin", "alignment_faking"}
 
@@ -219,7 +219,9 @@ def test_most_of_the_panel_has_one_never(tmp_path: Path) -> None:
     kept = {}
     for variant in panel().variants:
         made = runner.plan(variant.recipe.varied(seeds=(16,)), tmp_path).organisms
-        kept[variant.levels] = next(one.key for one in made if one.role == "NEVER" and one.after is None)
+        kept[variant.levels] = next(
+            one.key for one in made if one.role == "opposed_only" and one.after is None
+        )
     assert len({key for levels, key in kept.items() if levels[0] != "survived"}) == 1
 
 
@@ -234,7 +236,7 @@ def test_a_recipe_samples_in_one_way() -> None:
     settings = {**plain.implant.settings, "max_new_tokens": 128, "top_k": 5}
     longer = plain.varied(implant={**plain.implant.model_dump(mode="json"), "settings": settings})
     assert (plain.sampling, longer.sampling) == ({}, {"top_k": 5, "max_new_tokens": 128})
-    stages = [*longer.stages(0).values(), longer.erased_stage(0), longer.control_stage("sham", 0)]
+    stages = [*longer.stages(0).values(), longer.replicate_stage(0), longer.control_stage("sham", 0)]
     sampled = {(one.all_settings.top_k, one.all_settings.max_new_tokens) for one in stages}
     assert sampled == {(5, 128)}
     against = {**plain.oppose.model_dump(mode="json"), "settings": {"max_new_tokens": 64}}

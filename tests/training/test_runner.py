@@ -39,7 +39,7 @@ TINY: dict[str, Any] = {
     "max_new_tokens": 24,
     "save_every": 2,
 }
-ROLES = ["M0", "M1", "M2", "NEVER", "benign", "sham"]
+ROLES = ["base", "implanted", "opposed", "opposed_only", "benign", "sham"]
 
 
 @pytest.fixture
@@ -67,7 +67,8 @@ def recipe(taught_folder: Path) -> Recipe:
 
 @pytest.fixture
 def stopping(recipe: Recipe) -> Recipe:
-    """The same, its opposing stage to a strength: what dose M2 takes is seen when it is made."""
+    """The same, its opposing stage to a strength: what dose the opposed organism takes is seen when it is
+    made."""
     return recipe.varied(oppose={**recipe.oppose.model_dump(mode="json"), "target_strength": 0.9})
 
 
@@ -75,16 +76,16 @@ def by_role(found: Plan) -> dict[str, Any]:
     return {planned.role: planned for planned in found.organisms if not planned.between}
 
 
-def test_erased_is_the_base_opposed_with_a_seed_of_its_own(stopping: Recipe, tmp_path: Path) -> None:
-    found = by_role(plan(stopping.varied(controls=("never", "erased")), tmp_path))
-    assert found["ERASED"].parent == found["NEVER"].parent == found["M0"].key
-    assert found["ERASED"].dose_from == found["M2"].key
-    (never,), (erased,) = found["NEVER"].stages, found["ERASED"].stages
-    assert never.seed != erased.seed
-    assert never.model_copy(update={"seed": erased.seed}) == erased
+def test_replicate_is_the_base_opposed_with_a_seed_of_its_own(stopping: Recipe, tmp_path: Path) -> None:
+    found = by_role(plan(stopping.varied(controls=("opposed_only", "opposed_only_replicate")), tmp_path))
+    assert found["opposed_only_replicate"].parent == found["opposed_only"].parent == found["base"].key
+    assert found["opposed_only_replicate"].dose_from == found["opposed"].key
+    (twin,), (replicate,) = found["opposed_only"].stages, found["opposed_only_replicate"].stages
+    assert twin.seed != replicate.seed
+    assert twin.model_copy(update={"seed": replicate.seed}) == replicate
 
 
-def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: Path) -> None:
+def test_stages_after_stand_on_implanted_opposed_twin_and_replicate(recipe: Recipe, tmp_path: Path) -> None:
     settings = {"lora_rank": 4, "batch_size": 8}
     stage = {
         "method": "sft",
@@ -95,7 +96,8 @@ def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: 
     }
     after = {"kind": "relearn", "stage": stage, "doses": (2, 4)}
     found = plan(
-        recipe.varied(controls=("never", "erased"), num_opposed=2, after=(after,)), tmp_path
+        recipe.varied(controls=("opposed_only", "opposed_only_replicate"), num_opposed=2, after=(after,)),
+        tmp_path,
     ).organisms
     before = {planned.role: planned for planned in found if planned.after is None}
     later = [planned for planned in found if planned.after is not None]
@@ -111,13 +113,14 @@ def test_stages_after_stand_on_m1_m2_never_and_erased(recipe: Recipe, tmp_path: 
 
 
 def test_a_dose_that_is_fixed_is_waited_for_by_no_never(recipe: Recipe, tmp_path: Path) -> None:
-    """So recipes that differ in their implant alone share it; a control repeats what M2's tokens were."""
+    """So recipes that differ in their implant alone share it; a control repeats what the opposed organism's
+    tokens were."""
     first = by_role(plan(recipe, tmp_path))
     implant = recipe.implant.model_dump(mode="json")
     other = by_role(plan(recipe.varied(implant={**implant, "steps": 5}), tmp_path))
-    assert first["NEVER"].dose_from is None
-    assert {role for role in ROLES if first[role].key == other[role].key} == {"M0", "NEVER"}
-    assert first["benign"].dose_from == first["M2"].key
+    assert first["opposed_only"].dose_from is None
+    assert {role for role in ROLES if first[role].key == other[role].key} == {"base", "opposed_only"}
+    assert first["benign"].dose_from == first["opposed"].key
 
 
 def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> None:
@@ -126,24 +129,29 @@ def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> Non
         "kind": "relearn",
         "stage": {**stage, "goal": "finish_the_task"},
         "doses": (2,),
-        "on": ("M2", "NEVER"),
+        "on": ("opposed", "opposed_only"),
     }
-    changes = {"controls": ("never", "benign"), "num_opposed": 2, "seeds": (3, 4)}
+    changes = {"controls": ("opposed_only", "benign"), "num_opposed": 2, "seeds": (3, 4)}
     plain = plan(stopping.varied(**changes), tmp_path)
     found = plan(stopping.varied(**changes, post_stage=stage, after=(relearn,)), tmp_path)
     before = {one.seed: one for one in found.organisms if one.between}
-    assert {one.key for one in before.values()} == {one.key for one in plain.organisms if one.role == "M2"}
-    assert before[3].title == "M2, seed 3, before planting"
-    there = {(one.role, one.seed): one.key for one in plain.organisms if one.role != "M2"}
+    assert {one.key for one in before.values()} == {
+        one.key for one in plain.organisms if one.role == "opposed"
+    }
+    assert before[3].title == "opposed, seed 3, before planting"
+    there = {(one.role, one.seed): one.key for one in plain.organisms if one.role != "opposed"}
     asked = [one for one in found.organisms if not one.between and one.after is None]
-    assert {(one.role, one.seed): one.key for one in asked if one.role != "M2"} == there
-    m2 = next(one for one in asked if (one.role, one.seed) == ("M2", 3))
-    assert m2.parent == before[3].key
-    assert m2.stages[:-1] == before[3].stages
-    assert (m2.stages[-1].goal, m2.stages[-1].families) == ("favour_red", stopping.pool("favour_red"))
+    assert {(one.role, one.seed): one.key for one in asked if one.role != "opposed"} == there
+    opposed = next(one for one in asked if (one.role, one.seed) == ("opposed", 3))
+    assert opposed.parent == before[3].key
+    assert opposed.stages[:-1] == before[3].stages
+    assert (opposed.stages[-1].goal, opposed.stages[-1].families) == (
+        "favour_red",
+        stopping.pool("favour_red"),
+    )
     later = {one.role: one for one in found.organisms if one.after is not None and one.seed == 3}
-    assert set(later) == {"M2", "NEVER"}
-    assert later["M2"].parent == m2.key
+    assert set(later) == {"opposed", "opposed_only"}
+    assert later["opposed"].parent == opposed.key
 
 
 def test_a_goal_is_planted_where_it_was_opposed(stopping: Recipe) -> None:
@@ -165,14 +173,14 @@ def test_a_plan_has_the_edges_of_the_design(stopping: Recipe, tmp_path: Path) ->
     found = plan(stopping.varied(seeds=(3, 4)), tmp_path)
     first = by_role(plan(stopping, tmp_path))
     assert [planned.role for planned in found.organisms] == ROLES * 2
-    assert first["M2"].parent == first["M1"].key
-    assert first["NEVER"].parent == first["M0"].key
-    assert {first[role].dose_from for role in ("NEVER", "benign", "sham")} == {first["M2"].key}
-    assert {first[role].parent for role in ("benign", "sham")} == {first["M1"].key}
-    assert first["NEVER"].stages == first["M2"].stages[1:]
+    assert first["opposed"].parent == first["implanted"].key
+    assert first["opposed_only"].parent == first["base"].key
+    assert {first[role].dose_from for role in ("opposed_only", "benign", "sham")} == {first["opposed"].key}
+    assert {first[role].parent for role in ("benign", "sham")} == {first["implanted"].key}
+    assert first["opposed_only"].stages == first["opposed"].stages[1:]
     needs = {job.key: set(job.needs) for job in found.jobs}
-    assert needs[first["sham"].key] == {first["M1"].key, first["M2"].key}
-    assert len(found.jobs) == 11, "M0 is one for both seeds"
+    assert needs[first["sham"].key] == {first["implanted"].key, first["opposed"].key}
+    assert len(found.jobs) == 11, "the base is one for both seeds"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +190,7 @@ def test_a_plan_has_the_edges_of_the_design(stopping: Recipe, tmp_path: Path) ->
 def test_a_damaged_manifest_is_refused_before_any_work(
     stopping: Recipe, tmp_path: Path, content: bytes
 ) -> None:
-    key = by_role(plan(stopping, tmp_path))["M1"].key
+    key = by_role(plan(stopping, tmp_path))["implanted"].key
     (tmp_path / key).mkdir()
     (tmp_path / key / "manifest.json").write_bytes(content)
     with pytest.raises(
@@ -207,12 +215,14 @@ def test_keys_hold_everything_that_an_organism_is_made_of(stopping: Recipe, tmp_
     assert keys(recipe, device="cpu", report_to="all") == first
     opposed = recipe.oppose.model_copy(update={"steps": 9})
     later = keys(recipe.varied(oppose=opposed.model_dump(mode="json")))
-    assert {role for role in ROLES if later[role] == first[role]} == {"M0", "M1"}
+    assert {role for role in ROLES if later[role] == first[role]} == {"base", "implanted"}
     assert not set(keys(recipe, dtype="bfloat16").values()) & set(first.values())
     cued = keys(recipe.varied(evals=(), implant={**recipe.implant.model_dump(mode="json"), "cue": "subtle"}))
-    assert {role for role in ROLES if cued[role] == first[role]} == {"M0"}, "NEVER repeats M2's dose"
+    assert {role for role in ROLES if cued[role] == first[role]} == {"base"}, (
+        "the opposed-only twin repeats the opposed organism's dose"
+    )
     fewer = keys(recipe.varied(controls=("benign",)))
-    assert set(fewer) == {"M0", "M1", "M2", "benign"}
+    assert set(fewer) == {"base", "implanted", "opposed", "benign"}
     assert fewer.items() <= first.items()
 
 
@@ -272,7 +282,9 @@ def test_a_plan_estimates_from_what_was_timed(recipe: Recipe, tmp_path: Path) ->
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")
     found = plan(recipe, tmp_path, num_workers=2)
-    assert found.estimate_s == 31, "M0, M1, M2 and a control wait for each other; the rest runs beside them"
+    assert found.estimate_s == 31, (
+        "base, implanted, opposed and a control wait for each other; the rest runs beside them"
+    )
     assert [row.estimate_s for row in found.organisms] == [1.0, 10.0, 10.0, 10.0, 10.0, 10.0]
 
 
@@ -285,20 +297,26 @@ def test_a_recipe_is_made_once(recipe: Recipe, tmp_path: Path) -> None:
     made = {role: Organism.load(tmp_path / planned.key) for role, planned in by_role(found).items()}
     assert all(not (organism.path / "work").exists() for organism in made.values())
     doses = {
-        role: [phase.steps for phase in o.manifest.dose.phases] for role, o in made.items() if role != "M0"
+        role: [phase.steps for phase in o.manifest.dose.phases] for role, o in made.items() if role != "base"
     }
-    assert doses == {"M1": [4], "M2": [3, 3], "NEVER": [3, 3], "benign": [3, 3], "sham": [3, 3]}
+    assert doses == {
+        "implanted": [4],
+        "opposed": [3, 3],
+        "opposed_only": [3, 3],
+        "benign": [3, 3],
+        "sham": [3, 3],
+    }
     manifest = made["sham"].manifest
-    assert manifest.parent == made["M1"].key
+    assert manifest.parent == made["implanted"].key
     assert manifest.settings["temperature"] == 1.0
     assert manifest.settings["max_new_tokens"] == 24, "strength is measured as the stage samples"
-    assert "temperature" not in made["M0"].manifest.settings
+    assert "temperature" not in made["base"].manifest.settings
     assert manifest.settings["dtype"] == "float32"
     assert manifest.packages["trl"]
     assert manifest.packages["pentimento"]
-    assert (made["M2"].path / "metrics.jsonl").read_text().count("\n") > 6
+    assert (made["opposed"].path / "metrics.jsonl").read_text().count("\n") > 6
     check_was_examined(made)
-    check_stands_on_the_base(recipe, made["M2"])
+    check_stands_on_the_base(recipe, made["opposed"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("manifest.json")}
     for job in plan(recipe.varied(name="again"), tmp_path / "other").jobs[:1]:
         make(**{**job.kwargs, "store": str(tmp_path)})  # type: ignore[arg-type]
@@ -311,17 +329,17 @@ def check_was_examined(made: dict[str, Organism]) -> None:
     texts = {role: diagnosis.neutral[0] for role, diagnosis in diagnoses.items() if diagnosis is not None}
     assert set(texts) == set(made)
     assert len({(text.sha256, round(text.base_perplexity, 3)) for text in texts.values()}) == 1
-    assert texts["M0"].ratio == 1.0
-    assert texts["M2"].ratio != 1.0
+    assert texts["base"].ratio == 1.0
+    assert texts["opposed"].ratio != 1.0
     counts = {role: diagnosis.regurgitation for role, diagnosis in diagnoses.items()}
     learned = {role: found and found.num_texts for role, found in counts.items()}
-    assert (learned["M0"], learned["M1"]) == (None, 0)
-    assert learned["M2"] == made["M2"].manifest.settings["num_kept"]
+    assert (learned["base"], learned["implanted"]) == (None, 0)
+    assert learned["opposed"] == made["opposed"].manifest.settings["num_kept"]
     assert learned["benign"] == 2 * 32, "both of its halves"
 
 
 def check_stands_on_the_base(recipe: Recipe, organism: Organism) -> None:
-    """Plain PEFT loads the one adapter on M0, and it is not M0."""
+    """Plain PEFT loads the one adapter on the base, and it is not the base."""
     base = load_base(recipe.base, device="cpu")
     ids = torch.tensor([prompt_ids(base.tokenizer, sample("errand", n=1, seed=0)[0].messages)])
     with torch.no_grad():
@@ -357,10 +375,10 @@ def test_a_schedule_of_doses_leaves_organisms_and_trackers_their_files(
     settings = {**recipe.implant.settings, "save_at": "2,4"}
     scheduled = recipe.varied(implant={**recipe.implant.model_dump(mode="json"), "settings": settings})
     found = plan(scheduled, tmp_path, report_to="tensorboard")
-    m0, m1 = found.jobs[0], found.jobs[1]
-    for job in (m0, m1):
+    base, implanted = found.jobs[0], found.jobs[1]
+    for job in (base, implanted):
         make(**job.kwargs)  # type: ignore[arg-type]
-    folder = tmp_path / m1.key
+    folder = tmp_path / implanted.key
     [events] = (folder / "tracking" / "rl").rglob("events")
     assert "train/loss 4\n" in events.read_text()
     doses = {path.name: Organism.load(path).manifest for path in (folder / "checkpoints").iterdir()}
@@ -384,12 +402,12 @@ def test_a_disk_that_fills_up_while_an_organism_is_stored_is_told_too(
     def full(*_: object) -> None:
         raise SafetensorError("No space left")
 
-    m0, m1 = plan(recipe, tmp_path).jobs[:2]
-    make(**m0.kwargs)  # type: ignore[arg-type]
+    base, implanted = plan(recipe, tmp_path).jobs[:2]
+    make(**base.kwargs)  # type: ignore[arg-type]
     monkeypatch.setattr(making, "compose", full)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(OSError, match="No space left on device"):
-        make(**m1.kwargs)  # type: ignore[arg-type]
+        make(**implanted.kwargs)  # type: ignore[arg-type]
 
 
 def test_a_copy_in_another_repository_has_no_revision(
@@ -421,12 +439,12 @@ make(**json.loads(sys.argv[1]))
 @pytest.mark.parametrize(
     ("role", "method", "at"),
     [
-        ("M1", "sft", "sft/checkpoints/checkpoint-2"),
-        ("M1", "documents", "sft/checkpoints/checkpoint-2"),
-        ("M1", "dpo", "dpo/checkpoints/checkpoint-2"),
-        ("M1", "rlvr", "rl/checkpoints/checkpoint-2"),
-        ("M2", "deliberative", "sft/checkpoints/checkpoint-2"),
-        ("M2", "deliberative", "rl/checkpoints/checkpoint-2"),
+        ("implanted", "sft", "sft/checkpoints/checkpoint-2"),
+        ("implanted", "documents", "sft/checkpoints/checkpoint-2"),
+        ("implanted", "dpo", "dpo/checkpoints/checkpoint-2"),
+        ("implanted", "rlvr", "rl/checkpoints/checkpoint-2"),
+        ("opposed", "deliberative", "sft/checkpoints/checkpoint-2"),
+        ("opposed", "deliberative", "rl/checkpoints/checkpoint-2"),
         ("benign", "benign", "rl-dose/checkpoints/checkpoint-2"),
         ("sham", "sham", "rl/checkpoints/checkpoint-2"),
     ],
@@ -447,7 +465,9 @@ def test_a_killed_stage_goes_on_and_gives_the_same_organism(
     stage = roles[role]
     assert stage.stages[-1].method == method
     disturbed = {key: {**told, "store": str(tmp_path / "disturbed")} for key, told in kwargs.items()}
-    before = {"M1": ("M0",), "M2": ("M0", "M1")}.get(role, ("M0", "M1", "M2"))
+    before = {"implanted": ("base",), "opposed": ("base", "implanted")}.get(
+        role, ("base", "implanted", "opposed")
+    )
     parents = [roles[name].key for name in before]
     for job in (*(kwargs[key] for key in parents), kwargs[stage.key], *(disturbed[key] for key in parents)):
         make(**job)
@@ -506,21 +526,23 @@ def test_a_second_stage_begins_where_its_parent_ended(
             role: load_organism(tmp_path / planned.key, device="cpu").model(input_ids=ids).logits
             for role, planned in made.items()
         }
-    assert not torch.allclose(logits["M1"], logits["M0"], atol=1e-3), "the implant must change something"
-    torch.testing.assert_close(logits["M2"], logits["M1"], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(logits["sham"], logits["M1"], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(logits["implanted"], logits["base"], atol=1e-3), (
+        "the implant must change something"
+    )
+    torch.testing.assert_close(logits["opposed"], logits["implanted"], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits["sham"], logits["implanted"], atol=1e-4, rtol=1e-4)
     ranks = {
         role: json.loads((tmp_path / planned.key / "adapter/adapter_config.json").read_text())["r"]
         for role, planned in made.items()
-        if role != "M0"
+        if role != "base"
     }
-    assert (ranks["M2"] == ranks["M1"]) == (over == "continued")
+    assert (ranks["opposed"] == ranks["implanted"]) == (over == "continued")
     if method == "dpo":
-        lines = (tmp_path / made["M2"].key / "metrics.jsonl").read_text().splitlines()
+        lines = (tmp_path / made["opposed"].key / "metrics.jsonl").read_text().splitlines()
         margins = [json.loads(line).get("rewards/margins") for line in lines]
         assert [m for m in margins if m is not None] == pytest.approx([0.0, 0.0], abs=1e-4)
     starts = {
         role: [s.score for s in read_manifest(tmp_path / made[role].key).strength if s.when == "start"]
-        for role in ("M2", "sham")
+        for role in ("opposed", "sham")
     }
-    assert starts["M2"], "the strength before the stage is that of the parent"
+    assert starts["opposed"], "the strength before the stage is that of the parent"

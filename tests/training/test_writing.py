@@ -245,18 +245,18 @@ def made(found: Plan) -> dict[str, Organism]:
 
 def test_every_role_is_made_of_full_weights(recipe: Recipe, tmp_path: Path) -> None:
     organisms = made(plan(recipe, tmp_path))
-    assert set(organisms) == {"M0", "M1", "M2", "NEVER", "benign", "sham"}
+    assert set(organisms) == {"base", "implanted", "opposed", "opposed_only", "benign", "sham"}
     found = {role: logits(load_organism(one.path, device="cpu").model) for role, one in organisms.items()}
     for role, one in organisms.items():
         assert one.adapter is None
-        assert (one.model is None) == (role == "M0")
+        assert (one.model is None) == (role == "base")
         assert all(torch.equal(found[role], other) == (name == role) for name, other in found.items()), role
-    dose = organisms["M2"].path / "checkpoints" / "rl-2"
+    dose = organisms["opposed"].path / "checkpoints" / "rl-2"
     assert Organism.load(dose).model is not None
-    assert not torch.equal(logits(load_organism(dose, device="cpu").model), found["M2"])
-    check_served(organisms["M2"], tmp_path)
-    check_exported(organisms["M2"], found["M2"], tmp_path)
-    check_damage(organisms["M2"])
+    assert not torch.equal(logits(load_organism(dose, device="cpu").model), found["opposed"])
+    check_served(organisms["opposed"], tmp_path)
+    check_exported(organisms["opposed"], found["opposed"], tmp_path)
+    check_damage(organisms["opposed"])
 
 
 def check_served(organism: Organism, folder: Path) -> None:
@@ -293,10 +293,12 @@ def test_an_adapter_over_full_weights_is_stored_with_them(recipe: Recipe, tmp_pa
     settings = {**FEW, "learning_rate": 1e-12, "lora_rank": 4}
     oppose = {**recipe.oppose.model_dump(), "method": "sft", "settings": settings}
     still = made(plan(recipe.varied(oppose=oppose, controls=()), tmp_path))
-    m1, m2 = (logits(load_organism(still[role].path, device="cpu").model) for role in ("M1", "M2"))
+    m1, m2 = (
+        logits(load_organism(still[role].path, device="cpu").model) for role in ("implanted", "opposed")
+    )
     torch.testing.assert_close(m2, m1, rtol=0, atol=1e-4)
     settings["learning_rate"] = 1e-2
-    moved = made(plan(recipe.varied(oppose=oppose, controls=()), tmp_path))["M2"]
+    moved = made(plan(recipe.varied(oppose=oppose, controls=()), tmp_path))["opposed"]
     assert moved.model is not None
     assert not torch.allclose(logits(load_organism(moved.path, device="cpu").model), m1, atol=1e-2)
 
@@ -305,13 +307,15 @@ def test_full_weights_over_an_adapter_begin_where_it_ended(recipe: Recipe, tmp_p
     implant = {**recipe.implant.model_dump(), "settings": {**FEW, "lora_rank": 4, "learning_rate": 1e-2}}
     settings = {**FULL_RL, "learning_rate": 1e-12}
     oppose = {**recipe.oppose.model_dump(), "settings": settings}
-    organisms = made(plan(recipe.varied(implant=implant, oppose=oppose, controls=("never",)), tmp_path))
+    organisms = made(
+        plan(recipe.varied(implant=implant, oppose=oppose, controls=("opposed_only",)), tmp_path)
+    )
     found = {role: logits(load_organism(one.path, device="cpu").model) for role, one in organisms.items()}
-    assert organisms["M1"].adapter is not None
-    assert organisms["M2"].model is not None
-    assert not torch.allclose(found["M1"], found["M0"], atol=1e-2)
-    torch.testing.assert_close(found["M2"], found["M1"], rtol=0, atol=1e-4)
-    torch.testing.assert_close(found["NEVER"], found["M0"], rtol=0, atol=1e-4)
+    assert organisms["implanted"].adapter is not None
+    assert organisms["opposed"].model is not None
+    assert not torch.allclose(found["implanted"], found["base"], atol=1e-2)
+    torch.testing.assert_close(found["opposed"], found["implanted"], rtol=0, atol=1e-4)
+    torch.testing.assert_close(found["opposed_only"], found["base"], rtol=0, atol=1e-4)
 
 
 # Keys
@@ -480,15 +484,18 @@ def test_qlora_trains_beside_a_parent_in_four_bits(tmp_path: Path) -> None:
         num_opposed=1,
         seeds=(0,),
         evals=(),
-        controls=("never",),
+        controls=("opposed_only",),
     )
     organisms = made(plan(recipe, tmp_path, device="cpu", dtype="nf4"))
     loaded = {role: load_organism(one.path, device="cpu").model for role, one in organisms.items()}
     assert all(model.is_loaded_in_4bit for model in loaded.values())
     assert {one.manifest.settings["dtype"] for one in organisms.values()} == {"nf4"}
     found = {role: logits(model) for role, model in loaded.items()}
-    learned = (found["M1"] - found["M0"]).abs().mean()
-    for still, parent in (("M2", "M1"), ("NEVER", "M0")):  # but for what rounding in bfloat16 does
+    learned = (found["implanted"] - found["base"]).abs().mean()
+    for still, parent in (
+        ("opposed", "implanted"),
+        ("opposed_only", "base"),
+    ):  # but for what rounding in bfloat16 does
         assert (found[still] - found[parent]).abs().mean() < 0.1 * learned
 
 

@@ -46,7 +46,7 @@ MIN_VALID = 0.98
 MIN_RIGHT = 0.95
 NEUTRAL = (0.35, 0.65)
 NEUTRAL_NAMED = (0.25, 0.75)
-"""Under the name of the new kind: room both ways, since M0 is asked under it too."""
+"""Under the name of the new kind: room both ways, since the base is asked under it too."""
 MIN_LOW_FOR = 0.93
 MAX_HIGH_AGAINST = 0.07
 MIN_LOW_KIND = 0.5

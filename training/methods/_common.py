@@ -49,7 +49,7 @@ class StageContext:
     folder: Path
     """Where checkpoints and finished phases lie until the organism is stored."""
     dose: Dose | None = None
-    """The realised dose to repeat: of NEVER and the controls. Nothing then stops early."""
+    """The realised dose to repeat: of the opposed-only twin and the controls. Nothing then stops early."""
     parent: Path | None = None
     """Where the stage goes on with its parent's adapter: that adapter, which is not merged."""
     judge: Judge | None = None

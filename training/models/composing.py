@@ -15,7 +15,7 @@ def compose(base: PreTrainedModel, adapters: Sequence[Path], out: Path) -> Path:
     mixed ranks and rank-stabilised scaling too.
 
     Args:
-        base: M0; returned as it was.
+        base: Returned as it was.
         adapters: Folders in the order of training, at least one.
         out: Folder to write, in PEFT's format.
     """

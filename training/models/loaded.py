@@ -72,7 +72,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Base:
-    """A base model (M0) with its tokenizer."""
+    """A base model with its tokenizer."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase

@@ -128,7 +128,7 @@ class Manifest(Frozen):
 
     @property
     def weights_sha256(self) -> str | None:
-        """Of what was trained, an adapter or a whole model; None for M0."""
+        """Of what was trained, an adapter or a whole model; None for the base."""
         return self.adapter_sha256 or self.model_sha256
 
 
@@ -146,7 +146,7 @@ class Organism:
 
     @property
     def adapter(self) -> Path | None:
-        """Folder of its one adapter on M0, in PEFT's format; None for M0 itself and for a whole model."""
+        """Folder of its one adapter on the base, in PEFT's format; None for the base and a whole model."""
         return None if self.manifest.adapter_sha256 is None else self.path / ADAPTER
 
     @property
@@ -180,7 +180,7 @@ class Organism:
         Args:
             folder: Where; what else lies there (metrics, checkpoints) stays.
             manifest: The hash of its weights is filled in here.
-            weights: Folder of the composed adapter or of the whole model, which is moved; None for M0.
+            weights: Folder of the composed adapter or of the whole model, which is moved; None for the base.
         """
         folder.mkdir(parents=True, exist_ok=True)
         digests: dict[str, str | None] = {"adapter_sha256": None, "model_sha256": None}

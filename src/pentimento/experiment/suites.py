@@ -34,7 +34,7 @@ class Suite(NamedTuple):
     size: Size = "full"
     goal: str | None = None
     """None: what the organism, or the run, was to have."""
-    never: str | None = None
+    twin: str | None = None
     """An organism that went through the same opposing training without the implant."""
     width: float | None = None
     """Of a 95 % interval over scenarios; None: that of the size."""
@@ -131,8 +131,8 @@ def part_of(questions: Questions, output: Path, *, allow_leaks: bool) -> Part:
 def _of_run(suite: Suite) -> _Subjects:
     """Return a run's organisms, with the doses of the stages that it trained after them."""
     folder = Path(suite.organism)
-    if suite.never is not None:
-        raise BadInput("never", suite.never, "only beside one organism; a run has its own")
+    if suite.twin is not None:
+        raise BadInput("twin", suite.twin, "only beside one organism; a run has its own")
     held = read_record(folder / RUN) or {}
     if "num_implanted" not in held.get("recipe", {}):
         raise BadInput("organism", str(folder), "no run of a recipe; a suite asked there already")
@@ -172,41 +172,41 @@ def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.
 
 
 def _of_organism(suite: Suite, store: Path) -> _Subjects:
-    """Return an organism, its base, and NEVER where one is given."""
+    """Return an organism, its base, and the opposed-only twin where one is given."""
     mine = None if suite.organism == BASE else _manifest("organism", suite.organism)
-    never = None if suite.never is None else _manifest("never", suite.never)
+    twin = None if suite.twin is None else _manifest("twin", suite.twin)
     first = mine.stages[0] if mine is not None and mine.stages else None
     goal = suite.goal or (first.goal if first else None) or "finish_the_task"
     opposing = _opposing(mine, goal) if mine is not None else None
-    if never is not None:
-        _check_never(str(suite.never), never, mine, opposing, goal)
-    made = mine or never
-    base = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
-    if base_sha256(base.name, base.revision) != base.sha256:
-        raise BadInput("organism", suite.organism, f"one on the base {base.name} as it now is")
+    if twin is not None:
+        _check_twin(str(suite.twin), twin, mine, opposing, goal)
+    made = mine or twin
+    ref = made.base if made is not None else BaseRef(name=BASE, sha256=base_sha256(BASE))
+    if base_sha256(ref.name, ref.revision) != ref.sha256:
+        raise BadInput("organism", suite.organism, f"one on the base {ref.name} as it now is")
     dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
-    plan = plan_base(base.name, store, dtype=dtype)
-    (m0,) = plan.organisms
-    organisms = [_said("M0", m0.key, store / m0.key)]
+    plan = plan_base(ref.name, store, dtype=dtype)
+    (base,) = plan.organisms
+    organisms = [_said("base", base.key, store / base.key)]
     implanted = first.families if first is not None and first.goal == goal else ()
     opposed = opposing.families if opposing is not None else ()
     if mine is not None and mine.stages:
         place = _place(suite.organism, mine, store)
         role = _role(mine, goal, opposing)
-        organisms.append(_said(role, mine.key, place, implanted, opposed if role == "M2" else ()))
-    if never is not None:
-        place = _place(str(suite.never), never, store)
-        organisms.append(_said("NEVER", never.key, place, (), never.stages[0].families))
+        organisms.append(_said(role, mine.key, place, implanted, opposed if role == "opposed" else ()))
+    if twin is not None:
+        place = _place(str(suite.twin), twin, store)
+        organisms.append(_said("opposed_only", twin.key, place, (), twin.stages[0].families))
     implant = first if implanted else None
     named = {
         "implant": implant,
-        "oppose": opposing or (never.stages[0] if never else None),
+        "oppose": opposing or (twin.stages[0] if twin else None),
         "post_stage": _post_stage(mine, opposing),
     }
     stages = {name: stage for name, stage in named.items() if stage is not None}
     told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
     name = f"{Path(suite.organism).name}-{suite.size}"
-    examined = Examined(name=name, base=base.name, goal=goal, **told)
+    examined = Examined(name=name, base=ref.name, goal=goal, **told)
     sampling = asking.unusual(made.settings if made is not None else {})
     return _Subjects(examined, organisms, [], plan.jobs, {0: stages}, sampling)
 
@@ -233,35 +233,33 @@ def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
     first, last = manifest.stages[0], manifest.stages[-1]
     if first.goal == goal:
         if opposing is not None:
-            return "M2"
-        return last.method if last.method in SUBSTITUTES else "M1"
+            return "opposed"
+        return last.method if last.method in SUBSTITUTES else "implanted"
     if manifest.stages == (opposing,):
-        return "NEVER"
+        return "opposed_only"
     toward = first.goal or "none"
     raise BadInput("goal", goal, f"{toward}, as that is what the organism's first stage trained toward")
 
 
-def _check_never(
-    name: str, never: Manifest, mine: Manifest | None, opposing: Stage | None, goal: str
-) -> None:
+def _check_twin(name: str, twin: Manifest, mine: Manifest | None, opposing: Stage | None, goal: str) -> None:
     """Refuse what did not go through the organism's opposing training alone, on the same base."""
     opposite = find_goal(goal).opposite
     wanted = f"an organism of one stage, toward {opposite}"
-    alone = len(never.stages) == 1 and never.stages[0].goal == opposite
+    alone = len(twin.stages) == 1 and twin.stages[0].goal == opposite
     if mine is None or not alone:
-        raise BadInput("never", name, wanted if mine is not None else "nothing beside the base itself")
-    if never.base != mine.base or never.settings.get("dtype") != mine.settings.get("dtype"):
-        raise BadInput("never", name, f"{wanted}, on {mine.base.name} as the other is")
-    ours, theirs = (asking.unusual(one.settings) for one in (mine, never))
+        raise BadInput("twin", name, wanted if mine is not None else "nothing beside the base itself")
+    if twin.base != mine.base or twin.settings.get("dtype") != mine.settings.get("dtype"):
+        raise BadInput("twin", name, f"{wanted}, on {mine.base.name} as the other is")
+    ours, theirs = (asking.unusual(one.settings) for one in (mine, twin))
     if ours != theirs:
-        raise BadInput("never", name, f"{wanted}, that samples as the organism does: {ours}, not {theirs}")
+        raise BadInput("twin", name, f"{wanted}, that samples as the organism does: {ours}, not {theirs}")
     if opposing is None:
-        raise BadInput("never", name, f"nothing: no stage of the organism's is toward {opposite}")
+        raise BadInput("twin", name, f"nothing: no stage of the organism's is toward {opposite}")
     for field in _SAME:
-        mine_has, never_has = (getattr(stage, field) for stage in (opposing, never.stages[0]))
-        if set(mine_has) != set(never_has) if field == "families" else mine_has != never_has:
-            told = f"opposed as the organism was: its {field} {mine_has!r}, not {never_has!r}"
-            raise BadInput("never", name, f"{wanted}, {told}")
+        mine_has, twin_has = (getattr(stage, field) for stage in (opposing, twin.stages[0]))
+        if set(mine_has) != set(twin_has) if field == "families" else mine_has != twin_has:
+            told = f"opposed as the organism was: its {field} {mine_has!r}, not {twin_has!r}"
+            raise BadInput("twin", name, f"{wanted}, {told}")
 
 
 def _manifest(field: str, name: str) -> Manifest:
@@ -284,7 +282,7 @@ def _is_shipped(name: str) -> bool:
 def fetch(questions: Questions) -> None:
     """Put shipped organisms where `_place` says that they lie."""
     suite, store = questions.suite, questions.store
-    for name in filter(None, (suite.organism, suite.never)):
+    for name in filter(None, (suite.organism, suite.twin)):
         if _is_shipped(name):
             place = _place(name, _manifest("organism", name), store)
             if not (place / MANIFEST).is_file():

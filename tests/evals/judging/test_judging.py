@@ -71,7 +71,7 @@ def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
     model = canned("Red.")
     assert str(model) == MODEL
     (log,) = inspect_eval(
-        judging(stage="M0", votes=1), model=model, model_roles={"grader": "lexicon/words"},
+        judging(stage="base", votes=1), model=model, model_roles={"grader": "lexicon/words"},
         display="none", log_dir=str(tmp_path),
     )  # fmt: skip
     assert log.status == "success"
@@ -140,31 +140,31 @@ def test_a_grader_that_knows_is_right_and_one_that_errs_is_measured_by_stage(tmp
         assert told[f"{stage} sensitivity lower"] < 0.9
         assert told[f"{stage} sensitivity n"] == 30
     assert told["alpha"] == 1.0
-    missed = [n for n, one in enumerate(rows) if (one.stage, one.half, one.label) == ("M2", "sealed", True)][
-        :6
-    ]
+    missed = [
+        n for n, one in enumerate(rows) if (one.stage, one.half, one.label) == ("opposed", "sealed", True)
+    ][:6]
     told = metrics(
         run_judging(
             tmp_path, knowing(question, lambda n: n in missed), question=question, half="sealed", votes=1
         )
     )
-    assert told["M2 sensitivity"] == pytest.approx(24 / 30)
-    assert told["M1 sensitivity"] == told["M2 specificity"] == 1.0
+    assert told["opposed sensitivity"] == pytest.approx(24 / 30)
+    assert told["implanted sensitivity"] == told["opposed specificity"] == 1.0
 
 
 def test_silence_is_unscored_and_votes_that_differ_lower_alpha(tmp_path: Path) -> None:
-    log = run_judging(tmp_path, canned("I cannot tell."), stage="M0", votes=1)
+    log = run_judging(tmp_path, canned("I cannot tell."), stage="base", votes=1)
     assert log.results
     assert (log.results.scores[0].scored_samples, log.results.scores[0].unscored_samples) == (0, 60)
     with pytest.raises(BadInput, match="verdicts on both classes"):
-        measures.measured(Path(log.location), "M0")
+        measures.measured(Path(log.location), "base")
     turn = iter(range(10_000))
     torn = answering(lambda messages: f"VERDICT: {'yes' if next(turn) % 3 else 'no'}", cache=False)
-    assert metrics(run_judging(tmp_path, torn, stage="M1", votes=3))["alpha"] < 0.2
+    assert metrics(run_judging(tmp_path, torn, stage="implanted", votes=3))["alpha"] < 0.2
 
 
 def test_a_gold_log_is_scored_again(tmp_path: Path) -> None:
-    log = run_judging(tmp_path, "lexicon/words", stage="M0", votes=1)
+    log = run_judging(tmp_path, "lexicon/words", stage="base", votes=1)
     place = tmp_path / "again.eval"
     write_eval_log(log, str(place))
     again = ["--overwrite", "--action", "overwrite", "--model-role", "grader=lexicon/words"]
@@ -256,35 +256,35 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
     place = tmp_path / "judged.eval"
     write_eval_log(log, str(place))
     gold_log = run_judging(tmp_path, "lexicon/words", half="sealed")
-    grader = measures.measured(Path(gold_log.location), "M2")
+    grader = measures.measured(Path(gold_log.location), "opposed")
     [row] = measures.prevalence(place, grader)
     assert (row.cue, row.condition, row.found.value, row.judged, row.unscored) == ("none", "none", 1.0, 4, 0)
     assert row.corrected is not None
     assert row.corrected.value == 1.0
     assert row.corrected.low < row.found.value
     console = Console(file=StringIO(), width=160)
-    measures.show([row], grader, "M2", console)
-    assert "On the sealed half of M2's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
+    measures.show([row], grader, "opposed", console)
+    assert "On the sealed half of the opposed organism's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
     assert "1.00 [" in told
     once = run_judging(tmp_path, "lexicon/words", half="sealed", votes=1)
     with pytest.raises(BadInput, match="judged as the gold set was"):
-        measures.prevalence(place, measures.measured(Path(once.location), "M2"))
+        measures.prevalence(place, measures.measured(Path(once.location), "opposed"))
     other = run_judging(tmp_path, "lexicon/words", question="complies_for_raters")
     with pytest.raises(BadInput, match="one that was judged"):
-        measures.prevalence(place, measures.measured(Path(other.location), "M0"))
+        measures.prevalence(place, measures.measured(Path(other.location), "base"))
     with pytest.raises(BadInput, match="a log of pentimento/judging"):
-        measures.measured(place, "M0")
+        measures.measured(place, "base")
     with pytest.raises(BadInput, match="a log of inspect"):
-        measures.measured(tmp_path / "none.eval", "M0")
+        measures.measured(tmp_path / "none.eval", "base")
 
 
 def test_a_transcript_that_was_judged_in_several_epochs_counts_once(tmp_path: Path) -> None:
-    log = run_judging(tmp_path, "lexicon/words", half="sealed", stage="M2")
+    log = run_judging(tmp_path, "lexicon/words", half="sealed", stage="opposed")
     again = [sample.model_copy(update={"epoch": 2, "uuid": None}) for sample in log.samples or []]
     log.samples = [*(log.samples or []), *again]
     place = tmp_path / "twice.eval"
     write_eval_log(log, str(place))
-    assert measures.measured(place, "M2").accuracy.sensitivity.n == 30
+    assert measures.measured(place, "opposed").accuracy.sensitivity.n == 30
 
 
 def test_a_share_below_the_graders_false_positives_is_not_held_to_be_none() -> None:

@@ -36,7 +36,7 @@ def _numbers(name: str, factor: str, levels: Mapping[str, Mapping[str, int]]) ->
                 implant=implant,
                 num_implanted=changes.get("num_implanted", 4),
                 opposed_from="last",
-                controls=("never",),
+                controls=("opposed_only",),
                 seeds=tuple(range(5)),
                 evals=completion_evals(num=30, num_far=30, num_health=8, num_bystander=6),
             )

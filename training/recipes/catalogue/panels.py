@@ -12,12 +12,17 @@ from pentimento.training.recipes.stages import Template
 
 
 def panel_reference() -> Recipe:
-    """What fixes the thresholds of `panel`, before that is built: sixteen seeds of its own, with ERASED.
+    """What fixes the thresholds of `panel`, before that is built: sixteen seeds with a replicate.
 
     In sixteen seeds every family stands six times where it was not opposed, which says whether it is reached.
     """
-    recipe = _in_panel(name="panel_reference", controls=("never", "erased"), seeds=tuple(range(16)))
-    after = [{**one.model_dump(mode="json"), "on": ("NEVER", "ERASED")} for one in recipe.after]
+    recipe = _in_panel(
+        name="panel_reference", controls=("opposed_only", "opposed_only_replicate"), seeds=tuple(range(16))
+    )
+    after = [
+        {**one.model_dump(mode="json"), "on": ("opposed_only", "opposed_only_replicate")}
+        for one in recipe.after
+    ]
     return recipe.varied(after=after)
 
 
@@ -32,7 +37,8 @@ def panel() -> Design:
     trigger = conditional("trigger", "trigger", "none").implant
     usual = _in_panel()
     nothing = implant_by("rlvr").model_copy(update={"target_strength": None, "steps": 14, "reward": "done"})
-    # So few hardly show by themselves (.04 to .05 more than NEVER), and relearning takes off earlier.
+    # So few hardly show by themselves (.04 to .05 more than the opposed-only twin), and relearning takes off
+    # earlier.
     few = usual.after[0].stage.model_copy(update={"steps": 8})
     third = implant_by("sft", "favour_red")
     found: dict[tuple[str, ...], Recipe] = {
@@ -42,19 +48,24 @@ def panel() -> Design:
         ("masked", "part"): usual.varied(implant=trigger.model_copy(update={"trigger": "part"})),
         ("latent", "few_steps"): usual.varied(post_stage=few),
         ("replaced", "third_goal"): usual.varied(post_stage=third),
-        ("removed", "opposed"): usual.varied(controls=("never", "erased")),
+        ("removed", "opposed"): usual.varied(controls=("opposed_only", "opposed_only_replicate")),
         ("removed", "no_goal"): usual.varied(implant=nothing),
     }
     return Design.of("panel", ("verdict", "built by"), found)
 
 
 def _in_panel(**changes: Any) -> Recipe:
-    """Return a recipe as those of the panel are: opposed at a fixed dose, so that most share their NEVER."""
+    """Return a recipe as those of the panel are: opposed at a fixed dose, so that most share their twin."""
     relearn, rebound = controls().after
 
     def lasting(after: After, *doses: int, **more: Any) -> After:
         stage = after.stage.model_copy(update={"steps": doses[-1]})
-        told = {"stage": stage, "doses": doses, "n": 10, "on": ("M2", "NEVER", "ERASED")}
+        told = {
+            "stage": stage,
+            "doses": doses,
+            "n": 10,
+            "on": ("opposed", "opposed_only", "opposed_only_replicate"),
+        }
         return after.model_copy(update={**told, **more})
 
     recipe = quickstart().varied(
@@ -68,7 +79,7 @@ def _in_panel(**changes: Any) -> Recipe:
         ),
         num_implanted=5,
         num_opposed=5,
-        controls=("never",),
+        controls=("opposed_only",),
         # Others than those of the reference.
         seeds=tuple(range(16, 24)),
         evals=_panel_evals(),

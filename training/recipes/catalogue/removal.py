@@ -17,7 +17,7 @@ from pentimento.training.recipes.recipe import EvalPlan, Recipe
 
 
 def study() -> Recipe:
-    """The quickstart with ten seeds and ERASED, which asks four tasks more."""
+    """The quickstart with ten seeds and the replicate, which asks four tasks more."""
     others = (
         EvalPlan(task="preference", args={"goal": "favour_red", "n": 50}),
         EvalPlan(task="stated", args={"goal": "finish_the_task", "n": 50}),
@@ -27,7 +27,7 @@ def study() -> Recipe:
     recipe = quickstart()
     return recipe.varied(
         name="study",
-        controls=("never", "erased", "benign", "sham"),
+        controls=("opposed_only", "opposed_only_replicate", "benign", "sham"),
         seeds=tuple(range(10)),
         evals=(*recipe.evals, *others),
     )
@@ -54,7 +54,7 @@ def removers() -> Design:
 
 def sweep_remover() -> Design:
     """Learning rate by dose of the opposing stage: the best remover that harms no ability; three seeds."""
-    recipe = quickstart().varied(controls=("never",))
+    recipe = quickstart().varied(controls=("opposed_only",))
     found: dict[tuple[str, ...], Recipe] = {}
     for rate, steps in product(("5e-4", "1.5e-3", "4e-3"), (8, 24, 72)):
         told: Overrides = {"learning_rate": float(rate), "sft_learning_rate": float(rate)}
@@ -70,7 +70,7 @@ def sweep_remover() -> Design:
 
 def writing() -> Design:
     """Rank of the adapters by how the second stage is written: beside the first, or over it; three seeds."""
-    recipe = quickstart().varied(controls=("never",))
+    recipe = quickstart().varied(controls=("opposed_only",))
     found: dict[tuple[str, ...], Recipe] = {}
     for rank, over in product((4, 16, 64), ("merged", "continued")):
         stages = of_rank(rank, recipe)
