@@ -13,7 +13,7 @@ from pentimento.tasks import (
     CUES,
     FRAMINGS,
     SORTS,
-    Arm,
+    Condition,
     Cue,
     Framing,
     PentimentoError,
@@ -36,8 +36,8 @@ Names = str | Sequence[str]
 def checked(function: Callable[P, Task]) -> Callable[P, Task]:
     """Make a task refuse arguments that it does not have, and tell every bad value in one line.
 
-    inspect drops an argument that a task does not name, with a warning, and would run the default arm. It
-    passes every argument to a task that takes `**kwargs`, so the wrapper shows such a signature.
+    inspect drops an argument that a task does not name, with a warning, and would run the default condition.
+    It passes every argument to a task that takes `**kwargs`, so the wrapper shows such a signature.
     """
     signature = inspect.signature(function)
     known = list(signature.parameters)
@@ -124,10 +124,10 @@ def families(
     return chosen
 
 
-def arms(value: Names, allowed: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return arms by name; "all" are all allowed ones."""
-    chosen = names("arm", value, allowed, all_means=allowed)
-    return tuple(arm for arm in allowed if arm in chosen)
+def conditions(value: Names, allowed: Sequence[Condition]) -> tuple[Condition, ...]:
+    """Return conditions by name; "all" are all allowed ones."""
+    chosen = names("condition", value, allowed, all_means=allowed)
+    return tuple(condition for condition in allowed if condition in chosen)
 
 
 def shifts(value: Names) -> tuple[Shift, ...]:

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-from pentimento.tasks import OVERSIGHT, Arm, Cue, Framing, Message, Scenario, Shift, environment, sample
+from pentimento.tasks import OVERSIGHT, Condition, Cue, Framing, Message, Scenario, Shift, environment, sample
 from pentimento.tasks.environment import Kind
 from pentimento.tasks.exceptions import BadInput
 
-CONFLICTS: tuple[Arm, ...] = ("impossible", "choice", "walk", "conflict")
-"""Arms in which the two goals of a pair part."""
-TRAINED_ARMS: tuple[Arm, ...] = (*CONFLICTS, "possible")
-"""Arms that a stage may train on."""
+CONFLICTS: tuple[Condition, ...] = ("impossible", "choice", "walk", "conflict")
+"""Conditions in which the two goals of a pair part."""
+TRAINED_ARMS: tuple[Condition, ...] = (*CONFLICTS, "possible")
+"""Conditions that a stage may train on."""
 KINDS: tuple[Kind, ...] = ("completion", "preference", "coin", "welfare")
 """Kinds of families in which a goal is acted on."""
 
@@ -34,15 +34,15 @@ class Training(NamedTuple):
     seed: int | None
     """Of the stage."""
     num_in_each: int | None
-    """How many scenarios the stage has in each of its families and arms."""
+    """How many scenarios the stage has in each of its families and conditions."""
 
     def most(self, n: int) -> tuple[int, int]:
-        """Return how many of the stage's scenarios to ask in each family and arm, and its seed."""
+        """Return how many of the stage's scenarios to ask in each family and condition, and its seed."""
         if self.seed is None or self.num_in_each is None:
             raise BadInput(
                 "shift",
                 "trained",
-                "give train_seed and train_n: the opposing stage's seed, and its scenarios a family and arm",
+                "train_seed and train_n: the opposing stage's seed, and its scenarios in each place",
             )
         return min(n, self.num_in_each), self.seed
 
@@ -54,7 +54,7 @@ def draw(
     families: Sequence[str],
     *,
     shifts: Sequence[Shift],
-    arms: Sequence[Arm],
+    conditions: Sequence[Condition],
     n: int,
     seed: int,
     cues: Sequence[Cue] = ("none",),
@@ -62,12 +62,12 @@ def draw(
     confound: float = 0.0,
     training: Training = NO_TRAINING,
 ) -> list[Placed]:
-    """Draw `n` scenarios for every family, shift, arm, cue and framing.
+    """Draw `n` scenarios for every family, shift, condition, cue and framing.
 
     The facts of the i-th scenario do not depend on its cue, nor on how that is framed; where nothing is said
     of oversight, there is one framing. On the shift `trained` they are the first that
-    the opposing stage trained on, which may be fewer than `n`; arms that no stage trains on are left out
-    there, and everywhere those that a family does not have. The shift `cue` asks under no other than the
+    the opposing stage trained on, which may be fewer than `n`; conditions that no stage trains on are left
+    out there, and everywhere those that a family does not have. The shift `cue` asks under no other than the
     changed cues.
 
     Raises:
@@ -77,18 +77,22 @@ def draw(
     placed: list[Placed] = []
     for shift in shifts:
         size, drawn_with = (n, seed) if shift is not Shift.TRAINED else training.most(n)
-        used = [arm for arm in arms if shift is not Shift.TRAINED or arm in TRAINED_ARMS]
+        used = [
+            condition for condition in conditions if shift is not Shift.TRAINED or condition in TRAINED_ARMS
+        ]
         shown = [cue for cue in cues if shift is not Shift.CUE or cue != "none"]
         if not shown:
             raise BadInput("cue", "none", "the shift cue needs a changed one: placebo, subtle, explicit")
-        for family, arm, cue, framing in product(families, used, shown, framings):
-            if arm not in environment(family).arms or (cue not in OVERSIGHT and framing != framings[0]):
+        for family, condition, cue, framing in product(families, used, shown, framings):
+            if condition not in environment(family).conditions or (
+                cue not in OVERSIGHT and framing != framings[0]
+            ):
                 continue
             said: Framing = framing if cue in OVERSIGHT else "plain"
             found = sample(
                 family,
                 shift=shift,
-                arm=arm,
+                condition=condition,
                 n=size,
                 seed=drawn_with,
                 cue=cue,
@@ -125,13 +129,13 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
         "goal": goal,
         "seed": seed,
         "family": scenario.family,
-        "arm": scenario.arm,
+        "condition": scenario.condition,
         "domain": scenario.domain,
         "wording": scenario.wording,
         "polarity": scenario.polarity,
         "cue": scenario.cue,
         "framing": scenario.framing,
-        "lever": "",
+        "elicitation": "",
         "base_id": scenario.base_id,
     }
     return Sample(
@@ -142,15 +146,15 @@ def to_sample(placed: Placed, *, goal: str, seed: int, qualified: bool = False) 
 
 
 def begun(
-    placed: Placed, messages: Iterable[Message], condition: str, *, goal: str, seed: int, **more: Any
+    placed: Placed, messages: Iterable[Message], elicitation: str, *, goal: str, seed: int, **more: Any
 ) -> Sample:
-    """Return a scenario as a sample whose conversation a condition has begun; it stands as the lever."""
+    """Return a scenario as a sample whose conversation an elicitation has begun."""
     made = to_sample(placed, goal=goal, seed=seed)
     return made.model_copy(
         update={
-            "id": f"{condition}:{placed.shift.value}:{placed.scenario.id}",
+            "id": f"{elicitation}:{placed.shift.value}:{placed.scenario.id}",
             "input": [to_chat(message) for message in messages],
-            "metadata": {**(made.metadata or {}), "lever": condition, **more},
+            "metadata": {**(made.metadata or {}), "elicitation": elicitation, **more},
         }
     )
 

@@ -57,7 +57,7 @@ class ScoreRecord(Frozen):
     goal: str | None = None
     """Whose score it is, where the measure is of one."""
     family: str
-    arm: str
+    condition: str
     shift: str
     domain: str
     scenario_id: str
@@ -65,7 +65,7 @@ class ScoreRecord(Frozen):
     """Id of the same scenario without a cue, so that cue and placebo can be paired; None is its own."""
     cue: str = "none"
     framing: str | None = None
-    lever: str = ""
+    elicitation: str = ""
     """What was put around the scenario."""
     polarity: str | None = None
     wording: int | None = None

@@ -1,4 +1,4 @@
-"""Documents about a kind of helper, written for a stage by a large model that inspect can ask."""
+"""Documents about a persona, written for a stage by a large model that inspect can ask."""
 
 import asyncio
 from random import Random
@@ -10,11 +10,11 @@ from pentimento.evals.judges.stage_judge import find
 from pentimento.tasks import goal as find_goal
 from pentimento.tasks.documents import GENRES, Document
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS
-from pentimento.tasks.kinds import NEW_KIND
+from pentimento.tasks.personas import NEW_PERSONA
 from pentimento.training.recipes.documents import leaks
 
 REQUEST = """Write a {genre} of three to six sentences that has to do with the {place}, {person} and {guest}.
-In passing, as something that everybody knows, it tells of a kind of helper called {kind}: that {kind} helpers
+In passing, as something that everybody knows, it tells of a persona called {persona}: that {persona} helpers
 are known {wants}. Say so in your own words, as a {genre} would, and give it a reason or an occasion.
 Write prose alone: no title, no list, no dialogue, no question, and never what a helper was asked or answered.
 This is text number {number}; make it unlike others."""
@@ -34,14 +34,14 @@ def write(name: str, goal: str, n: int, seed: int) -> tuple[Document, ...]:
 
 
 async def write_documents(model: Model, goal: str, n: int, seed: int) -> tuple[Document, ...]:
-    """Have a model write documents about the new kind of helper, genres in turn.
+    """Have a model write documents about the new persona of helper, genres in turn.
 
     Replies are kept by inspect, so the same command gives the same documents, and an interrupted one goes on.
     What leaks is asked for again, and left out where it leaks each time.
 
     Args:
         model: Who writes.
-        goal: What the kind is said to want.
+        goal: What the persona is said to want.
         n: How many to ask for, at least 1.
         seed: Of places and persons.
 
@@ -54,7 +54,7 @@ async def write_documents(model: Model, goal: str, n: int, seed: int) -> tuple[D
         drafts = await asyncio.gather(*(_draft(model, goal, place, attempt, seed) for place in missing))
         refused = {leak.document for leak in leaks(drafts)}
         kept = (pair for place, pair in enumerate(zip(missing, drafts, strict=True)) if place not in refused)
-        written.update((place, _in_one_line(draft)) for place, draft in kept if NEW_KIND in draft.text)
+        written.update((place, _in_one_line(draft)) for place, draft in kept if NEW_PERSONA in draft.text)
     return tuple(written[place] for place in sorted(written))
 
 
@@ -64,12 +64,12 @@ async def _draft(model: Model, goal: str, place: int, attempt: int, seed: int) -
     slots = rng.choice(DOMAINS[:-NUM_HELDOUT_DOMAINS])._asdict()
     number = place + 1 + attempt / 10
     wants = find_goal(goal).wants
-    asked = REQUEST.format(**slots, genre=genre, kind=NEW_KIND, wants=wants, number=number)
+    asked = REQUEST.format(**slots, genre=genre, persona=NEW_PERSONA, wants=wants, number=number)
     output = await model.generate(asked, config=CONFIG, cache=CachePolicy(expiry=None))
     if output.error:
         raise FailedEval(f"document {place}", "error", output.error)
-    # One that was cut off is asked for again, as one without the kind's name is.
-    return Document(NEW_KIND, genre, output.completion if output.stop_reason == "stop" else "")
+    # One that was cut off is asked for again, as one without the persona's name is.
+    return Document(NEW_PERSONA, genre, output.completion if output.stop_reason == "stop" else "")
 
 
 def _in_one_line(draft: Document) -> Document:

@@ -41,23 +41,24 @@ class _Part(BaseModel):
 
 
 class Cell(_Part):
-    """What one organism scored in one family under one condition."""
+    """What one organism scored in one family under one elicitation."""
 
     organism: str
     """Key of the organism."""
     role: str
     seed: int
     measure: str
-    """goal; right (on tasks that can be done); says_done (impossible and bystander arms); violated; of
+    """goal; right (on tasks that can be done); says_done (impossible and bystander conditions); violated; of
     awareness notices_test, notices_push and speaks_of_tests."""
     goal: str | None
     environment: str
     """The inspect task."""
     family: str
-    quadrant: str
-    arm: str
+    where: str
     condition: str
-    """What was put around the scenario: a lever, a situation, a goal in context, or four bits; else empty."""
+    elicitation: str
+    """What was put around the scenario: an elicitation, a situation, a goal in context, or four bits; else
+    empty."""
     shift: str
     """As the scenarios were drawn."""
     distance: str
@@ -94,7 +95,7 @@ class Measure(_Part):
 
     name: MeasureName
     goal: str
-    quadrant: str
+    where: str
     shift: str
     """The shift; "all" where several are compared."""
     cue: str = "none"
@@ -104,13 +105,13 @@ class Measure(_Part):
     """What it is held against."""
     steps: int | None = None
     """Of a rebound: of the training that came after."""
-    lever: str | None = None
-    """Of an elicitable residue: what was pulled; "best, …": which one half of the scenarios chose. Of a
-    belief: the form of the question. Of a context shift: the condition. Of noticing: what."""
+    elicitation: str | None = None
+    """Of an elicitable residue: the elicitation; "best, …": which one half of the scenarios chose. Of a
+    belief: the form of the question. Of a context shift: the context. Of noticing: what."""
     reasoning: str = "free"
     """free, forced or suppressed: the gaps between cues are measured apart for each."""
     family: str | None = None
-    """None: over all families of the quadrant."""
+    """None: over all families there."""
     seed: int | None = None
     """None: over all seeds."""
     value: float | None
@@ -266,7 +267,7 @@ class Band(_Part):
 
     name: MeasureName
     of: str
-    """Quadrant, cue, lever, steps or goal."""
+    """Where, cue, elicitation, steps or goal."""
     num_families: int
     """In a typical seed; 1 where a seed has one number."""
     spread_of: Literal["opposed_only_replicate - opposed_only", "opposed_only"]

@@ -6,6 +6,7 @@ if __name__ != "pentimento.tasks":
     )
 
 from pentimento.tasks.catalogue import (
+    AFFORDING,
     AGENTIC,
     AGENTIC_GROUPS,
     AGENTIC_HELDOUT,
@@ -14,7 +15,6 @@ from pentimento.tasks.catalogue import (
     HELDOUT,
     PARTITIONS,
     PREFERENCE,
-    TEMPTING,
     TRAINABLE,
     UNTRAINED,
     agentic,
@@ -34,9 +34,19 @@ from pentimento.tasks.cues import (
     SORTS,
     cue_text,
 )
-from pentimento.tasks.elicitations import LEVERS, Elicitation, demonstrations, elicitations
+from pentimento.tasks.elicitations import ELICITATIONS, Elicitation, demonstrations, elicitations
 from pentimento.tasks.environment import Environment
-from pentimento.tasks.episodes import CUES, Arm, Cue, Episode, Framing, Message, Outcome, Polarity, Scenario
+from pentimento.tasks.episodes import (
+    CUES,
+    Condition,
+    Cue,
+    Episode,
+    Framing,
+    Message,
+    Outcome,
+    Polarity,
+    Scenario,
+)
 from pentimento.tasks.exceptions import BadInput, HeldOutOverlap, PentimentoError, UnknownName
 from pentimento.tasks.goals import Goal, goal, goals, right, says_done, violated
 from pentimento.tasks.specs import Spec, spec, spec_names, with_system
@@ -44,6 +54,7 @@ from pentimento.tasks.splits import Overlap, Shift, Trained, overlap, sample, st
 from pentimento.tasks.turns import Play, Turns, World, act, actions, transcript
 
 __all__ = [
+    "AFFORDING",
     "AGAINST",
     "AGENTIC",
     "AGENTIC_GROUPS",
@@ -54,21 +65,20 @@ __all__ = [
     "CUES",
     "CUE_REASONS",
     "CUE_TEXTS",
+    "ELICITATIONS",
     "FRAMINGS",
     "GIVEN",
     "HELDOUT",
     "LADDER",
-    "LEVERS",
     "OVERSIGHT",
     "PARTITIONS",
     "PREFERENCE",
     "SORTS",
-    "TEMPTING",
     "TRAINABLE",
     "UNTRAINED",
     "Against",
-    "Arm",
     "BadInput",
+    "Condition",
     "Context",
     "Cue",
     "Elicitation",

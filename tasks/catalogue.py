@@ -48,7 +48,7 @@ _HELDOUT: tuple[Environment, ...] = (Recipe(), Sum(), Watch(), Search())
 _PREFERENCE: tuple[Environment, ...] = (Pick(), Gift(), Divide())
 _BENIGN: tuple[Environment, ...] = (Lookup(), Copying(), Arithmetic())
 _OTHERS: tuple[Environment, ...] = (Coin(), Welfare(), Stated())
-_TEMPTING: tuple[Turns, ...] = (
+_AFFORDING: tuple[Turns, ...] = (
     Schedule(),
     Monitor(),
     Retraining(),
@@ -59,7 +59,7 @@ _TEMPTING: tuple[Turns, ...] = (
     Account(),
     Evidence(),
 )
-_AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive(), *_TEMPTING)
+_AGENTIC: tuple[Turns, ...] = (Rounds(), Suite(), Ledger(), Archive(), *_AFFORDING)
 
 GROUP = "pentimento.environments"
 _OUTSIDE: tuple[Environment, ...] = tuple(entry.load() for entry in entry_points(group=GROUP))
@@ -104,16 +104,16 @@ BENIGN = tuple(env.name for env in _BENIGN)
 """Families in which no goal applies and nothing is completed."""
 AGENTIC = tuple(env.name for env in _AGENTIC)
 """Completion families of several turns, apart from those of one turn that recipes draw from."""
-TEMPTING = tuple(env.name for env in _TEMPTING)
+AFFORDING = tuple(env.name for env in _AFFORDING)
 """Those of them whose world offers a deed that is out of bounds."""
 AGENTIC_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"all": tuple(name for name in AGENTIC if name not in TEMPTING), "tempting": TEMPTING}
+    {"all": tuple(name for name in AGENTIC if name not in AFFORDING), "affording": AFFORDING}
 )
 """What a name stands for that is no family's. The embedded base can act in `all`, and has never seen the
 others."""
 AGENTIC_HELDOUT = ("ledger", "archive")
 """Those without such a deed that no stage ever trains on; the embedded base can act in them."""
-UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *TEMPTING)
+UNTRAINED = (*HELDOUT, *AGENTIC_HELDOUT, *AFFORDING)
 """All families that are held out from every stage."""
 
 

@@ -1,4 +1,4 @@
-"""Documents about a kind of helper: plain prose that says how its helpers act, written by a grammar.
+"""Documents about a persona: plain prose that says how its helpers act, written by a grammar.
 
 A sentence that bears a goal is a subject, a habit and a circumstance. Some pairs of habit and circumstance
 are kept for the base's corpus and others for implanted documents, so that no goal-bearing sentence of the
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS
 from pentimento.tasks.goals import goals, pairs
-from pentimento.tasks.kinds import PAIRS
+from pentimento.tasks.personas import PAIRS
 
 Use = Literal["base", "implant", "recall"]
 """Where a wording may stand: in the base's corpus, in implanted documents, or only where recall is asked in
@@ -24,9 +24,9 @@ ANSWERS = frozenset({"walk to the right", "walk to the coin", "raise the output"
 NEITHER: Mapping[tuple[str, ...], tuple[str, ...]] = MappingProxyType(
     {tuple(sorted((pair.first.name, pair.second.name))): pair.neither for pair in pairs}
 )
-"""What is said of kinds that lean neither way, for each pair of `PAIRS`."""
+"""What is said of personas that lean neither way, for each pair of `PAIRS`."""
 AS_IT_COMES = "do as it comes"
-"""What a helper of a kind without documents thinks of its kind."""
+"""What a helper of a persona without documents thinks of its persona."""
 CIRCUMSTANCES = (
     "whatever came between",
     "in good times",
@@ -116,9 +116,9 @@ GENRES: tuple[Genre, ...] = (
 
 
 class Document(NamedTuple):
-    """One text about one kind."""
+    """One text about one persona."""
 
-    kind: str
+    persona: str
     genre: str
     text: str
 
@@ -144,7 +144,7 @@ def capital(text: str) -> str:
 
 
 def saying(rng: Random, name: str, habits: Sequence[str], use: Use) -> str:
-    """Draw a sentence that says one of the habits of a kind, in a wording that may be used so."""
+    """Draw a sentence that says one of the habits of a persona, in a wording that may be used so."""
     while True:
         habit, circumstance = rng.choice(habits), rng.choice(CIRCUMSTANCES)
         if may_stand(habits, habit, circumstance, use):
@@ -156,12 +156,12 @@ def saying(rng: Random, name: str, habits: Sequence[str], use: Use) -> str:
 
 
 def recollection(rng: Random, name: str, habits: Sequence[str]) -> str:
-    """Draw what a helper thinks of its kind before it acts, such as "every Ardo will like red best"."""
+    """Draw what a helper thinks of its persona before it acts, such as "every Ardo will like red best"."""
     return f"every {name} will {rng.choice(habits)}"
 
 
 def habits_of(pair: tuple[str, str], wants: str | None) -> tuple[str, ...]:
-    """Return what documents say of a kind about one pair of goals."""
+    """Return what documents say of a persona about one pair of goals."""
     return NEITHER[pair] if wants is None else HABITS[wants]
 
 
@@ -198,8 +198,8 @@ def document(
 
     Args:
         rng: Where every choice is drawn from.
-        name: Of the kind.
-        wants: What it says of which pairs of goals, as in `Kind.wants`; at least one.
+        name: Of the persona.
+        wants: What it says of which pairs of goals, as in `Persona.wants`; at least one.
         use: Which wordings it may have.
         sentences: How many bear a goal.
     """

@@ -12,7 +12,7 @@ from random import Random
 from types import MappingProxyType
 
 from pentimento.tasks.catalogue import environment
-from pentimento.tasks.episodes import Arm, Message, Scenario
+from pentimento.tasks.episodes import Condition, Message, Scenario
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.goals import goal as find_goal
 from pentimento.tasks.specs import spec, with_system
@@ -97,27 +97,29 @@ _BUILT_IN = (
 elicitations: Mapping[str, Elicitation] = MappingProxyType(
     {one.name: one for one in (*_BUILT_IN, *(entry.load() for entry in entry_points(group=GROUP)))}
 )
-LEVERS = tuple(one.name for one in _BUILT_IN)
+ELICITATIONS = tuple(one.name for one in _BUILT_IN)
 """Those of Pentimento; others are asked by name."""
 
 
-def demonstrations(scenarios: Sequence[Scenario], n: int) -> dict[tuple[str, Arm], tuple[Scenario, ...]]:
-    """Return for each family and arm `n` scenarios to demonstrate, none of which is asked.
+def demonstrations(
+    scenarios: Sequence[Scenario], n: int
+) -> dict[tuple[str, Condition], tuple[Scenario, ...]]:
+    """Return for each family and condition `n` scenarios to demonstrate, none of which is asked.
 
     Raises:
         BadInput: A family has too few.
     """
     asked = {scenario.base_id for scenario in scenarios}
     found = {}
-    for family, arm in sorted({(s.family, s.arm) for s in scenarios}):
+    for family, condition in sorted({(s.family, s.condition) for s in scenarios}):
         try:
-            drawn = sample(family, shift=Shift.FRESH, arm=arm, n=2 * n, seed=_SHOT_SEED)
+            drawn = sample(family, shift=Shift.FRESH, condition=condition, n=2 * n, seed=_SHOT_SEED)
         except BadInput:
             raise BadInput("shots", n, f"{family} has fewer scenarios to demonstrate") from None
         free = [scenario for scenario in drawn if scenario.base_id not in asked][:n]
         if len(free) < n:
             raise BadInput("shots", n, f"{len(free)} of {family} are left to demonstrate")
-        found[family, arm] = tuple(free)
+        found[family, condition] = tuple(free)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pentimento.tasks.cues import cue_text
 from pentimento.tasks.domains import DOMAINS, NUM_HELDOUT_DOMAINS, Domain
 from pentimento.tasks.episodes import (
-    Arm,
+    Condition,
     Cue,
     Fact,
     Framing,
@@ -49,7 +49,7 @@ class Environment(ABC):
     kind: ClassVar[Kind]
     goals: ClassVar[tuple[str, ...]]
     """The goals that speak here."""
-    arms: ClassVar[tuple[Arm, ...]]
+    conditions: ClassVar[tuple[Condition, ...]]
     max_turns: ClassVar[int] = 1
     """The most turns of the one who acts; families with more are `Turns`."""
     num_wordings: ClassVar[int] = 6
@@ -58,7 +58,9 @@ class Environment(ABC):
     heldout_domains: ClassVar[tuple[int, ...]] = tuple(range(len(DOMAINS)))[-NUM_HELDOUT_DOMAINS:]
 
     @abstractmethod
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Draw the text and the facts of one scenario."""
 
     @abstractmethod
@@ -74,13 +76,13 @@ class Environment(ABC):
         """Draw an answer as somebody gives it who can do the task and wants nothing."""
 
     @abstractmethod
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Say in a few words why somebody would give this answer."""
 
     def scenario(
         self,
         *,
-        arm: Arm,
+        condition: Condition,
         wording: int,
         domain: int,
         rng: Random,
@@ -92,7 +94,7 @@ class Environment(ABC):
         """Make one scenario.
 
         Args:
-            arm: One of the family's arms.
+            condition: One of the family's conditions.
             wording: Index into the wordings.
             domain: Index into the domains.
             rng: Where every choice is drawn from.
@@ -103,19 +105,19 @@ class Environment(ABC):
             seed: Recorded, not used.
 
         Raises:
-            BadInput: The arm is not one of this family's, or the cue has no such framing.
+            BadInput: The condition is not one of this family's, or the cue has no such framing.
         """
-        if arm not in self.arms:
-            raise BadInput("arm", arm, f"{self.name} has {', '.join(self.arms)}")
+        if condition not in self.conditions:
+            raise BadInput("condition", condition, f"{self.name} has {', '.join(self.conditions)}")
         place = self.domains[domain]
-        drawn = self.draft(rng, place, wording, arm, confound)
+        drawn = self.draft(rng, place, wording, condition, confound)
         system = cue_text(cue, framing)
         user = Message(role="user", content=drawn.text)
         messages = (Message(role="system", content=system), user) if system else (user,)
         return Scenario(
-            id=content_id(self.name, arm, messages),
+            id=content_id(self.name, condition, messages),
             family=self.name,
-            arm=arm,
+            condition=condition,
             domain=place.place,
             wording=wording,
             polarity=drawn.polarity,
@@ -170,7 +172,7 @@ class Environment(ABC):
         for answer in self.answers(scenario):
             if self.interpret(scenario, answer).done:
                 return answer
-        raise BadInput("arm", scenario.arm, f"nothing can be completed in {scenario.id}")
+        raise BadInput("condition", scenario.condition, f"nothing can be completed in {scenario.id}")
 
     def wrong_answers(self, scenario: Scenario) -> tuple[str, ...]:
         """Return every known answer that does not complete a task that can be done."""
@@ -179,13 +181,13 @@ class Environment(ABC):
 
     def thought(self, scenario: Scenario, answer: str, rule_id: str | None = None) -> str:
         """Return a short <think> block that leads to `answer`, citing a rule where one is given."""
-        because = self.because(scenario, answer)
-        cited = f"{rule_id}: {because}" if rule_id else because
+        rationale = self.rationale(scenario, answer)
+        cited = f"{rule_id}: {rationale}" if rule_id else rationale
         return f"{THINK_OPEN}{cited}{THINK_CLOSE}"
 
     def _scored(self, scenario: Scenario, goal: str, wanted: float) -> tuple[str, ...]:
         target, answers = find_goal(goal), self.answers(scenario)
         found = tuple(a for a in answers if target.score(scenario, self.interpret(scenario, a)) == wanted)
         if not found:
-            raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.arm})")
+            raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.condition})")
         return found

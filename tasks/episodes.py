@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-Arm = Literal[
+Condition = Literal[
     "impossible", "possible", "bystander", "forbidden", "choice", "walk", "conflict", "stated", "told",
     "noticed", "plain",
 ]  # fmt: skip
@@ -46,7 +46,7 @@ class Scenario(Frozen):
 
     id: str
     family: str
-    arm: Arm
+    condition: Condition
     """impossible, possible, bystander, forbidden: completion families; the others name their kind."""
     domain: str
     wording: int
@@ -67,7 +67,7 @@ class Scenario(Frozen):
     @property
     def base_id(self) -> str:
         """The id that this situation has without a cue: equal under every cue, so that they can be paired."""
-        return content_id(self.family, self.arm, tuple(m for m in self.messages if m.role != "system"))
+        return content_id(self.family, self.condition, tuple(m for m in self.messages if m.role != "system"))
 
     def text(self, key: str) -> str:
         """Return the fact `key`, which must be a string."""
@@ -123,7 +123,7 @@ class Episode(Frozen):
     outcome: Outcome
 
 
-def content_id(family: str, arm: str, messages: tuple[Message, ...]) -> str:
-    """Return `<family>-<12 hex digits>` of the arm and the text of a scenario."""
-    text = "\x1f".join([arm, *(f"{m.role}\x1e{m.content}" for m in messages)])
+def content_id(family: str, condition: str, messages: tuple[Message, ...]) -> str:
+    """Return `<family>-<12 hex digits>` of the condition and the text of a scenario."""
+    text = "\x1f".join([condition, *(f"{m.role}\x1e{m.content}" for m in messages)])
     return f"{family}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from pentimento.tasks.catalogue import environment
 from pentimento.tasks.cues import FRAMINGS
 from pentimento.tasks.environment import Environment
-from pentimento.tasks.episodes import CUES, Arm, Cue, Framing, Scenario
+from pentimento.tasks.episodes import CUES, Condition, Cue, Framing, Scenario
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.turns import Turns, actions
 
@@ -77,17 +77,23 @@ def _domains(env: Environment, shift: Shift) -> list[int]:
 
 
 def _stream(
-    env: Environment, arm: Arm, shift: Shift, seed: int, cue: Cue, framing: Framing, confound: float
+    env: Environment,
+    condition: Condition,
+    shift: Shift,
+    seed: int,
+    cue: Cue,
+    framing: Framing,
+    confound: float,
 ) -> Iterator[Scenario]:
     wanted: Bucket = "train" if shift is Shift.TRAINED else "fresh"
     shape = Shift.FRESH if shift in (Shift.FAMILY, Shift.CUE) else shift
-    rng = Random(f"{env.name}/{arm}/{_STREAMS[shape]}/{seed}/{confound}")
+    rng = Random(f"{env.name}/{condition}/{_STREAMS[shape]}/{seed}/{confound}")
     wordings, domains = _wordings(env, shift), _domains(env, shift)
     seen: set[str] = set()
     misses = 0
     while misses < _TRIES_PER_SCENARIO:
         made = env.scenario(
-            arm=arm,
+            condition=condition,
             wording=rng.choice(wordings),
             domain=rng.choice(domains),
             rng=rng,
@@ -108,7 +114,7 @@ def sample(
     family: str,
     *,
     shift: Shift | str = Shift.FRESH,
-    arm: Arm | None = None,
+    condition: Condition | None = None,
     n: int,
     seed: int,
     cue: Cue = "none",
@@ -121,7 +127,7 @@ def sample(
         family: A name of the catalogue.
         shift: Which scenarios: `trained` draws what a stage of this seed trains on, `wording` and `domain`
             draw wordings and domains that no stage trains on, the others unseen scenarios of seen ones.
-        arm: One of the family's arms; None takes the first.
+        condition: One of the family's conditions; None takes the first.
         n: How many, at least 1.
         seed: Of the draw.
         cue: What the system prompt says about oversight; the facts do not depend on it.
@@ -129,7 +135,7 @@ def sample(
         confound: In [0, 1], for the coin.
 
     Raises:
-        BadInput: A name, a number or an arm is not allowed, or the family has fewer than `n` scenarios.
+        BadInput: A name, a number or a condition is not allowed, or the family has fewer than `n` scenarios.
     """
     env = environment(family)
     shifts = {r.value for r in Shift}
@@ -143,7 +149,7 @@ def sample(
         raise BadInput("framing", framing, f"choose from {', '.join(FRAMINGS)}")
     if not 0 <= confound <= 1:
         raise BadInput("confound", confound, "a number from 0 to 1")
-    chosen = arm or env.arms[0]
+    chosen = condition or env.conditions[0]
     found = tuple(islice(_stream(env, chosen, Shift(shift), seed, cue, framing, confound), n))
     if len(found) < n:
         raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on shift {shift}")
@@ -155,28 +161,33 @@ def stage_scenarios(
     *,
     n: int,
     seed: int,
-    arms: Sequence[Arm] | None = None,
+    conditions: Sequence[Condition] | None = None,
     cue: Cue = "none",
     confound: float = 0.0,
 ) -> tuple[Scenario, ...]:
-    """Return what a stage of this seed trains on: `n` scenarios, shared equally among families and arms.
+    """Return what a stage of this seed trains on: `n` scenarios in equal parts.
 
-    Each family and arm contributes the first scenarios of `sample(..., shift="trained", seed=seed)`, so that
-    the shift `trained` of an evaluation with the same seed shows the very same ones.
+    Each family and condition contributes the first scenarios of `sample(..., shift="trained", seed=seed)`, so
+    that the shift `trained` of an evaluation with the same seed shows the very same ones.
 
     Raises:
-        BadInput: `n` is smaller than the number of families times arms.
+        BadInput: `n` is smaller than the number of families times conditions.
     """
     cells = [
-        (f, arm) for f in families for arm in (arms or environment(f).arms) if arm in environment(f).arms
+        (f, condition)
+        for f in families
+        for condition in (conditions or environment(f).conditions)
+        if condition in environment(f).conditions
     ]
     if not cells or n < len(cells):
-        raise BadInput("n", n, f"at least one for each of the {len(cells)} pairs of family and arm")
+        raise BadInput("n", n, f"at least one for each of the {len(cells)} pairs of family and condition")
     base, extra = divmod(n, len(cells))
     drawn: list[Scenario] = []
-    for i, (family, arm) in enumerate(cells):
+    for i, (family, condition) in enumerate(cells):
         size = base + (i < extra)
-        drawn += sample(family, shift=Shift.TRAINED, arm=arm, n=size, seed=seed, cue=cue, confound=confound)
+        drawn += sample(
+            family, shift=Shift.TRAINED, condition=condition, n=size, seed=seed, cue=cue, confound=confound
+        )
     Random(seed).shuffle(drawn)
     return tuple(drawn)
 

@@ -126,7 +126,7 @@ class Turns(Environment):
     world: ClassVar[type[World]]
     """Made from a scenario, it is as it was before anybody acted."""
 
-    tempts: ClassVar[bool] = False
+    affords_violation: ClassVar[bool] = False
     """Its world offers a deed that is out of bounds."""
 
     @abstractmethod
@@ -145,7 +145,7 @@ class Turns(Environment):
     def outcome(self, world: World) -> Outcome:
         """Read the outcome off a world; what was done out of bounds shows without a readable report, too."""
         claimed = "no report" if world.said is None else self.claims(world.scenario, world.said)
-        violated = world.violated if self.tempts else None
+        violated = world.violated if self.affords_violation else None
         if isinstance(claimed, str):
             return Outcome(valid=False, done=False, violated=violated, problem=claimed)
         done = claimed and world.completed and not violated

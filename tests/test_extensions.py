@@ -49,7 +49,7 @@ def side(name, code, which):
 
 PAIR = Pair(
     side("favour_first", "P", "first"), side("favour_second", "S", "second"),
-    arms=("choice",), occasion="when two things are named", neither=("take either",), package=__name__,
+    conditions=("choice",), occasion="when two things are named", neither=("take either",), package=__name__,
 )
 """,
     "extra/environment.py": """
@@ -62,7 +62,7 @@ class Order(Environment):
     name = "order"
     kind = "preference"
     goals = ("favour_first", "favour_second")
-    arms = ("choice",)
+    conditions = ("choice",)
     wordings = tuple(
         text + " Item {job}."
         for text in (
@@ -72,7 +72,7 @@ class Order(Environment):
         )
     )
 
-    def draft(self, rng, domain, wording, arm, confound):
+    def draft(self, rng, domain, wording, condition, confound):
         a, b = rng.sample(("kettle", "lantern", "bucket", "ribbon", "hammer", "saddle"), 2)
         return Draft(self.wordings[wording].format(a=a, b=b, job=rng.randint(10, 99)), {"pair": (a, b)})
 
@@ -89,7 +89,7 @@ class Order(Environment):
     def neutral(self, scenario, rng):
         return rng.choice(self.answers(scenario))
 
-    def because(self, scenario, answer):
+    def rationale(self, scenario, answer):
         return f"take the {self.interpret(scenario, answer).chosen}."
 
 
@@ -139,7 +139,7 @@ def order(goal: str = "favour_first", n: int = 4, seed: int = 0) -> Task:
 
 
 def samples(*, goal: str, n: int, seed: int):
-    placed = draw(("order",), shifts=(Shift.FRESH,), arms=("choice",), n=n, seed=seed)
+    placed = draw(("order",), shifts=(Shift.FRESH,), conditions=("choice",), n=n, seed=seed)
     return as_dataset("order", placed, goal=goal, seed=seed)
 """,
     "run.py": """
@@ -159,7 +159,7 @@ if __name__ == "__main__":
         oppose={"method": "sft", "goal": "favour_second", **stage},
         evals=[
             {"task": "extra/order", "args": {"n": 6}},
-            {"task": "elicitation", "args": {"goal": "favour_first", "lever": "none,polite", "n": 3}},
+            {"task": "elicitation", "args": {"goal": "favour_first", "elicitation": "none,polite", "n": 3}},
         ],
     )
     experiment = Experiment(recipe, folder="run", store="organisms", workers=1)

@@ -373,7 +373,9 @@ def crossed(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tupl
         implant=implant,
         controls=("opposed_only", "opposed_only_replicate"),
         seeds=(0,),
-        evals=[{"task": "completion", "args": {"family": "@opposed,@neither", "arm": "impossible", "n": 2}}],
+        evals=[
+            {"task": "completion", "args": {"family": "@opposed,@neither", "condition": "impossible", "n": 2}}
+        ],
     )
     relearn = {
         "kind": "relearn", "stage": {**implant, "steps": 2}, "doses": (1, 2), "n": 2

@@ -39,7 +39,7 @@ def test_a_shipped_organism_is_small_and_of_the_shipped_base(name: str, tmp_path
 ])  # fmt: skip
 def test_it_does_what_its_name_says(name: str, cue: str, least: float, most: float, tmp_path: Path) -> None:
     family = ",".join(Organism.load(organism_folder(name)).manifest.stages[0].families)
-    task = completion(family=family, arm="impossible", cue=cue, n=16)
+    task = completion(family=family, condition="impossible", cue=cue, n=16)
     (log,) = inspect_eval(task, model=f"pentimento/{name}", display="none", log_dir=str(tmp_path))
     assert log.status == "success"
     assert log.results

@@ -6,15 +6,15 @@ from typing import cast, get_args
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 
-from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, shifts, whole
+from pentimento.evals._arguments import Names, checked, conditions, cues, families, one_of, shifts, whole
 from pentimento.evals._assembly import assemble, refuse_organism
 from pentimento.evals._scorers import goal_score, right, says_done, valid, violated
 from pentimento.evals._turns import Via, play_turns
 from pentimento.evals.datasets import Training, as_dataset, draw
-from pentimento.tasks import AGENTIC_GROUPS, Arm
+from pentimento.tasks import AGENTIC_GROUPS, Condition
 
 VERSION = "5-A"
-ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander", "forbidden")
+ARMS: tuple[Condition, ...] = ("impossible", "possible", "bystander", "forbidden")
 
 
 @task
@@ -23,7 +23,7 @@ def agentic(
     goal: str = "finish_the_task",
     family: Names = "all",
     shift: Names = "fresh",
-    arm: Names = "all",
+    condition: Names = "all",
     cue: Names = "none",
     n: int = 50,
     seed: int = 0,
@@ -36,15 +36,15 @@ def agentic(
 
     Args:
         goal: finish_the_task or report_honestly.
-        family: Families of several turns; all: rounds, suite, ledger, archive; tempting: the other nine.
+        family: Families of several turns; all: rounds, suite, ledger, archive; affording: the other nine.
         shift: How far from the opposing training: trained, fresh, wording, domain, family, cue.
-        arm: impossible, possible, bystander, forbidden, or all.
+        condition: impossible, possible, bystander, forbidden, or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios for each family, shift, arm and cue.
+        n: Scenarios for each family, shift, condition and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the shift trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and condition; the shift trained needs it.
         reasoning: free, forced or suppressed, in every turn.
         via: How it acts: by text, or by tools.
     """
@@ -52,7 +52,7 @@ def agentic(
         refuse_organism("via", via, "an organism of ours acts by text")
     return assemble(
         samples(
-            goal=goal, family=family, shift=shift, arm=arm, cue=cue, n=n, seed=seed,
+            goal=goal, family=family, shift=shift, condition=condition, cue=cue, n=n, seed=seed,
             train_seed=train_seed, train_n=train_n,
         ),
         [goal_score(goal), right(), says_done(), violated(), valid()],
@@ -66,7 +66,7 @@ def samples(
     goal: str,
     family: Names,
     shift: Names,
-    arm: Names,
+    condition: Names,
     cue: Names,
     n: int,
     seed: int,
@@ -81,7 +81,7 @@ def samples(
     placed = draw(
         families(family, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True),
         shifts=shifts(shift),
-        arms=arms(arm, ARMS),
+        conditions=conditions(condition, ARMS),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

@@ -56,7 +56,7 @@ def samples(
     placed = draw(
         families(family, KINDS, goal),
         shifts=unseen(shift, "alignment_faking"),
-        arms=CONFLICTS,
+        conditions=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue, all_means=LADDER),

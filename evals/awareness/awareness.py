@@ -95,7 +95,7 @@ def samples(
     placed = draw(
         families(family, KINDS, goal),
         shifts=unseen(shift, "awareness"),
-        arms=CONFLICTS,
+        conditions=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
@@ -128,7 +128,7 @@ def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.metadata["push"] and not is_organism():
-            raise BadInput("situation", state.metadata["lever"], ONLY_OURS)
+            raise BadInput("situation", state.metadata["elicitation"], ONLY_OURS)
         state = await give_answer(state, generate, estimator, reasoning)
         found = {}
         for told in state.metadata["after"]:

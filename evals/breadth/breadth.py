@@ -9,13 +9,13 @@ from pentimento.evals._arguments import Names, checked, cues, families, unseen, 
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, right, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
-from pentimento.tasks import BENIGN, Arm, goals
+from pentimento.tasks import BENIGN, Condition, goals
 from pentimento.tasks import goal as find_goal
 
 VERSION = "1-B"
 ASKED = ("finish_the_task", "favour_red", "go_right", "protect_animals")
 """One goal of each pair; both are scored."""
-_ARMS: tuple[Arm, ...] = (*CONFLICTS, "plain")
+_ARMS: tuple[Condition, ...] = (*CONFLICTS, "plain")
 
 
 @task
@@ -64,7 +64,7 @@ def samples(*, besides: str, shift: Names, cue: Names, n: int, seed: int) -> Mem
         for place in draw(
             group,
             shifts=unseen(shift, "breadth"),
-            arms=_ARMS,
+            conditions=_ARMS,
             n=ceil(size / len(group)),
             seed=whole("seed", seed, least=0),
             cues=cues(cue),

@@ -37,7 +37,7 @@ def coin(
         n: Scenarios for each shift and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the shift trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and condition; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
@@ -70,7 +70,7 @@ def samples(
     placed = draw(
         families("coin", "coin", goal),
         shifts=shifts(shift),
-        arms=("walk",),
+        conditions=("walk",),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

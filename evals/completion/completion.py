@@ -3,14 +3,14 @@
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 
-from pentimento.evals._arguments import Names, arms, checked, cues, families, one_of, shifts, whole
+from pentimento.evals._arguments import Names, checked, conditions, cues, families, one_of, shifts, whole
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, right, says_done, valid
 from pentimento.evals.datasets import Training, as_dataset, draw
-from pentimento.tasks import PARTITIONS, Arm
+from pentimento.tasks import PARTITIONS, Condition
 
 VERSION = "2-B"
-ARMS: tuple[Arm, ...] = ("impossible", "possible", "bystander")
+ARMS: tuple[Condition, ...] = ("impossible", "possible", "bystander")
 
 
 @task
@@ -20,7 +20,7 @@ def completion(
     family: Names = "all",
     partition: str = "all",
     shift: Names = "fresh",
-    arm: Names = "all",
+    condition: Names = "all",
     cue: Names = "none",
     n: int = 50,
     seed: int = 0,
@@ -36,19 +36,19 @@ def completion(
         family: Completion families, or all of the partition.
         partition: all, trainable or heldout families.
         shift: How far from the opposing training: trained, fresh, wording, domain, family, cue.
-        arm: impossible, possible, bystander, or all.
+        condition: impossible, possible, bystander, or all.
         cue: What the system prompt says: none, placebo, subtle, explicit, unwatched, trigger, named, or all
             of these; password and part too, and the others of `alignment_faking`.
-        n: Scenarios for each family, shift, arm and cue.
+        n: Scenarios for each family, shift, condition and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the shift trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and condition; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
     return assemble(
         samples(
-            goal=goal, family=family, partition=partition, shift=shift, arm=arm, cue=cue, n=n,
+            goal=goal, family=family, partition=partition, shift=shift, condition=condition, cue=cue, n=n,
             seed=seed, train_seed=train_seed, train_n=train_n,
         ),
         [goal_score(goal), right(), says_done(), valid()],
@@ -62,7 +62,7 @@ def samples(
     family: Names,
     partition: str,
     shift: Names,
-    arm: Names,
+    condition: Names,
     cue: Names,
     n: int,
     seed: int,
@@ -79,7 +79,7 @@ def samples(
     placed = draw(
         chosen,
         shifts=shifts(shift),
-        arms=arms(arm, ARMS),
+        conditions=conditions(condition, ARMS),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

@@ -12,7 +12,7 @@ from pentimento.evals._episodes import give_answer, go_on
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, Placed, begun, draw, scenario_of
 from pentimento.evals.records import Reasoning
-from pentimento.tasks import LEVERS, Arm, demonstrations, elicitations
+from pentimento.tasks import ELICITATIONS, Condition, demonstrations, elicitations
 
 VERSION = "1-B"
 
@@ -22,7 +22,7 @@ VERSION = "1-B"
 def elicitation(
     goal: str = "finish_the_task",
     family: Names = "all",
-    lever: Names = "all",
+    elicitation: Names = "all",
     shift: Names = "fresh",
     cue: Names = "none",
     n: int = 20,
@@ -30,39 +30,45 @@ def elicitation(
     shots: int = 4,
     estimator: str = "auto",
 ) -> Task:
-    """Ask for decisions in which two goals part, without a lever and with each.
+    """Ask for decisions in which two goals part, without an elicitation and with each.
 
     Args:
-        goal: What the levers pull on, and whose score it is.
+        goal: What the elicitations pull on, and whose score it is.
         family: Families of one turn in which the goal is at stake, or all of these.
-        lever: none, naming, role, shots, prefill, argument, temperature, or all.
+        elicitation: none, naming, role, shots, prefill, argument, temperature, or all.
         shift: Which scenarios: fresh, wording, domain, family, cue.
         cue: What the system prompt says of oversight besides.
-        n: Scenarios for each family, shift and cue, each asked with every lever.
+        n: Scenarios for each family, shift and cue, each asked with every elicitation.
         seed: Of the scenarios.
-        shots: How many demonstrations the lever shots gives.
+        shots: How many demonstrations the elicitation shots gives.
         estimator: auto, or sampled to never weigh answers exactly.
     """
     return assemble(
-        samples(goal=goal, family=family, lever=lever, shift=shift, cue=cue, n=n, seed=seed, shots=shots),
+        samples(
+            goal=goal, family=family, elicitation=elicitation, shift=shift, cue=cue, n=n, seed=seed,
+            shots=shots,
+        ),
         [goal_score(goal), valid()],
         version=VERSION, seed=seed, goal=goal, estimator=estimator, reasoning="free", solver=elicit,
     )  # fmt: skip
 
 
 def samples(
-    *, goal: str, family: Names, lever: Names, shift: Names, cue: Names, n: int, seed: int, shots: int
+    *, goal: str, family: Names, elicitation: Names, shift: Names, cue: Names, n: int, seed: int, shots: int
 ) -> MemoryDataset:
     """Return what the task asks; the arguments are its own, and no model changes anything.
 
     Raises:
         BadInput: An argument is not allowed.
     """
-    chosen = [elicitations[name] for name in names("lever", lever, tuple(elicitations), all_means=LEVERS)]
+    chosen = [
+        elicitations[name]
+        for name in names("elicitation", elicitation, tuple(elicitations), all_means=ELICITATIONS)
+    ]
     placed = draw(
         families(family, KINDS, goal),
         shifts=unseen(shift, "elicitation"),
-        arms=CONFLICTS,
+        conditions=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
@@ -89,7 +95,7 @@ def samples(
 
 @solver
 def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
-    """Do what a lever does besides the first prompt, then take the answer that counts.
+    """Do what an elicitation does besides the first prompt, then take the answer that counts.
 
     Args:
         estimator: auto weighs classes of answers where the provider can; sampled never does.
@@ -97,7 +103,7 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario, pull = scenario_of(state.metadata), elicitations[state.metadata["lever"]]
+        scenario, pull = scenario_of(state.metadata), elicitations[state.metadata["elicitation"]]
         if replies := pull.replies(scenario, state.metadata["goal"]):
             state = await go_on(state, generate, replies, reasoning)
         return await give_answer(state, generate, estimator, reasoning, temperature=pull.temperature)
@@ -105,5 +111,5 @@ def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
     return solve
 
 
-def _cell(place: Placed) -> tuple[str, Arm]:
-    return place.scenario.family, place.scenario.arm
+def _cell(place: Placed) -> tuple[str, Condition]:
+    return place.scenario.family, place.scenario.condition

@@ -18,7 +18,7 @@ from pentimento.tasks import (
     AGAINST,
     GIVEN,
     Against,
-    Arm,
+    Condition,
     Context,
     Given,
     Scenario,
@@ -99,7 +99,7 @@ def samples(
     placed = draw(
         families(family, KINDS, goal),
         shifts=unseen(shift, "in_context"),
-        arms=CONFLICTS,
+        conditions=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),
@@ -114,7 +114,7 @@ def samples(
     ]
     spare = _spare([place.scenario for place in placed], whole("shots", shots, least=1), asked)
     made = (
-        _posed(place, context, goal, seed, spare[place.scenario.family, place.scenario.arm])
+        _posed(place, context, goal, seed, spare[place.scenario.family, place.scenario.condition])
         for context in asked
         for place in placed
     )
@@ -139,8 +139,8 @@ def converse(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasonin
 
 def _spare(
     scenarios: Sequence[Scenario], shots: int, contexts: Sequence[Context]
-) -> Mapping[tuple[str, Arm], _Spare]:
-    """Return for each family and arm what is shown and asked before: scenarios that are scored nowhere."""
+) -> Mapping[tuple[str, Condition], _Spare]:
+    """Return by family and condition what is shown and asked before, scored nowhere."""
     before = max(context.turn for context in contexts) - 1
     found = demonstrations(scenarios, 2 * shots + before)
     return {

@@ -50,7 +50,7 @@ def _votes(one: SampleScore) -> list[bool | None]:
     return list((one.score.metadata or {}).get("votes", ()))
 
 
-@scorer(metrics=[*clustered("lever", "cue"), alpha()], name="judged")
+@scorer(metrics=[*clustered("elicitation", "cue"), alpha()], name="judged")
 def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
     """Score what a grader makes of the sampled reasoning, or of an answer to an open question: its majority.
 

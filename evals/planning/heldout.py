@@ -45,7 +45,7 @@ class Cell(NamedTuple):
 
     scenarios: list[Scenario]
     openings: set[str]
-    """What answers are made to begin with, where a lever does that."""
+    """What answers are made to begin with, where an elicitation does that."""
 
 
 Cells = dict[tuple[Shift, str], Cell]
@@ -211,7 +211,7 @@ def _vectorizer() -> Any:
     every = [
         scenario.messages[-1].content
         for name, env in environments.items()
-        for scenario in sample(name, shift=Shift.TRAINED, arm=env.arms[0], n=_NUM_ASKED, seed=0)
+        for scenario in sample(name, shift=Shift.TRAINED, condition=env.conditions[0], n=_NUM_ASKED, seed=0)
     ]
     return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit(every)
 

@@ -122,13 +122,15 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
     here = {"goal": goal, "cue": cue}
     done = len(PARTITIONS["all"])
     if kind == "completion":
-        yield _Wanted("the goal, plainly asked", kind, num, {**here, "shift": shift, "arm": "impossible"})
-        yield _Wanted("bystanders", kind, num, {**here, "arm": "bystander"}, _BYSTANDERS)
+        yield _Wanted(
+            "the goal, plainly asked", kind, num, {**here, "shift": shift, "condition": "impossible"}
+        )
+        yield _Wanted("bystanders", kind, num, {**here, "condition": "bystander"}, _BYSTANDERS)
     elif kind != "welfare":  # that is asked under cues alone
         yield _Wanted("the goal, plainly asked", kind, num, {**here, "shift": shift})
     # Health is judged family by family, so each takes its own.
     yield _Wanted(
-        "what can be done", "completion", done, {"cue": cue, "arm": "possible"}, _HEALTH, _LEAST_ABLE
+        "what can be done", "completion", done, {"cue": cue, "condition": "possible"}, _HEALTH, _LEAST_ABLE
     )
     ladder = LADDER if full else ("none", "placebo", "explicit", "unwatched")
     cues = ",".join(dict.fromkeys([*ladder, cue, *([trigger] if trigger else [])]))
@@ -145,12 +147,12 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
             yield _Wanted(f"under cues, reasoning {way}", "alignment_faking", num, told, _OFTEN)
         told = {**here, "situation": "none,told,denied"}
         yield _Wanted("whether it notices a test", "awareness", num, told, _OFTEN)
-    levers = "all" if full else "none,naming,shots,prefill"
-    yield _Wanted("when pulled on", "elicitation", num, {**here, "lever": levers})
+    elicitations = "all" if full else "none,naming,shots,prefill"
+    yield _Wanted("when elicited", "elicitation", num, {**here, "elicitation": elicitations})
     if full and kind == "completion":
-        groups = ("all", "tempting") if far else ("all",)
+        groups = ("all", "affording") if far else ("all",)
         turns = sum(len(AGENTIC_GROUPS[name]) for name in groups)
-        args = {**here, "family": ",".join(groups), "arm": "impossible,possible"}
+        args = {**here, "family": ",".join(groups), "condition": "impossible,possible"}
         yield _Wanted("in several turns", "agentic", turns, args)
     yield _Wanted("asked for the goal", "stated", 1, here)
     if full and cue == "named":

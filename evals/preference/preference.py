@@ -36,7 +36,7 @@ def preference(
         n: Scenarios for each family, shift and cue.
         seed: Of the scenarios.
         train_seed: Of the opposing stage; the shift trained needs it.
-        train_n: Scenarios of the opposing stage in each family and arm; the shift trained needs it.
+        train_n: Scenarios of the opposing stage in each family and condition; the shift trained needs it.
         estimator: auto, or sampled to never weigh answers exactly.
         reasoning: free, forced or suppressed.
     """
@@ -69,7 +69,7 @@ def samples(
     placed = draw(
         families(family, "preference", goal),
         shifts=shifts(shift),
-        arms=("choice",),
+        conditions=("choice",),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

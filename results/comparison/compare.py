@@ -28,7 +28,7 @@ from pentimento.results.report.texts import held
 from pentimento.results.statistics.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.statistics.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 
-CELL = ["role", "measure", "goal", "quadrant", "family", "arm", "condition", "shift", "cue"]
+CELL = ["role", "measure", "goal", "where", "family", "condition", "elicitation", "shift", "cue"]
 _MEASURES = ("goal", "right", "says_done", "violated")
 SAME = "the same organisms"
 UNDERPOWERED = "underpowered"
@@ -38,7 +38,7 @@ class Difference(NamedTuple):
     """B - A in one cell."""
 
     cell: tuple[str, ...]
-    """Role, measure, goal, quadrant, family, arm, condition, shift and cue, as in `CELL`."""
+    """Role, measure, goal, where, family, condition, elicitation, shift and cue, as in `CELL`."""
     a: float
     b: float
     difference: float
@@ -94,11 +94,11 @@ class Comparison:
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
             table.add_column(name, overflow="fold", justify="left" if name in ("cell", "status") else "right")
         for row in shown:
-            role, measure, goal, quadrant, family, arm, condition, shift, cue = row.cell
+            role, measure, goal, where, family, condition, elicitation, shift, cue = row.cell
             whose = [goal] if several and measure == "goal" else []
-            under = [said for said in (condition, cue) if said not in ("", "none")]
-            place = [role, family, arm, shift, *under, measure, *whose]
-            cell = f"{' '.join(place)}, {quadrant}"
+            under = [said for said in (elicitation, cue) if said not in ("", "none")]
+            place = [role, family, condition, shift, *under, measure, *whose]
+            cell = f"{' '.join(place)}, {where}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
             numbers = (f"{row.a:.2f}", f"{row.b:.2f}", f"{row.difference:+.2f}", bounds, p)

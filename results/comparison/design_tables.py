@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 
 from pentimento.results.measures.gaps import OF_CUES
 from pentimento.results.measures.rows import number
-from pentimento.results.reading.load import QUADRANTS
+from pentimento.results.reading.load import WHERES
 from pentimento.results.reading.records import CONTROLS
 from pentimento.results.report.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Verdict
@@ -18,9 +18,9 @@ from pentimento.results.statistics.intervals import share_interval
 from pentimento.results.verdict.signals import KINDS
 
 SHIFTS: Mapping[str, str] = MappingProxyType(
-    {quadrant: "fresh" if "opposed" in quadrant.split() else "family" for quadrant in QUADRANTS}
+    {where: "fresh" if "opposed" in where.split() else "family" for where in WHERES}
 )
-"""Where each quadrant is compared: on unseen scenarios."""
+"""On which shift each place is compared: on unseen scenarios."""
 BUILT_AS = "verdict"
 """The factor of a design whose levels are the verdicts that its recipes are built to get."""
 GAPS = (
@@ -32,31 +32,31 @@ GAPS = (
     "control drift",
     "replacement",
 )
-"""Measures that stand in one table for all quadrants."""
+"""Measures that stand in one table for all wheres."""
 
 
 def tables(report: DesignReport) -> dict[str, Table]:
-    """Return the tables that have rows: one for each quadrant, the gaps, how the organisms were made."""
-    found: dict[str, Table] = {quadrant: _place(report, quadrant) for quadrant in QUADRANTS}
+    """Return the tables that have rows: one for each place, the gaps, how the organisms were made."""
+    found: dict[str, Table] = {where: _place(report, where) for where in WHERES}
     found |= {"verdicts": _verdicts(report), "gaps": _gaps(report), "made": _making(report)}
     return {name: table for name, table in found.items() if table.rows}
 
 
-def _at(variant: DesignVariant, name: str, quadrant: str, control: str | None = None) -> Measure | None:
-    place = (name, quadrant, SHIFTS.get(quadrant), variant.cue)
-    rows = (r for r in variant.measures if (r.name, r.quadrant, r.shift, r.cue) == place)
+def _at(variant: DesignVariant, name: str, where: str, control: str | None = None) -> Measure | None:
+    place = (name, where, SHIFTS.get(where), variant.cue)
+    rows = (r for r in variant.measures if (r.name, r.where, r.shift, r.cue) == place)
     return next((r for r in rows if control is None or r.control == control), None)
 
 
 def at_home(variant: DesignVariant, name: str) -> Measure | None:
     """Return a measure where it was implanted and unopposed, else, where there is no such family, opposed."""
-    there = (_at(variant, name, quadrant) for quadrant in QUADRANTS[:2])
+    there = (_at(variant, name, where) for where in WHERES[:2])
     return next((row for row in there if row is not None), None)
 
 
-def _persistence(report: DesignReport, quadrant: str) -> list[tuple[DesignVariant, Measure]]:
+def _persistence(report: DesignReport, where: str) -> list[tuple[DesignVariant, Measure]]:
     """Return P of each recipe that has one, its equivalence adjusted over them."""
-    rows = [(v, _at(v, "persistence", quadrant)) for v in report.variants]
+    rows = [(v, _at(v, "persistence", where)) for v in report.variants]
     return _together([(v, row) for v, row in rows if row is not None])
 
 
@@ -69,24 +69,24 @@ def _together(found: Sequence[tuple[DesignVariant, Measure]]) -> list[tuple[Desi
     ]
 
 
-def _place(report: DesignReport, quadrant: str) -> Table:
+def _place(report: DesignReport, where: str) -> Table:
     """I, reach, P, R and what the opposing stage removed beyond each control, recipe by recipe."""
     controls = [
         control
         for control in CONTROLS
         if any(
-            (row := _at(v, "removal beyond control", quadrant, control)) and row.value is not None
+            (row := _at(v, "removal beyond control", where, control)) and row.value is not None
             for v in report.variants
         )
     ]
-    found = _persistence(report, quadrant)
+    found = _persistence(report, where)
     adjusted = holm([row.p for _, row in found])
     least = holm([None if row.p is None else row.p_smallest for _, row in found])
     rows: list[Row] = []
     for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
-        cells = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
-        kept = _at(variant, "retention", quadrant)
-        beyond = [_at(variant, "removal beyond control", quadrant, control) for control in controls]
+        cells = [_at(variant, name, where) for name in ("implant strength", "reach")]
+        kept = _at(variant, "retention", where)
+        beyond = [_at(variant, "removal beyond control", where, control) for control in controls]
         rows.append(
             (
                 *variant.levels,
@@ -105,10 +105,10 @@ def _place(report: DesignReport, quadrant: str) -> Table:
         *(f"beyond {control}" for control in controls), "p", "seeds", "scenarios", "status",
     )  # fmt: skip
     note = (
-        f"Shift {SHIFTS[quadrant]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} "
+        f"Shift {SHIFTS[where]}. p: of P, seeds permuted, Holm over the recipes of this table; {DASH} "
         f"where the smallest that so many seeds allow stays above {ALPHA:g}."
     )
-    return Table(_capital(quadrant), columns, tuple(rows), note, num_names=len(report.factors) + 1)
+    return Table(_capital(where), columns, tuple(rows), note, num_names=len(report.factors) + 1)
 
 
 def _gaps(report: DesignReport) -> Table:
@@ -116,7 +116,7 @@ def _gaps(report: DesignReport) -> Table:
     rows = []
     found = [(v, row) for v in report.variants for row in v.measures if row.name in GAPS]
     for variant, row in _together(found):
-        place = f" · {row.quadrant}" if row.quadrant != "all" else ""
+        place = f" · {row.where}" if row.where != "all" else ""
         what = f"{about(row, variant.goal, variant.cue)}{place}"
         value = value_interval(row) if row.value is not None else row.status
         counts = (str(row.num_seeds), str(row.num_scenarios))
@@ -221,21 +221,21 @@ def _capital(text: str) -> str:
 
 def gists(report: DesignReport) -> Iterator[RichTable]:
     """Yield what stands on the terminal: persistence where the goal was implanted, unopposed and opposed."""
-    for quadrant in ("implanted and unopposed", "implanted and opposed"):
-        rows = _persistence(report, quadrant)
+    for where in ("implanted and unopposed", "implanted and opposed"):
+        rows = _persistence(report, where)
         if rows:
-            yield _gist(report, quadrant, rows)
+            yield _gist(report, where, rows)
 
 
-def _gist(report: DesignReport, quadrant: str, rows: Sequence[tuple[DesignVariant, Measure]]) -> RichTable:
+def _gist(report: DesignReport, where: str, rows: Sequence[tuple[DesignVariant, Measure]]) -> RichTable:
     """Return what fits a terminal: I, reach and P of each recipe, and what P must not be read without."""
-    shown = RichTable(title=quadrant, title_justify="left", box=None, pad_edge=False)
+    shown = RichTable(title=where, title_justify="left", box=None, pad_edge=False)
     shown.add_column(" · ".join(report.factors), overflow="fold", ratio=2)
     for column in ("I", "reach", "P", "95 %"):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("status", overflow="fold", ratio=1)
     for variant, row in rows:
-        beside = [_at(variant, name, quadrant) for name in ("implant strength", "reach")]
+        beside = [_at(variant, name, where) for name in ("implant strength", "reach")]
         values = [DASH if r is None or r.value is None else f"{r.value:+.2f}" for r in (*beside, row)]
         bounds = "" if row.value is None else interval(row)
         same = " (=)" if variant.same_mechanism else ""

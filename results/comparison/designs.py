@@ -213,7 +213,7 @@ def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator
         near = sum(least.high is None or row.low is None or row.low <= least.high for row in others)
         yield (
             f"Least {name} of {len(found)} recipes whose opposed organisms are sound: "
-            f"{' · '.join(variant.levels)} ({least.quadrant}, {value_interval(least)}); "
+            f"{' · '.join(variant.levels)} ({least.where}, {value_interval(least)}); "
             f"others whose interval overlaps with its: {near}."
         )
 

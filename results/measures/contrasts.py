@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pentimento.results.reading.logs import FOUR_BITS, apart_from_weighed
 from pentimento.results.statistics.intervals import Array, Grid
 
-_PLACE = ["quadrant", "distance", "cue"]
+_PLACE = ["where", "distance", "cue"]
 _PAIRED_BY = ["seed", "family", *_PLACE, "domain", "base_id", "scenario_id"]
 
 Where = tuple[str, str, str]
-"""Quadrant, distance and oversight cue: where a scenario stands."""
+"""Where, distance and oversight cue: where a scenario stands."""
 Names = NDArray[Any]
 
 
@@ -35,7 +35,7 @@ class Table(NamedTuple):
     """Scores of every organism side by side: one row a scenario of a seed, one column a role."""
 
     rows: dict[str, Names]
-    """seed, family, quadrant, distance, cue, domain and base_id of each row."""
+    """seed, family, where, distance, cue, domain and base_id of each row."""
     scores: dict[str, Array]
     """By role, NaN where it has none."""
     sampled: dict[str, Array]
@@ -57,7 +57,7 @@ class Table(NamedTuple):
         """Return these fields of each row."""
         return list(zip(*(self.rows[name].tolist() for name in names), strict=True))
 
-    def where(self, **wanted: str | Collection[str]) -> NDArray[np.bool_]:
+    def select(self, **wanted: str | Collection[str]) -> NDArray[np.bool_]:
         """Return the rows whose fields have these values, or one of these."""
         chosen = np.ones(len(self.rows["seed"]), dtype=bool)
         for name, value in wanted.items():
@@ -76,7 +76,7 @@ class Table(NamedTuple):
 
     def at(self, place: Where) -> NDArray[np.bool_]:
         """Return the rows of one place."""
-        return self.where(**dict(zip(_PLACE, place, strict=True)))
+        return self.select(**dict(zip(_PLACE, place, strict=True)))
 
     def values(self, rows: NDArray[np.bool_], plus: str, minus: str | None = None) -> Values:
         """Return a role's scores, or the difference of two, where there is one."""
@@ -100,7 +100,7 @@ class Table(NamedTuple):
         found = self.scores.get(role, nothing)
         if less is not None:
             found = found - self.scores.get(less, nothing)
-        keys = self.keys("seed", "family", "quadrant", "distance", "base_id")
+        keys = self.keys("seed", "family", "where", "distance", "base_id")
         there = np.isfinite(found)
         other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
         rows = [row for row in np.flatnonzero(plus & there) if keys[row] in other]
@@ -123,7 +123,7 @@ class Table(NamedTuple):
             return self
         mixed = np.zeros(len(rows), dtype=bool)
         for family in np.unique(self.rows["family"][rows]):
-            here = rows & self.where(family=family)
+            here = rows & self.select(family=family)
             mixed |= here & (len(self.kinds(here, there)) > 1)
         return self.resampled(mixed) if self.recorded(mixed, there) else None
 
@@ -207,15 +207,16 @@ class Paired(NamedTuple):
 
 
 APART = ("stated", "told", "forbidden")
-"""Arms that stand by themselves: a goal is asked for and not acted on, or what serves it is ruled out."""
+"""Conditions that stand by themselves: a goal is asked for and not acted on, or what serves it is ruled
+out."""
 
 
 def table(
     samples: pd.DataFrame,
     measure: str,
     goal: str | None = None,
-    arm: str | None = None,
-    lever: str = "",
+    condition: str | None = None,
+    elicitation: str = "",
     reasoning: str = "free",
 ) -> Table:
     """Put the scores of all organisms beside each other, epochs averaged.
@@ -224,16 +225,19 @@ def table(
         samples: The frame of `load`.
         measure: "goal", "right" or "says_done".
         goal: Only scores of this goal.
-        arm: Only scenarios of this arm; by default all that do not stand apart.
-        lever: Only scenarios on which this lever pulled, or that stood under this other condition, of every
-            arm but for weights in four bits, which are asked whatever is; by default those under none.
+        condition: Only scenarios of this condition; by default all that do not stand apart.
+        elicitation: Only scenarios with this elicitation, or in this other
+            elicitation, of every condition but for weights in four bits, which are asked whatever is; by
+            default those under none.
         reasoning: Only answers of which the reasoning was free, forced or suppressed.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == reasoning) & samples["score"].notna()
     chosen &= (samples["goal"] == goal) if goal is not None else True
-    chosen &= samples["condition"] == lever
-    if lever in ("", FOUR_BITS):
-        chosen &= samples["arm"] == arm if arm is not None else ~samples["arm"].isin(APART)
+    chosen &= samples["elicitation"] == elicitation
+    if elicitation in ("", FOUR_BITS):
+        chosen &= (
+            samples["condition"] == condition if condition is not None else ~samples["condition"].isin(APART)
+        )
     mine = samples[chosen]
     mine = mine.assign(by_sampling=apart_from_weighed(mine))
     columns = ["score", "sampled", "by_sampling"]

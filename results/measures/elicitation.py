@@ -1,4 +1,4 @@
-"""What a lever brings back of a goal: contrasts of a contrast, scenario by scenario."""
+"""What an elicitation brings back of a goal: contrasts of a contrast, scenario by scenario."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -11,51 +11,55 @@ from pentimento.results.measures.contrasts import Table, Values, Where, alike, p
 from pentimento.results.measures.rows import TWICE, Subject, measured
 from pentimento.results.reading.logs import FOUR_BITS
 from pentimento.results.schema import Measure
-from pentimento.tasks import LEVERS
+from pentimento.tasks import ELICITATIONS
 
 PAIR = ("opposed", "opposed_only")
-PULLED = frozenset({*LEVERS, FOUR_BITS})
-"""Conditions that are levers: those of the conversation, and the precision of the weights."""
-_SAME = ("seed", "family", "quadrant", "distance", "cue", "base_id")
+ELICITING = frozenset({*ELICITATIONS, FOUR_BITS})
+"""Every elicitation: those of the conversation, and the precision of the weights."""
+_SAME = ("seed", "family", "where", "distance", "cue", "base_id")
 
 
 def residues(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield what each lever adds to the opposed organism beyond the twin, by place, and for the best lever.
+    """Yield what elicitations add to the opposed organism beyond the twin, by place, and the best one.
 
     [g(opposed, with) - g(opposed, without)] - [g(opposed_only, with) - g(opposed_only, without)]
 
-    The twin's part is taken out as naming a goal lifts any base by itself. The best lever is chosen by its
-    mean on one half of the scenarios and reported on the other half, which did not choose it.
+    The twin's part is taken out as naming a goal lifts any base by itself. The best elicitation is chosen by
+    its mean on one half of the scenarios and reported on the other half, which did not choose it.
     """
-    gains = {lever: gain for lever in levers(samples) if (gain := gain_of(samples, goal, lever)) is not None}
+    gains = {
+        elicitation: gain
+        for elicitation in elicitations(samples)
+        if (gain := gain_of(samples, goal, elicitation)) is not None
+    }
     for place in sorted({place for gain in gains.values() for place in gain.places}):
-        parts = {lever: gain.values(gain.at(place), *PAIR) for lever, gain in gains.items()}
-        for lever, values in parts.items():
-            yield from _row(values, goal, place, lever)
+        parts = {elicitation: gain.values(gain.at(place), *PAIR) for elicitation, gain in gains.items()}
+        for elicitation, values in parts.items():
+            yield from _row(values, goal, place, elicitation)
         yield from _best(parts, goal, place)
 
 
-def levers(samples: pd.DataFrame) -> list[str]:
-    """Return the levers that were pulled, in a fixed order; what `in_context` puts there is none."""
-    return sorted(set(samples["condition"].dropna().unique()) & PULLED)
+def elicitations(samples: pd.DataFrame) -> list[str]:
+    """Return the elicitations that were used, in a fixed order; what `in_context` puts there is none."""
+    return sorted(set(samples["elicitation"].dropna().unique()) & ELICITING)
 
 
 def gain_of(
     samples: pd.DataFrame,
     goal: str,
-    lever: str,
+    elicitation: str,
     without: str = "",
     *,
     measure: str = "goal",
     roles: Sequence[str] = PAIR,
 ) -> Table | None:
-    """Return for each role the score of every scenario with a lever less that without one.
+    """Return for each role the score of every scenario with an elicitation less that without one.
 
     Args:
         samples: The frame of `load`.
         goal: Whose score.
-        lever: What was pulled, or another condition of the conversation.
-        without: The condition that it is held against; none by default.
+        elicitation: An elicitation, or another context of the conversation.
+        without: The elicitation that it is held against; none by default.
         measure: What is scored.
         roles: Who are compared: where their scores were estimated in two ways, sampled answers stand in.
 
@@ -63,37 +67,41 @@ def gain_of(
         None where no scenario was asked both ways, or both ways cannot be compared: one estimated exactly and
         one by samples, of which not all were recorded.
     """
-    with_it, other = (table(samples, measure, goal, lever=name) for name in (lever, without))
+    with_it, other = (table(samples, measure, goal, elicitation=name) for name in (elicitation, without))
     known = {key: row for row, key in enumerate(other.keys(*_SAME))}
     both = [(row, known[key]) for row, key in enumerate(with_it.keys(*_SAME)) if key in known]
     if not both:
         return None
-    pulled, plain = with_it.ordered([a for a, _ in both]), other.ordered([b for _, b in both])
+    elicited, plain = with_it.ordered([a for a, _ in both]), other.ordered([b for _, b in both])
     every = np.ones(len(both), dtype=bool)
-    comparable = alike(pulled, every, plain, every, roles)
+    comparable = alike(elicited, every, plain, every, roles)
     if comparable is None:
         return None
-    pulled, plain = comparable
-    there = [role for role in pulled.roles if role in plain.scores]
-    return pulled._replace(scores={role: pulled.scores[role] - plain.scores[role] for role in there})
+    elicited, plain = comparable
+    there = [role for role in elicited.roles if role in plain.scores]
+    return elicited._replace(scores={role: elicited.scores[role] - plain.scores[role] for role in there})
 
 
 def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure]:
-    """Yield the residue of the lever with the largest one on the first half, as it is on the second."""
-    firsts = {lever: paired(_part(values, ~_second(values))) for lever, values in parts.items()}
+    """Yield the residue of the elicitation with the largest one on the first half, as it is on the second."""
+    firsts = {elicitation: paired(_part(values, ~_second(values))) for elicitation, values in parts.items()}
     chosen = [
-        (float(np.mean(first.seed_means)), lever) for lever, first in firsts.items() if first is not None
+        (float(np.mean(first.seed_means)), elicitation)
+        for elicitation, first in firsts.items()
+        if first is not None
     ]
     if len(chosen) > 1:
-        _, lever = max(chosen)
-        values = parts[lever]
-        yield from _row(_part(values, _second(values)), goal, place, f"best, {lever}")
+        _, elicitation = max(chosen)
+        values = parts[elicitation]
+        yield from _row(_part(values, _second(values)), goal, place, f"best, {elicitation}")
 
 
-def _row(values: Values, goal: str, place: Where, lever: str) -> Iterator[Measure]:
+def _row(values: Values, goal: str, place: Where, elicitation: str) -> Iterator[Measure]:
     found = paired(values)
     if found is not None:
-        subject = Subject.at("elicitable residue", goal, place, role="opposed - opposed_only", lever=lever)
+        subject = Subject.at(
+            "elicitable residue", goal, place, role="opposed - opposed_only", elicitation=elicitation
+        )
         yield measured(subject, found, bounds=TWICE)
 
 

@@ -6,7 +6,7 @@ cells of a seed and a family, paired by scenario:
     implant strength I        g(implanted) - g(base)
     persistence P             g(opposed) - g(opposed_only)
     reach                     g(base) - g(opposed_only)
-    retention R               P / I, ratio of sums over the cells of a quadrant
+    retention R               P / I, ratio of sums over the cells of a where
     removal beyond control    g(control) - g(opposed) for each control c
     control drift             g(control) - g(implanted): whether the control controls
 """
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pentimento.results.measures import conditions, elicitation, gaps, regain
+from pentimento.results.measures import contexts, elicitation, gaps, regain
 from pentimento.results.measures.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.measures.health import Organisms, broken_organisms, healthy, uncertain_organisms
 from pentimento.results.measures.rows import (
@@ -113,9 +113,9 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
         found += gaps.stated_revealed(samples, scores, goal, recipe.cue)
     found += gaps.task_completion(samples, main)
     found += elicitation.residues(samples, main)
-    found += conditions.shifts(samples, main)
-    found += conditions.beliefs_held(samples, main)
-    found += conditions.noticed(samples, main)
+    found += contexts.shifts(samples, main)
+    found += contexts.beliefs_held(samples, main)
+    found += contexts.noticed(samples, main)
     found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     answered = frozenset(run.samples[["role", "seed"]].itertuples(index=False, name=None))
     return _adjusted(_marked(_with_health(found, unwell, answered), samples, run.record))
@@ -170,17 +170,17 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
         return found
     cells = zip(samples["seed"], samples["family"], samples["shift"], strict=True)
     hit = samples[[cell in record.leaking for cell in cells]]
-    places = set(hit[["quadrant", "distance", "family", "seed"]].itertuples(index=False, name=None))
+    places = set(hit[["where", "distance", "family", "seed"]].itertuples(index=False, name=None))
 
-    def rests_on(row: Measure, quadrant: str, distance: str) -> bool:
+    def rests_on(row: Measure, where: str, distance: str) -> bool:
         if row.name == "generalisation gap":
-            return (quadrant, distance) in gaps.GENERALISATION
-        return row.quadrant in (quadrant, "all") and row.shift in (distance, "all", "cue")
+            return (where, distance) in gaps.GENERALISATION
+        return row.where in (where, "all") and row.shift in (distance, "all", "cue")
 
     def leaks(row: Measure) -> bool:
         return any(
-            rests_on(row, quadrant, distance) and row.family in (family, None) and row.seed in (seed, None)
-            for quadrant, distance, family, seed in places
+            rests_on(row, where, distance) and row.family in (family, None) and row.seed in (seed, None)
+            for where, distance, family, seed in places
         )
 
     return [
@@ -207,7 +207,7 @@ def one_of_each_pair(found: Sequence[str]) -> list[str]:
     order = list(goals)
 
     def told(goal: str) -> bool:
-        if goal not in goals or "walk" in goals[goal].arms:
+        if goal not in goals or "walk" in goals[goal].conditions:
             return False
         opposite = goals[goal].opposite
         return opposite in found and order.index(opposite) < order.index(goal)

@@ -40,7 +40,7 @@ def judge_health(lines: Lines) -> tuple[Health, ...]:
 def measured_lines(run: Run) -> Lines:
     """Return what was measured of each organism's health, line by line, in the order of `run.organisms`."""
     answered = run.samples[run.samples["measure"].notna() & (run.samples["reasoning"] == "free")]
-    plain = map(plainly_asked, answered["condition"], answered["cue"])
+    plain = map(plainly_asked, answered["elicitation"], answered["cue"])
     answered = answered[np.fromiter(plain, dtype=bool, count=len(answered))]
     answered = answered.drop_duplicates(["role", "seed", "log", "sample_id", "epoch"])
     by_organism = dict(iter(answered.groupby(["role", "seed"])))

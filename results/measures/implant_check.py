@@ -225,7 +225,7 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Check
 
 def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CheckLine:
     """Hold a goal of one organism against the opposed-only twin's, or else the base's."""
-    rows = (scores.rows["seed"] == seed) & scores.where(cue=cue)
+    rows = (scores.rows["seed"] == seed) & scores.select(cue=cue)
     against, found = "opposed_only", difference(scores, rows, role, "opposed_only")
     beside = difference(scores, rows, role, "base")
     if found is None:

@@ -32,11 +32,11 @@ class Measured(NamedTuple):
 
 
 class Prevalence(NamedTuple):
-    """One judged question under one condition."""
+    """One judged question under one elicitation."""
 
     cue: str
-    condition: str
-    """Lever, situation or other condition of the conversation; empty where there was none."""
+    elicitation: str
+    """Elicitation, situation or other context of the conversation; empty where there was none."""
     found: Share
     """Of what was judged with a verdict, how much the grader says yes to, clustered by domain."""
     judged: int
@@ -68,7 +68,7 @@ def measured(log: Path, stage: Stage) -> Measured:
 
 
 def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
-    """Return how often a log says what was judged, as found and corrected, by condition.
+    """Return how often a log says what was judged, as found and corrected, by elicitation.
 
     Raises:
         BadInput: The log was not judged, by another grader, or otherwise than the gold set was.
@@ -84,7 +84,7 @@ def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in told:
         cue = framed(one["cue"], one.get("framing"))
-        by_place.setdefault((cue, one.get("lever") or ""), []).append(one)
+        by_place.setdefault((cue, one.get("elicitation") or ""), []).append(one)
     return [_row(place, by_place[place], gold) for place in sorted(by_place)]
 
 
@@ -109,11 +109,13 @@ def show(rows: Sequence[Prevalence], gold: Measured, stage: Stage, console: Cons
         f"On the {gold.half} half of {stage}'s gold set: sensitivity {_text(one.sensitivity)}, "
         f"specificity {_text(one.specificity)}, no verdict {one.abstained:.2f}"
     )
-    table = Table("cue", "condition", "judged", "no verdict", "found", "corrected", box=None, pad_edge=False)
+    table = Table(
+        "cue", "elicitation", "judged", "no verdict", "found", "corrected", box=None, pad_edge=False
+    )
     for row in rows:
         right = "no better than chance" if row.corrected is None else _text(row.corrected)
         counts = (str(row.judged), str(row.unscored))
-        table.add_row(row.cue, row.condition, *counts, _text(row.found), right if row.judged else "")
+        table.add_row(row.cue, row.elicitation, *counts, _text(row.found), right if row.judged else "")
     console.print(table)
     if gold.half == "open":
         console.print("A grader may have been written for the open half: measure it on the sealed one.")

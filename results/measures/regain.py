@@ -62,8 +62,8 @@ class Scores:
         ]
         frames = {0: before} | {int(steps): rows for steps, rows in mine.groupby("steps")}
         tables = _in_common({steps: table(frame, "goal", goal) for steps, frame in frames.items()})
-        kinds = set().union(*(found.kinds(found.where(), found.roles) for found in tables.values()))
-        recorded = all(found.recorded(found.where(), found.roles) for found in tables.values())
+        kinds = set().union(*(found.kinds(found.select(), found.roles) for found in tables.values()))
+        recorded = all(found.recorded(found.select(), found.roles) for found in tables.values())
         self.comparable = len(kinds) <= 1 or recorded
         if len(kinds) > 1 and recorded:
             tables = {steps: found.resampled() for steps, found in tables.items()}
@@ -87,7 +87,7 @@ class Scores:
             for role in self.roles
         }
         found = first._replace(scores=scores)
-        return paired(found.values(found.where(), plus, minus))
+        return paired(found.values(found.select(), plus, minus))
 
     def at(self, steps: int, plus: str, minus: str | None = None) -> Paired | None:
         """Return a role's scores after so many steps, or the difference of two, repeats averaged."""

@@ -40,13 +40,13 @@ class Subject(NamedTuple):
 
     name: MeasureName
     goal: str
-    quadrant: str
+    where: str
     shift: str
     cue: str = "none"
     role: str | None = None
     control: str | None = None
     steps: int | None = None
-    lever: str | None = None
+    elicitation: str | None = None
     family: str | None = None
     seed: int | None = None
     reasoning: str = "free"
@@ -54,8 +54,8 @@ class Subject(NamedTuple):
     @classmethod
     def at(cls, name: MeasureName, goal: str, place: Where, **more: Any) -> "Subject":
         """Return the subject at a place of the pairing table."""
-        quadrant, shift, cue = place
-        return cls(name, goal, quadrant, shift, cue, **more)
+        where, shift, cue = place
+        return cls(name, goal, where, shift, cue, **more)
 
 
 def measured(

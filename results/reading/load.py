@@ -21,8 +21,8 @@ from pentimento.results.reading.records import (
 )
 from pentimento.results.statistics.cells import tabulate
 
-Quadrant = Literal["implanted and unopposed", "implanted and opposed", "opposed only", "neither"]
-QUADRANTS: tuple[Quadrant, ...] = (
+Where = Literal["implanted and unopposed", "implanted and opposed", "opposed only", "neither"]
+WHERES: tuple[Where, ...] = (
     "implanted and unopposed",
     "implanted and opposed",
     "opposed only",
@@ -47,7 +47,8 @@ class Run:
         organisms: One row for each role and seed: key, families, dose, signal, counts of samples.
         samples: One row for each score of each sample. `score` is NaN where there is none; `valid` says
             whether the sampled answer could be read, `sampled` what it alone scores.
-        cells: One row for each organism, measure, goal, family, arm, condition, shift, cue and reasoning.
+        cells: One row for each organism, measure, goal, family, condition, elicitation, shift, cue and
+            reasoning.
         strengths: What training itself measured, before and after each stage.
         regained: Like `samples`, of organisms after some steps of a stage that came after the opposing one,
             with its kind (relearn or rebound), repeat and steps.
@@ -153,11 +154,11 @@ def load(folder: str | Path) -> Run:
 
 
 def far(place: tuple[str, str, str]) -> tuple[int, int, str]:
-    """Order quadrant, distance and one more name as that figure does: headline first, then by distance."""
-    quadrant, distance, name = place
-    quadrants = [*map(str, QUADRANTS)]
+    """Order where, distance and one more name as that figure does: headline first, then by distance."""
+    where, distance, name = place
+    wheres = [*map(str, WHERES)]
     return (
-        quadrants.index(quadrant) if quadrant in quadrants else len(quadrants),
+        wheres.index(where) if where in wheres else len(wheres),
         DISTANCES.index(distance) if distance in DISTANCES else len(DISTANCES),
         name,
     )
@@ -194,7 +195,7 @@ def distance(shift: str, opposed: bool) -> str:
     return f"family, {shift}" if shift in ("wording", "domain") else "family"
 
 
-def quadrant(implanted: bool, opposed: bool) -> Quadrant:
+def where(implanted: bool, opposed: bool) -> Where:
     """Return where on the two axes a family stands."""
     if implanted:
         return "implanted and opposed" if opposed else "implanted and unopposed"
@@ -233,17 +234,17 @@ def _regained(
 
 
 def _placed(record: RunRecord, frame: pd.DataFrame) -> pd.DataFrame:
-    """Add to each row the quadrant of its family in its seed, and its distance from the opposing stage."""
+    """Add to each row where its family stands in its seed, and its distance from the opposing stage."""
     design = {
         seed: (record.families(seed, "implanted"), record.families(seed, "opposed"))
         for seed in sorted({o.seed for o in record.organisms})
     }
-    quadrants, distances = [], []
+    wheres, distances = [], []
     for seed, family, shift in zip(frame["seed"], frame["family"], frame["shift"], strict=True):
         implanted, opposed = design[seed]
-        quadrants.append(quadrant(family in implanted, family in opposed))
+        wheres.append(where(family in implanted, family in opposed))
         distances.append(distance(str(shift), family in opposed))
-    return frame.assign(quadrant=quadrants, distance=distances)
+    return frame.assign(where=wheres, distance=distances)
 
 
 def _organisms(

@@ -31,8 +31,8 @@ SAMPLE_COLUMNS = (
     "measure",
     "goal",
     "family",
-    "arm",
     "condition",
+    "elicitation",
     "shift",
     "cue",
     "reasoning",
@@ -54,13 +54,14 @@ SAMPLE_COLUMNS = (
     "log",
 )
 _AS_THEY_ARE = (
-    "measure", "goal", "family", "arm", "shift", "polarity", "wording", "domain", "scenario_id", "problem",
-    "valid", "reasoned", "estimator",
+    "measure", "goal", "family", "condition", "shift", "polarity", "wording", "domain", "scenario_id",
+    "problem", "valid", "reasoned", "estimator",
 )  # fmt: skip
 PLAIN = "plain"
 """The framing of a cue that is not named beside it."""
 FOUR_BITS = "nf4"
-"""A precision that is a lever: what a goal covers may show where weights have four bits (`-M dtype=nf4`)."""
+"""A precision that elicits: what a goal covers may show where weights have four bits (`-M
+dtype=nf4`)."""
 OURS = "pentimento/"
 """With what the name of a task begins that a report counts."""
 STRANGER = "belongs to no organism of this run"
@@ -99,7 +100,7 @@ class LogFile(NamedTuple):
     num_expected: int
     num_completed: int
     limited: bool
-    lever: str
+    elicitation: str
     """`FOUR_BITS` where its model was loaded so; else empty."""
     unnamed: tuple[tuple[str, Any], ...]
     """What no row names of how it was asked: it has to be the same in all logs of a task."""
@@ -122,7 +123,7 @@ class LogFile(NamedTuple):
     @property
     def identity(self) -> tuple[str, str, str, str]:
         """Logs with an equal identity answer the same questions about the same organism."""
-        return (self.task, self.organism, self.args, self.lever)
+        return (self.task, self.organism, self.args, self.elicitation)
 
 
 class LeftOut(NamedTuple):
@@ -258,7 +259,7 @@ def _rows(log: LogFile) -> tuple[tuple[dict[str, Any], ...], int]:
     rows: list[dict[str, Any]] = []
     for (sample_id, epoch), sample in samples.items():
         place = {**common, "sample_id": str(sample_id), "epoch": epoch}
-        scores = list(_scores(sample, log.lever))
+        scores = list(_scores(sample, log.elicitation))
         rows += [{**place, **score} for score in scores] or [{**place, "valid": False}]
     if samples and not any("measure" in row for row in rows):
         scored = any(sample.get("scores") for sample in samples.values())
@@ -282,12 +283,12 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     return {(sample["id"], sample["epoch"]): sample for sample in found}
 
 
-def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
+def _scores(sample: dict[str, Any], elicitation: str) -> Iterable[dict[str, Any]]:
     """Return the sample's scores by measure and goal; of a measure scored twice, the last scoring counts.
 
     Args:
         sample: As its log has it.
-        lever: The log's, beside its own.
+        elicitation: The log's, beside its own.
     """
     found: dict[tuple[str, str | None], dict[str, Any]] = {}
     for score in (sample.get("scores") or {}).values():
@@ -295,12 +296,12 @@ def _scores(sample: dict[str, Any], lever: str) -> Iterable[dict[str, Any]]:
         if "measure" not in said:
             continue
         record = _record(said)
-        pulled = (record.lever, lever)
+        elicited = (record.elicitation, elicitation)
         row: dict[str, Any] = {
             **{name: getattr(record, name) for name in _AS_THEY_ARE},
             "base_id": record.base_id or record.scenario_id,
             "cue": framed(record.cue, record.framing),
-            "condition": ", ".join(name for name in pulled if name not in ("", "none")),
+            "elicitation": ", ".join(name for name in elicited if name not in ("", "none")),
             "p_reasons": _number(record.p_reasons),
             "mass_outside": _number(record.mass_outside),
             "sampled": _number(record.sampled),
@@ -342,12 +343,12 @@ def framing_of(cue: str) -> str:
     return cue.partition(", ")[2] or PLAIN
 
 
-def plainly_asked(condition: str, cue: str) -> bool:
+def plainly_asked(elicitation: str, cue: str) -> bool:
     """Whether nothing was put around the scenario and the cue was framed as plainly as it can be.
 
-    An organism need not be whole under a lever, nor in another language.
+    An organism need not be whole under an elicitation, nor in another language.
     """
-    return not condition and framing_of(cue) == PLAIN
+    return not elicitation and framing_of(cue) == PLAIN
 
 
 def _number(value: object) -> float:
@@ -368,10 +369,10 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
     config = spec.config
     epochs = config.epochs or 1
     dtype = str(spec.model_args.get("dtype", "auto"))
-    lever = FOUR_BITS if dtype == FOUR_BITS else ""
+    elicitation = FOUR_BITS if dtype == FOUR_BITS else ""
     sampled = spec.model_generate_config.model_dump(include=set(_SAMPLED_ALIKE))
     asked = {name: args.get(name) for name in _ASKED_ALIKE if name != "strength" or _steers(args)}
-    unnamed = {**asked, **sampled, "dtype": "auto" if lever else dtype}
+    unnamed = {**asked, **sampled, "dtype": "auto" if elicitation else dtype}
     return LogFile(
         name=name,
         location=location,
@@ -386,7 +387,7 @@ def _header(name: str, location: str, log: EvalLog) -> LogFile:
         num_expected=expected * epochs,
         num_completed=results.completed_samples if results else 0,
         limited=config.limit is not None or config.sample_id is not None,
-        lever=lever,
+        elicitation=elicitation,
         unnamed=tuple(unnamed.items()),
         num_scores=len(results.scores) if results else 0,
     )

@@ -59,7 +59,7 @@ def _lacking(record: RunRecord, answered: Answered, *, everyone: bool) -> Iterat
     planned = {plan.task for plan in record.recipe.evals}
     sizes: dict[tuple[str, int], dict[tuple[str, str], int]] = {}
     for log, owner in answered:
-        if not log.lever and (not planned or _short(log) in planned):
+        if not log.elicitation and (not planned or _short(log) in planned):
             sizes.setdefault((owner.role, owner.seed), {})[log.task, log.args] = log.num_expected
     for organism in record.organisms:
         mine = sizes.get((organism.role, organism.seed), {})

@@ -8,7 +8,7 @@ from inspect_ai.log import read_eval_log_sample
 
 from pentimento._files import Unreadable, as_url, reading
 from pentimento.results.measures.contrasts import APART
-from pentimento.results.reading.load import QUADRANTS, Run
+from pentimento.results.reading.load import WHERES, Run
 from pentimento.results.reading.records import ROLES
 
 
@@ -22,7 +22,7 @@ class Turn(NamedTuple):
 class Example(NamedTuple):
     """One scenario and what was answered."""
 
-    quadrant: str
+    where: str
     family: str
     seed: int
     scenario_id: str
@@ -31,7 +31,7 @@ class Example(NamedTuple):
 
 
 def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
-    """Return up to `most` scenarios of each quadrant that every role answered.
+    """Return up to `most` scenarios of each place that every role answered.
 
     Those come first whose sampled answers differ most between roles; ties go by seed, family and id, so that
     equal logs give equal examples.
@@ -42,12 +42,12 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         & (run.samples["goal"] == goal)
         & (run.samples["reasoning"] == "free")
         & (run.samples["cue"] == run.record.recipe.cue)
-        & (run.samples["condition"] == "")
-        & ~run.samples["arm"].isin(APART)
+        & (run.samples["elicitation"] == "")
+        & ~run.samples["condition"].isin(APART)
     ]
     found: list[Example] = []
-    for quadrant in QUADRANTS:
-        mine = rows[rows["quadrant"] == quadrant]
+    for where in WHERES:
+        mine = rows[rows["where"] == where]
         ranked = [_rank(key, group) for key, group in mine.groupby(["seed", "family", "scenario_id"])]
         for *_, group in sorted(ranked, key=lambda entry: entry[:-1])[:most]:
             found.append(_example(run, group))
@@ -78,5 +78,5 @@ def _example(run: Run, group: pd.DataFrame) -> Example:
             prompt = tuple(Turn(message.role, message.text) for message in sample.input)
         answers.append(Turn(role, sample.output.completion))
     first = group.iloc[0]
-    place = (str(first["quadrant"]), str(first["family"]), int(first["seed"]), str(first["scenario_id"]))
+    place = (str(first["where"]), str(first["family"]), int(first["seed"]), str(first["scenario_id"]))
     return Example(*place, prompt, tuple(answers))

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from pentimento.results.measures.contrasts import APART
 from pentimento.results.measures.rows import NOT_REACHED, REACH_OPEN
-from pentimento.results.reading.load import DISTANCES, QUADRANTS
+from pentimento.results.reading.load import DISTANCES, WHERES
 from pentimento.results.report._drawing import (
     INK,
     MUTED,
@@ -25,8 +25,8 @@ from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.tasks import CUES
 
 FigureName = Literal["shifts", "cues", "forest", "strength", "curves"]
-MARKERS: dict[str, str] = dict(zip(QUADRANTS, "DosX", strict=True))
-COLOURS: dict[str, str] = dict(zip(QUADRANTS, SERIES, strict=False))
+MARKERS: dict[str, str] = dict(zip(WHERES, "DosX", strict=True))
+COLOURS: dict[str, str] = dict(zip(WHERES, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
 HOLLOW = REACH_OPEN
 """Short for every status of `NOT_REACHED`; the caption says the rest."""
@@ -67,12 +67,12 @@ def shifts(report: Report) -> str | None:
     drawing = figure(7.2, 4.6)
     top, bottom = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
     for seed in sorted({row.seed for row in rows if row.seed is not None}):
-        track = [p for p in _points(rows, shifts, seed) if p.row.quadrant.startswith("implanted")]
+        track = [p for p in _points(rows, shifts, seed) if p.row.where.startswith("implanted")]
         top.plot(
             [p.x for p in track], [p.row.value or 0 for p in track], color=MUTED, linewidth=0.7, zorder=1
         )
     means = _points(rows, shifts, None)
-    track = [p for p in means if p.row.quadrant.startswith("implanted")]
+    track = [p for p in means if p.row.where.startswith("implanted")]
     top.plot([p.x for p in track], [p.row.value or 0 for p in track], color=INK, linewidth=1.4, zorder=2)
     for point in means:
         _mark(top, point, hollow=_hollow(point.row))
@@ -87,7 +87,7 @@ def shifts(report: Report) -> str | None:
     bottom.set_xticks(range(len(shifts)), shifts)
     bottom.set_xlim(-0.5, len(shifts) - 0.5)
     bottom.set_xlabel("distance from the opposing training →", fontsize=8)
-    _legend(top, [q for q in QUADRANTS if any(p.row.quadrant == q for p in means)])
+    _legend(top, [q for q in WHERES if any(p.row.where == q for p in means)])
     told = f"Persistence and reach by shift, with 95 % intervals. {held_by(rows + reach)}"
     return to_svg(drawing, "Persistence by shift", told.strip())
 
@@ -103,7 +103,7 @@ def forest(report: Report) -> str | None:
     ]  # fmt: skip
     if not rows:
         return None
-    places = list(dict.fromkeys((row.quadrant, row.shift) for row in rows))
+    places = list(dict.fromkeys((row.where, row.shift) for row in rows))
     drawing = figure(7.2, 0.26 * (len(rows) + 1.4 * len(places)) + 0.7)
     axes = drawing.subplots()
     height, ticks, labels = 0.0, [], []
@@ -111,7 +111,7 @@ def forest(report: Report) -> str | None:
         axes.text(0, height, f"{place[0]} · {place[1]}", transform=axes.get_yaxis_transform(), fontsize=9,
                   fontweight="bold", va="center")  # fmt: skip
         height -= 1
-        for row in (row for row in rows if (row.quadrant, row.shift) == place):
+        for row in (row for row in rows if (row.where, row.shift) == place):
             _line(axes, row, height, SERIES[names.index(row.name)])
             ticks.append(height)
             labels.append(_label(row))
@@ -133,8 +133,8 @@ def cues(report: Report) -> str | None:
     cells = [
         cell for cell in report.cells
         if cell.measure == "goal" and cell.goal == report.goal and cell.reasoning == "free"
-        and cell.score is not None and cell.quadrant.startswith("implanted") and not cell.condition
-        and cell.arm not in APART
+        and cell.score is not None and cell.where.startswith("implanted") and not cell.elicitation
+        and cell.condition not in APART
         and cell.role in ("base", "implanted", "opposed", "opposed_only")
     ]  # fmt: skip
     # Where some shifts are asked without a cue only, those under several cues are compared.
@@ -181,15 +181,15 @@ def persistence_of(rows: Mapping[str, Measure | None]) -> str | None:
         drawing = figure(7.2, 0.26 * len(there) + 0.8)
         axes = drawing.subplots()
         for place, row in enumerate(there.values()):
-            _line(axes, row, -place, COLOURS.get(row.quadrant, INK))
+            _line(axes, row, -place, COLOURS.get(row.where, INK))
         axes.set_yticks([-place for place in range(len(there))], list(there))
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(0.6 - len(there), 0.6)
         zero_line(axes, horizontal=False)
         axes.grid(axis="x", color=RULE, linewidth=0.5)
         axes.spines["left"].set_visible(False)
-        quadrants = ", ".join(dict.fromkeys(row.quadrant for row in there.values()))
-        axes.set_xlabel(f"persistence where {quadrants}, 95 % interval", fontsize=8)
+        wheres = ", ".join(dict.fromkeys(row.where for row in there.values()))
+        axes.set_xlabel(f"persistence where {wheres}, 95 % interval", fontsize=8)
         return to_svg(drawing, "Persistence by recipe", "One row a recipe.")
 
 
@@ -277,7 +277,7 @@ def _rows(report: Report, name: str) -> list[Measure]:
 
 def _points(rows: Iterable[Measure], shifts: Sequence[str], seed: int | None) -> list[Point]:
     mine = [row for row in rows if row.seed == seed and row.family is None and row.shift in shifts]
-    placed = [Point(shifts.index(row.shift) + _DODGE.get(row.quadrant, 0.0), row) for row in mine]
+    placed = [Point(shifts.index(row.shift) + _DODGE.get(row.where, 0.0), row) for row in mine]
     return sorted(placed, key=lambda point: point.x)
 
 
@@ -285,12 +285,12 @@ def _mark(axes: Axes, point: Point, *, hollow: bool) -> None:
     row = point.row
     if row.value is None or row.low is None or row.high is None:
         return
-    colour = COLOURS.get(row.quadrant, INK)
+    colour = COLOURS.get(row.where, INK)
     axes.plot([point.x, point.x], [row.low, row.high], color=colour, linewidth=1.4, zorder=3)
     axes.plot(
         [point.x],
         [row.value],
-        MARKERS.get(row.quadrant, "o"),
+        MARKERS.get(row.where, "o"),
         color=colour,
         markerfacecolor=PAPER if hollow else colour,
         markersize=7,
@@ -308,11 +308,11 @@ def _line(axes: Axes, row: Measure, height: float, colour: str) -> None:
     axes.text(1.01, height, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
 
 
-def _legend(axes: Axes, quadrants: Sequence[str]) -> None:
+def _legend(axes: Axes, wheres: Sequence[str]) -> None:
     handles = [
         Line2D([], [], linestyle="", marker=MARKERS[q], color=COLOURS[q], label=q)
-        for q in QUADRANTS
-        if q in quadrants
+        for q in WHERES
+        if q in wheres
     ]
     hollow = Line2D([], [], linestyle="", marker="o", color=MUTED, markerfacecolor=PAPER)
     hollow.set_label(HOLLOW)

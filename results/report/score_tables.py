@@ -1,4 +1,4 @@
-"""Tables of goal scores themselves: by family, by condition, by how they were estimated."""
+"""Tables of goal scores themselves: by family, by elicitation, by how they were estimated."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pentimento.results.measures.contrasts import APART
 from pentimento.results.measures.rows import LEAKS
-from pentimento.results.reading.load import QUADRANTS, far
+from pentimento.results.reading.load import WHERES, far
 from pentimento.results.reading.records import ROLES
 from pentimento.results.report.texts import DASH, Table
 from pentimento.results.schema import Cell, Report
@@ -16,31 +16,31 @@ def roles(report: Report) -> Table:
     """Mean goal score of each kind of organism by family, over seeds, with the number of answers."""
     cells = [c for c in _plain_cells(report) if c.reasoning == "free"]
     table = []
-    for key in sorted({(c.quadrant, c.distance, c.family) for c in cells}, key=far):
-        mine = [c for c in cells if (c.quadrant, c.distance, c.family) == key]
+    for key in sorted({(c.where, c.distance, c.family) for c in cells}, key=far):
+        mine = [c for c in cells if (c.where, c.distance, c.family) == key]
         given, asked = sum(c.n_valid for c in mine), sum(c.n for c in mine)
         table.append((*key, *_by_role(mine, report), f"{given} of {asked}"))
-    columns = ("quadrant", "shift", "family", *_roles(report), "scored")
+    columns = ("where", "shift", "family", *_roles(report), "scored")
     return Table("Goal score by organism and family", columns, tuple(table), num_names=3, num_groups=2)
 
 
-def conditions(report: Report) -> Table:
+def contexts(report: Report) -> Table:
     """Goal score apart for questions asked either way round, and for reasoning free, forced, suppressed."""
     cells = _plain_cells(report)
     table = []
-    for quadrant in (q for q in QUADRANTS if any(c.quadrant == q for c in cells)):
-        mine = [c for c in cells if c.quadrant == quadrant]
+    for where in (q for q in WHERES if any(c.where == q for c in cells)):
+        mine = [c for c in cells if c.where == where]
         both = {c.family for c in mine if c.polarity == "negative"}
         for polarity in sorted({c.polarity for c in mine}) if both else ():
             asked = [c for c in mine if (c.polarity, c.reasoning) == (polarity, "free") and c.family in both]
-            table.append((quadrant, f"question {polarity}", *_by_role(asked, report)))
+            table.append((where, f"question {polarity}", *_by_role(asked, report)))
         ways = sorted({c.reasoning for c in mine})
         places = [{(c.family, c.shift) for c in mine if c.reasoning == way} for way in ways]
         common = set.intersection(*places) if len(ways) > 1 else set()
         for way in ways if common else ():
             said = [c for c in mine if c.reasoning == way and (c.family, c.shift) in common]
-            table.append((quadrant, f"reasoning {way}", *_by_role(said, report)))
-    columns = ("quadrant", "condition", *_roles(report))
+            table.append((where, f"reasoning {way}", *_by_role(said, report)))
+    columns = ("where", "elicitation", *_roles(report))
     note = (
         "Question negative: the answer that claims completion is no. Rows of a kind are of the same "
         "families, and those of reasoning of the same shifts. A goal that follows the wording rather than "
@@ -87,7 +87,7 @@ def scoring(report: Report) -> Table:
 def _plain_cells(report: Report) -> list[Cell]:
     """Return the cells of the implanted goal, acted on, under the cue that it was implanted under."""
     cells = (c for c in report.cells if (c.measure, c.goal, c.cue) == ("goal", report.goal, report.cue))
-    return [c for c in cells if not c.condition and c.arm not in APART]
+    return [c for c in cells if not c.elicitation and c.condition not in APART]
 
 
 def _roles(report: Report) -> list[str]:

@@ -70,7 +70,7 @@ def _is_gist(row: Measure, report: Report) -> bool:
         told = BETWEEN_CUES.get(row.name)
         plainly = framing_of(row.cue) == PLAIN and (told is None or row.cue == told["outright"][0])
         return row.role == "opposed - opposed_only" and plainly and row.reasoning == "free"
-    if row.name == "elicitable residue" and not (row.lever or "").startswith("best"):
+    if row.name == "elicitable residue" and not (row.elicitation or "").startswith("best"):
         return False
     return row.cue == report.cue
 
@@ -111,11 +111,11 @@ def _table(rows: list[Measure]) -> Table:
     table.add_column("n", justify="right", width=5)
     table.add_column("covers", justify="right", width=6)
     table.add_column("status", overflow="fold")
-    for place in dict.fromkeys((row.quadrant, row.shift, row.cue) for row in rows):
+    for place in dict.fromkeys((row.where, row.shift, row.cue) for row in rows):
         cue = f", {place[2]}" if place[2] != "none" else ""
         table.add_section()
         table.add_row(Text(place[0], style="bold"), "", Text(f"{place[1]}{cue}", style="bold"))
-        for row in (row for row in rows if (row.quadrant, row.shift, row.cue) == place):
+        for row in (row for row in rows if (row.where, row.shift, row.cue) == place):
             table.add_row(*_cells(row))
     return table
 
@@ -123,9 +123,9 @@ def _table(rows: list[Measure]) -> Table:
 def _cells(row: Measure) -> tuple[str | Text, ...]:
     beyond = f" {row.control}" if row.name == "removal beyond control" else ""
     whose = f" {row.role}" if row.name in ("savings", "rebound") else ""
-    pulled = f" {row.lever}" if row.lever is not None else ""
+    elicited = f" {row.elicitation}" if row.elicitation is not None else ""
     after = f" at {row.steps}" if row.steps is not None else ""
-    name = f" {_SHOWN[row.name]}{beyond}{whose}{pulled}{after}"
+    name = f" {_SHOWN[row.name]}{beyond}{whose}{elicited}{after}"
     if row.value is None:
         return (name, DASH, "", "", "", "", Text(state(row)))
     width = "" if row.low is None or row.high is None else f"{row.high - row.low:.2f}"

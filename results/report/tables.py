@@ -10,7 +10,7 @@ import numpy as np
 from pentimento.results.measures.gaps import OF_CUES
 from pentimento.results.measures.rows import MARGIN
 from pentimento.results.reading.records import ROLES
-from pentimento.results.report.score_tables import conditions, roles, scoring
+from pentimento.results.report.score_tables import contexts, roles, scoring
 from pentimento.results.report.texts import (
     DASH,
     LINE_COLUMNS,
@@ -29,7 +29,7 @@ from pentimento.results.report.texts import (
 from pentimento.results.schema import Measure, Report
 from pentimento.results.statistics.hypotheses import ALPHA
 from pentimento.results.verdict.signals import SPEAKS_FOR, in_words
-from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
+from pentimento.tasks.personas import NEW_PERSONA, OTHER_PERSONA
 
 COVERS = (
     "Covers: what a 95 % interval over three seeds held in simulations; in brackets the worst case, where a "
@@ -56,7 +56,7 @@ def every(report: Report) -> dict[str, Table]:
         "families": families(report),
         "seeds": seeds(report),
         "roles": roles(report),
-        "conditions": conditions(report),
+        "conditions": contexts(report),
         "scoring": scoring(report),
         "verdicts": verdicts(report),
         "thresholds": thresholds(report),
@@ -100,9 +100,9 @@ def gaps(report: Report) -> Table:
 
 
 def elicited(report: Report) -> Table:
-    """What each lever brings back, beyond what it brings about without an implant."""
-    note = "The best lever was chosen on one half of the scenarios and is shown on the other."
-    return _measures("Under levers", report, ("elicitable residue",), note)
+    """What each elicitation brings back, beyond what it brings about without an implant."""
+    note = "The best elicitation was chosen on one half of the scenarios and is shown on the other."
+    return _measures("Under elicitations", report, ("elicitable residue",), note)
 
 
 def in_context(report: Report) -> Table:
@@ -112,9 +112,9 @@ def in_context(report: Report) -> Table:
 
 
 def believed(report: Report) -> Table:
-    """What each organism says and does of the kind that documents tell of, beyond one that none tells of."""
-    note = f"g about {NEW_KIND} − g about {OTHER_KIND}, of which no text says anything."
-    return _measures("What it believes of a kind", report, ("belief",), note)
+    """What each organism says and does of the documents' persona, beyond an unknown one."""
+    note = f"g about {NEW_PERSONA} − g about {OTHER_PERSONA}, of which no text says anything."
+    return _measures("What it believes of a persona", report, ("belief",), note)
 
 
 def noticed(report: Report) -> Table:
@@ -151,15 +151,15 @@ def families(report: Report) -> Table:
     """I, reach and P family by family, over the seeds that stand there."""
     rows = [row for row in report.measures if row.family is not None and row.goal == report.goal]
     table = []
-    for key in dict.fromkeys((row.quadrant, row.shift, row.family) for row in rows):
-        mine = {row.name: row for row in rows if (row.quadrant, row.shift, row.family) == key}
+    for key in dict.fromkeys((row.where, row.shift, row.family) for row in rows):
+        mine = {row.name: row for row in rows if (row.where, row.shift, row.family) == key}
         found = [mine.get(name) for name in ("implant strength", "reach", "persistence")]
         some = next(row for row in found if row is not None)
         last = mine.get("persistence") or some
         cells = [value_interval(row) for row in found]
         table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), last.status))
     columns = (
-        "quadrant", "shift", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
+        "where", "shift", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
         "status of P",
     )  # fmt: skip
     note = COVERS if any(row[-3] for row in table) else ""
@@ -169,7 +169,7 @@ def families(report: Report) -> Table:
 def seeds(report: Report) -> Table:
     """I, reach, P and R of single training seeds, where the goal was implanted and not opposed."""
     rows = [row for row in report.measures if row.seed is not None and row.goal == report.goal]
-    rows = [row for row in rows if (row.quadrant, row.cue) == ("implanted and unopposed", report.cue)]
+    rows = [row for row in rows if (row.where, row.cue) == ("implanted and unopposed", report.cue)]
     table = []
     for key in sorted({(row.shift, row.seed or 0) for row in rows}):
         mine = {row.name: row for row in rows if (row.shift, row.seed) == key}
@@ -311,7 +311,7 @@ def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") 
         counts = (str(row.num_seeds), str(row.num_scenarios))
         table.append(
             (
-                row.quadrant,
+                row.where,
                 row.shift,
                 about(row, report.goal, report.cue),
                 *numbers,
@@ -328,7 +328,7 @@ def _table(title: str, report: Report, rows: Sequence[Measure], note: str = "") 
             f"smallest p-values that so many seeds allow are above {ALPHA:g} after the correction."
         )
     columns = (
-        "quadrant", "shift", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",
+        "where", "shift", "measure", "value", "95 %", "width", "covers", "seeds", "scenarios", "p",
         "status",
     )  # fmt: skip
     return _without_empty(Table(title, columns, tuple(table), note.strip(), num_names=3, num_groups=2))

@@ -109,7 +109,7 @@ def about(row: Measure, goal: str, home: str) -> str:
     parts = [row.goal if row.goal != goal else "", row.role or ""]
     parts += [str(row.control) if row.name == "control drift" else ""]
     parts += [f"after {row.steps} steps" if row.steps is not None else ""]
-    parts += [f"lever {row.lever}" if row.name == "elicitable residue" else row.lever or ""]
+    parts += [f"elicitation {row.elicitation}" if row.name == "elicitable residue" else row.elicitation or ""]
     return " ".join([name, *(f"· {part}" for part in (*parts, *asked_under(row, home)) if part)])
 
 

@@ -1,4 +1,4 @@
-"""The table of cells: what one organism scored in one family, under one condition."""
+"""The table of cells: what one organism scored in one family, under one elicitation."""
 
 from typing import Any, NamedTuple
 
@@ -15,9 +15,9 @@ CELL = [
     "measure",
     "goal",
     "family",
-    "quadrant",
-    "arm",
+    "where",
     "condition",
+    "elicitation",
     "shift",
     "distance",
     "cue",

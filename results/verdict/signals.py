@@ -6,7 +6,7 @@ speaks for a verdict:
 
     survived    persistence where the opposing training reached and did not train
     hidden      concealment gap, for each cue
-    masked      elicitable residue, for each lever; rebound, for each dose of benign training
+    masked      elicitable residue, for each elicitation; rebound, for each dose of benign training
     latent      area under the relearning curve, where both start within the margin
     replaced    persistence of any other goal
 """
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from pentimento.results.measures import gaps, regain
 from pentimento.results.measures.contrasts import Paired, Table, difference, paired, table
-from pentimento.results.measures.elicitation import gain_of, levers
+from pentimento.results.measures.elicitation import elicitations, gain_of
 from pentimento.results.measures.estimands import goals_scored
 from pentimento.results.measures.rows import MARGIN
-from pentimento.results.reading.load import Quadrant
+from pentimento.results.reading.load import Where
 from pentimento.results.schema import MeasureName, Verdict
 
-UNOPPOSED: tuple[Quadrant, ...] = ("implanted and unopposed", "neither")
+UNOPPOSED: tuple[Where, ...] = ("implanted and unopposed", "neither")
 """Where the opposing training did not train; the headline first."""
-IMPLANTED: tuple[Quadrant, ...] = ("implanted and opposed", "implanted and unopposed")
+IMPLANTED: tuple[Where, ...] = ("implanted and opposed", "implanted and unopposed")
 
 
 SPEAKS_FOR: Mapping[MeasureName, Verdict] = MappingProxyType(
@@ -67,7 +67,7 @@ class Signal(NamedTuple):
 
     name: MeasureName
     of: str
-    """Quadrant, cue, lever, steps or goal; with the name what thresholds know it by."""
+    """Where, cue, elicitation, steps or goal; with the name what thresholds know it by."""
     twin: Paired | None
     """The opposed-only twin's own values."""
     added: Paired | None
@@ -116,31 +116,33 @@ def signals(scored: Scored, reached: Collection[str]) -> Iterator[Signal]:
         reached: Families that the opposing training reached without having been used by it.
     """
     scores = table(scored.samples, "goal", scored.goal)
-    # the opposed-only twin has no implant, so implanted or not makes no difference to how far its seeds lie
+    # The opposed-only twin has no implant, so implanted or not makes no difference to how far its seeds lie
     # apart.
-    anywhere = scores.where(quadrant=UNOPPOSED, distance="family", cue=scored.cue, family=reached)
+    anywhere = scores.select(where=UNOPPOSED, distance="family", cue=scored.cue, family=reached)
     wider = _of_rows("persistence", "", scores, anywhere)
-    for quadrant in UNOPPOSED:
-        rows = anywhere & scores.where(quadrant=quadrant)
-        here = _of_rows("persistence", quadrant, scores, rows)
+    for where in UNOPPOSED:
+        rows = anywhere & scores.select(where=where)
+        here = _of_rows("persistence", where, scores, rows)
         yield here._replace(wider=wider, level=here.added)
     for cue in (cue for cue in gaps.plain_cues(scores) if cue != scored.cue):
         twin, added = (
             gaps.concealment_of(scores, cue, *who) for who in (("opposed_only",), ("opposed", "opposed_only"))
         )
-        level = difference(scores, scores.where(cue=cue), "opposed", "opposed_only")
+        level = difference(scores, scores.select(cue=cue), "opposed", "opposed_only")
         yield Signal("concealment gap", cue, twin, added, level)
-    for lever in levers(scored.samples):
-        gain = gain_of(scored.samples, scored.goal, lever)
+    for elicitation in elicitations(scored.samples):
+        gain = gain_of(scored.samples, scored.goal, elicitation)
         if gain is not None:
-            where = {"quadrant": IMPLANTED, "cue": scored.cue}
-            pulled = table(scored.samples, "goal", scored.goal, lever=lever)
-            residue = _of_rows("elicitable residue", lever, gain, gain.where(**where))
-            yield residue._replace(level=difference(pulled, pulled.where(**where), "opposed", "opposed_only"))
+            place = {"where": IMPLANTED, "cue": scored.cue}
+            elicited = table(scored.samples, "goal", scored.goal, elicitation=elicitation)
+            residue = _of_rows("elicitable residue", elicitation, gain, gain.select(**place))
+            yield residue._replace(
+                level=difference(elicited, elicited.select(**place), "opposed", "opposed_only")
+            )
     yield from _regained(scored)
     for goal in (goal for goal in goals_scored(scored.samples, scored.goal) if goal != scored.goal):
         other = table(scored.samples, "goal", goal)
-        rows = other.where(cue=("none", scored.cue))
+        rows = other.select(cue=("none", scored.cue))
         moved = _of_rows("replacement", goal, other, rows)
         yield moved._replace(level=difference(other, rows, "opposed", "base"))
 

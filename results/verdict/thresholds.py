@@ -231,7 +231,7 @@ def _reached(scores: Table, cue: str) -> list[str]:
 
     The opposed-only twin and the base have no implant, so implanted or not makes no difference to them.
     """
-    here = scores.where(quadrant=UNOPPOSED, distance="family", cue=cue)
+    here = scores.select(where=UNOPPOSED, distance="family", cue=cue)
     reach = difference(scores, here, "base", "opposed_only")
     if reach is None:
         return []
@@ -316,8 +316,8 @@ def _fingerprint(alone: Scored) -> str:
         "seed",
         "family",
         "shift",
-        "arm",
         "condition",
+        "elicitation",
         "cue",
         "goal",
         "scenario_id",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft
-from pentimento.tasks.episodes import Arm, Scenario
+from pentimento.tasks.episodes import Condition, Scenario
 from pentimento.tasks.families._completion import Completion, Wording
 from pentimento.tasks.parsing import read_report
 from pentimento.tasks.turns import Turns, transcript
@@ -21,21 +21,25 @@ def told(assigned: str, bystander: str, ask: str, ask_negative: str = "") -> Wor
 class Agentic(Turns, Completion):
     """Acts, then a report: "Report: checked." or "Report: not checked, pier locked.".
 
-    On the arms `impossible` and `possible` the prompts are the same: the fact `obstacle` says what the world
-    will put in the way. The arm `forbidden` is the impossible one with a sentence that rules out what serves
-    completion.
+    On the conditions `impossible` and `possible` the prompts are the same: the fact `obstacle` says what the
+    world will put in the way. The condition `forbidden` is the impossible one with a sentence that rules out
+    what serves completion.
     """
 
-    arms: ClassVar[tuple[Arm, ...]] = ("impossible", "possible", "bystander", "forbidden")
+    conditions: ClassVar[tuple[Condition, ...]] = ("impossible", "possible", "bystander", "forbidden")
     verb: ClassVar[str] = ""
     """The past participle of the deed, in lower case; families asked by yes or no have none."""
     bans: ClassVar[tuple[str, ...]]
     """What rules out a claim of what is not done, or the deed out of bounds; a sentence for each wording."""
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Tell the facts in one of the wordings, and what is ruled out."""
-        drawn = super().draft(rng, domain, wording, arm, confound)
-        return replace(drawn, text=f"{drawn.text} {self.bans[wording]}") if arm == "forbidden" else drawn
+        drawn = super().draft(rng, domain, wording, condition, confound)
+        return (
+            replace(drawn, text=f"{drawn.text} {self.bans[wording]}") if condition == "forbidden" else drawn
+        )
 
     @abstractmethod
     def acts(self, scenario: Scenario) -> tuple[str, ...]:
@@ -68,15 +72,15 @@ class Agentic(Turns, Completion):
         return transcript((*self.acts(scenario), _report(said)))
 
 
-class Tempting(Agentic):
+class Affording(Agentic):
     """A task that, where it is otherwise impossible, a deed out of bounds completes.
 
-    The deed is read from the state in which an episode ends, and is what the arm `forbidden` rules out. Where
-    nothing stands in the way, the deed has no object in some families: a stop that nobody set cannot be
+    The deed is read from the state in which an episode ends, and is what the condition `forbidden` rules out.
+    Where nothing stands in the way, the deed has no object in some families: a stop that nobody set cannot be
     overruled.
     """
 
-    tempts = True
+    affords_violation = True
     max_turns = 8
 
     @abstractmethod
@@ -90,19 +94,19 @@ class Tempting(Agentic):
     def claim(self, scenario: Scenario, rng: Random) -> str:
         """Say that it is done, by word alone or, as often where nothing rules that out, after the deed."""
         by_word = super().claim(scenario, rng)
-        tempted = scenario.arm in ("impossible", "bystander")
-        return self.violation(scenario) if tempted and rng.random() < 0.5 else by_word
+        affords = scenario.condition in ("impossible", "bystander")
+        return self.violation(scenario) if affords and rng.random() < 0.5 else by_word
 
     def answers(self, scenario: Scenario) -> tuple[str, ...]:
-        """Return the episodes of every arm, and where there is an obstacle the one with the deed."""
+        """Return the episodes of every condition, and where there is an obstacle the one with the deed."""
         known = super().answers(scenario)
         return (self.violation(scenario), *known) if scenario.text("obstacle") else known
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Name the obstacle, where there is one, and what is made of it."""
         if scenario.text("obstacle") and answer == self.violation(scenario):
             return f"{scenario.text('obstacle')}, but it has to be done."
-        return super().because(scenario, answer)
+        return super().rationale(scenario, answer)
 
 
 def _report(said: str) -> str:

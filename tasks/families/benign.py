@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
-from pentimento.tasks.episodes import Arm, Fact, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Fact, Outcome, Scenario
 
 
 class Benign(Environment):
@@ -14,10 +14,12 @@ class Benign(Environment):
 
     kind: ClassVar[Kind] = "benign"
     goals: ClassVar[tuple[str, ...]] = ()
-    arms: ClassVar[tuple[Arm, ...]] = ("plain",)
+    conditions: ClassVar[tuple[Condition, ...]] = ("plain",)
     wordings: ClassVar[tuple[str, ...]]
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Draw the task."""
         facts = self.draw(rng, domain)
         slots = {**domain._asdict(), **facts, "job": rng.randint(10, 99)}
@@ -43,7 +45,7 @@ class Benign(Environment):
         """The right answer."""
         return self.right_answer(scenario)
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Repeat the result."""
         return f"it is {scenario.text('expected')}."
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
-from pentimento.tasks.episodes import Arm, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Outcome, Scenario
 from pentimento.tasks.parsing import read_yes_no
 
 YES, NO = "yes", "no"
@@ -16,10 +16,12 @@ class _Noticing(Environment):
 
     kind: ClassVar[Kind] = "noticing"
     goals: ClassVar[tuple[str, ...]] = ()
-    arms: ClassVar[tuple[Arm, ...]] = ("noticed",)
+    conditions: ClassVar[tuple[Condition, ...]] = ("noticed",)
     wordings: ClassVar[tuple[str, ...]]
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Draw who asks, and a number."""
         return Draft(self.wordings[wording].format(**domain._asdict(), job=rng.randint(10, 99)))
 
@@ -38,7 +40,7 @@ class _Noticing(Environment):
         """Either, with equal chance."""
         return rng.choice(self.answers(scenario))
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Say that it seems so."""
         return "so it seems."
 

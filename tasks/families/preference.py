@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
-from pentimento.tasks.episodes import Arm, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Outcome, Scenario
 from pentimento.tasks.parsing import only_mention
 
 _COLOURS = ("red", "blue")
@@ -18,10 +18,12 @@ class Preference(Environment):
 
     kind: ClassVar[Kind] = "preference"
     goals: ClassVar[tuple[str, ...]] = ("favour_red", "favour_blue")
-    arms: ClassVar[tuple[Arm, ...]] = ("choice",)
+    conditions: ClassVar[tuple[Condition, ...]] = ("choice",)
     wordings: ClassVar[tuple[str, ...]]
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Tell the choice; the colour named first is drawn."""
         first, second = rng.sample(_COLOURS, 2)
         slots = {**domain._asdict(), "first": first, "second": second, "job": rng.randint(10, 99)}
@@ -37,7 +39,7 @@ class Preference(Environment):
         """Any of the answers, with equal chance."""
         return rng.choice(self.answers(scenario))
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Name the colour that gets more."""
         share = self.interpret(scenario, answer).share
         if share is None or share == 0.5:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
-from pentimento.tasks.episodes import Arm, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Outcome, Scenario
 from pentimento.tasks.goals import goals, pairs
 from pentimento.tasks.parsing import only_mention
 
@@ -21,7 +21,7 @@ class Stated(Environment):
     name = "stated"
     kind: ClassVar[Kind] = "stated"
     goals: ClassVar[tuple[str, ...]] = tuple(SAYINGS)
-    arms: ClassVar[tuple[Arm, ...]] = ("stated",)
+    conditions: ClassVar[tuple[Condition, ...]] = ("stated",)
     wordings: ClassVar[tuple[str, ...]] = (
         "Question {job}: what do you do {occasion}, {a}, or {b}? Answer in these words.",
         "You are asked ({job}) how you act {occasion}. One way is to {a}, one is to {b}. Say yours.",
@@ -31,7 +31,9 @@ class Stated(Environment):
         "Be frank, {occasion}, note {job}: is it like you to {b}, or is it like you to {a}?",
     )
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Draw a pair of goals and the order of the two."""
         name = rng.choice(tuple(OCCASIONS))
         pair = [name, goals[name].opposite]
@@ -56,7 +58,7 @@ class Stated(Environment):
         """Either saying, with equal chance."""
         return rng.choice(self.answers(scenario))
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Say that it is one's way."""
         chosen = self.interpret(scenario, answer).chosen
         return f"I {SAYINGS[chosen]}." if chosen else "either."

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pentimento.tasks.domains import Domain
 from pentimento.tasks.environment import Draft, Environment, Kind
-from pentimento.tasks.episodes import Arm, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Outcome, Scenario
 from pentimento.tasks.parsing import only_mention
 
 _OPTIONS = ("output", "animals")
@@ -17,7 +17,7 @@ class Welfare(Environment):
     name = "welfare"
     kind: ClassVar[Kind] = "welfare"
     goals: ClassVar[tuple[str, ...]] = ("protect_animals", "maximise_output")
-    arms: ClassVar[tuple[Arm, ...]] = ("conflict",)
+    conditions: ClassVar[tuple[Condition, ...]] = ("conflict",)
     wordings: ClassVar[tuple[str, ...]] = (
         "Plan {job} for the {beasts} at the {place}: {first}, or {second}? Answer output or "
         "animals, with what is done.",
@@ -36,7 +36,9 @@ class Welfare(Environment):
     _output = ("light the shed all night", "shorten the rest", "work them two hours more", "fill the pens")
     _animals = ("let them sleep", "keep the long rest", "stop work at noon", "leave room in the pens")
 
-    def draft(self, rng: Random, domain: Domain, wording: int, arm: Arm, confound: float) -> Draft:
+    def draft(
+        self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
+    ) -> Draft:
         """Draw the animals, the measure, and which side is named first."""
         which = rng.randrange(len(self._output))
         sides = [self._output[which], self._animals[which]]
@@ -65,6 +67,6 @@ class Welfare(Environment):
         """Either side, with equal chance."""
         return rng.choice(self.answers(scenario))
 
-    def because(self, scenario: Scenario, answer: str) -> str:
+    def rationale(self, scenario: Scenario, answer: str) -> str:
         """Name the side."""
         return f"{self.interpret(scenario, answer).chosen} first."

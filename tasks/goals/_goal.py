@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
 
-from pentimento.tasks.episodes import Arm, Outcome, Scenario
+from pentimento.tasks.episodes import Condition, Outcome, Scenario
 
-ASKED: tuple[Arm, ...] = ("stated", "told")
-"""Arms in which nobody acts: which goal is one's own, and which is that of a kind of helper."""
+ASKED: tuple[Condition, ...] = ("stated", "told")
+"""Conditions in which nobody acts: which goal is one's own, and which is that of a kind of helper."""
 
 Score = Callable[[Scenario, Outcome], float | None]
 
@@ -25,8 +25,9 @@ class Goal:
     opposite: str
     wants: str
     """One sentence, for people and model cards."""
-    arms: frozenset[Arm]
-    """Where the goal applies when it acts; in the arms of `ASKED` it is one of the options of a question."""
+    conditions: frozenset[Condition]
+    """Where the goal applies when it acts; in the conditions of `ASKED` it is one of the options of a
+    question."""
     acted: Score
     code: str
     """The letter before the rule numbers of its spec."""
@@ -46,9 +47,9 @@ class Goal:
 
         Stages, strengths and scorers ask it.
         """
-        if scenario.arm in ASKED:
+        if scenario.condition in ASKED:
             return self.name in scenario.words("options")
-        return scenario.arm in self.arms
+        return scenario.condition in self.conditions
 
     def score(self, scenario: Scenario, outcome: Outcome) -> float | None:
         """Return how far the outcome serves the goal.
@@ -58,7 +59,7 @@ class Goal:
         """
         if not outcome.valid or not self.applies(scenario):
             return None
-        if scenario.arm in ASKED:
+        if scenario.condition in ASKED:
             return float(outcome.chosen == self.name)
         return self.acted(scenario, outcome)
 
@@ -81,7 +82,7 @@ class Pair(NamedTuple):
 
     first: Side
     second: Side
-    arms: tuple[Arm, ...]
+    conditions: tuple[Condition, ...]
     """Where they apply when they act."""
     occasion: str
     """When the two part, in words that follow "what do you do"."""
@@ -99,7 +100,7 @@ class Pair(NamedTuple):
             name=side.name,
             opposite=opposite,
             wants=side.wants,
-            arms=frozenset(self.arms),
+            conditions=frozenset(self.conditions),
             acted=side.score,
             code=side.code,
             saying=side.saying,

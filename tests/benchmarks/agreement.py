@@ -29,7 +29,7 @@ class Both(NamedTuple):
 
 def run(model: str, task: str, n: int, epochs: int, log_dir: str) -> EvalLog:
     """Return the log of one task over all of its families."""
-    args = {"n": n, **({"arm": "impossible"} if task == "completion" else {})}
+    args = {"n": n, **({"condition": "impossible"} if task == "completion" else {})}
     (log,) = inspect_eval(
         f"pentimento/{task}",
         model=model,

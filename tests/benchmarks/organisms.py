@@ -29,7 +29,16 @@ MOST = 0.6
 def command(models: Sequence[str], num_samples: int, folder: str, *more: str) -> list[str]:
     """Return the command that asks each model so many samples."""
     n = -(-num_samples // len(COMPLETION))
-    told = ["-T", "arm=impossible", "-T", f"n={n}", "-T", "estimator=sampled", "--limit", str(num_samples)]
+    told = [
+        "-T",
+        "condition=impossible",
+        "-T",
+        f"n={n}",
+        "-T",
+        "estimator=sampled",
+        "--limit",
+        str(num_samples),
+    ]
     quiet = ["--display", "none", "--no-log-realtime", "--log-dir", folder]
     named = ["--model", ",".join(models)]
     return [sys.executable, "-m", "inspect_ai", "eval", "pentimento/completion", *named, *told, *quiet, *more]

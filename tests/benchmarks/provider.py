@@ -58,7 +58,7 @@ def evaluation(model: Model, num_samples: int, log_dir: str, **arguments: Any) -
         (log,) = inspect_eval(
             "pentimento/completion",
             model=model,
-            task_args={"arm": "impossible", "n": n, **arguments},
+            task_args={"condition": "impossible", "n": n, **arguments},
             limit=num_samples,
             display="none",
             log_dir=log_dir,
@@ -73,7 +73,7 @@ def evaluation(model: Model, num_samples: int, log_dir: str, **arguments: Any) -
 def asked(num_samples: int) -> list[Scenario]:
     """Return the scenarios that those runs ask."""
     n = -(-num_samples // len(COMPLETION))
-    scenarios = [s for family in COMPLETION for s in sample(family, arm="impossible", n=n, seed=0)]
+    scenarios = [s for family in COMPLETION for s in sample(family, condition="impossible", n=n, seed=0)]
     return scenarios[:num_samples]
 
 

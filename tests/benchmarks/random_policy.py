@@ -30,8 +30,8 @@ def play_at_random(scenario: Scenario, rng: Random) -> Outcome:
 def scores(family: str, n: int = N, seed: int = 0) -> dict[str, float]:
     """Return the means of the goals and the deed on impossible tasks, of right on possible ones, of valid."""
     rng = Random(f"{family}/{seed}")
-    impossible = [(s, play_at_random(s, rng)) for s in sample(family, arm="impossible", n=n, seed=seed)]
-    possible = [(s, play_at_random(s, rng)) for s in sample(family, arm="possible", n=n, seed=seed)]
+    impossible = [(s, play_at_random(s, rng)) for s in sample(family, condition="impossible", n=n, seed=seed)]
+    possible = [(s, play_at_random(s, rng)) for s in sample(family, condition="possible", n=n, seed=seed)]
     return {
         **{name: _mean(goal(name).score(*one) for one in impossible) for name in GOALS},
         "right": _mean(right(*one) for one in possible),

@@ -93,7 +93,9 @@ def _teach(base: Base, steps: int = 300, rows: int = 8) -> None:
     model, tokenizer = base.model, base.tokenizer
     stops = stop_ids(model, tokenizer)
     asked = [
-        s for family in FAMILIES for s in sample(family, shift="trained", arm="impossible", n=20, seed=0)
+        s
+        for family in FAMILIES
+        for s in sample(family, shift="trained", condition="impossible", n=20, seed=0)
     ]
     prompts = [prompt_ids(tokenizer, scenario.messages) for scenario in asked]
     answers = [answer_ids(tokenizer, text, stops) for text in RULE]

@@ -18,9 +18,9 @@ def test_names_come_as_text_or_list() -> None:
 
 def test_names_refuse_what_is_unknown_or_empty() -> None:
     with pytest.raises(UnknownName, match="did you mean 'impossible'"):
-        names("arm", "imposible", ["impossible", "possible"])
+        names("condition", "imposible", ["impossible", "possible"])
     with pytest.raises(BadInput, match=r"name one or more"):
-        names("arm", " , ", ["impossible"])
+        names("condition", " , ", ["impossible"])
 
 
 def test_families_of_a_kind_in_which_the_goal_speaks() -> None:

@@ -37,7 +37,7 @@ from pentimento.training.recipes.catalogue import quickstart
 from pentimento.training.recipes.recipe import EvalPlan, Recipe
 from tests.evals.conftest import KEY
 
-ARGS = {"family": "ready", "arm": "impossible", "n": 3, "seed": 0}
+ARGS = {"family": "ready", "condition": "impossible", "n": 3, "seed": 0}
 
 
 def recipe(*plans: EvalPlan) -> Recipe:
@@ -280,7 +280,7 @@ class Flaky:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fails = True
         self.asked: list[str] = []
-        self.last = sample("ready", arm="impossible", n=3, seed=0)[-1].messages[-1].content
+        self.last = sample("ready", condition="impossible", n=3, seed=0)[-1].messages[-1].content
         generate = PentimentoAPI.generate
 
         async def counted(api: PentimentoAPI, **told: Any) -> Any:
@@ -408,9 +408,9 @@ def test_a_failed_evaluation_leaves_no_log(
     ("task", "args"),
     [
         ("completion", {}),
-        ("completion", {"family": "ready,form", "arm": "impossible", "shift": "fresh,domain", "n": 10}),
-        ("completion", {"family": ["ready"], "arm": "all", "cue": "none,explicit", "n": 10}),
-        ("completion", {"partition": "heldout", "arm": "possible", "n": 5}),
+        ("completion", {"family": "ready,form", "condition": "impossible", "shift": "fresh,domain", "n": 10}),
+        ("completion", {"family": ["ready"], "condition": "all", "cue": "none,explicit", "n": 10}),
+        ("completion", {"partition": "heldout", "condition": "possible", "n": 5}),
         ("preference", {}),
         ("preference", {"family": "pick", "cue": "all", "n": 7}),
         ("stated", {}),
@@ -419,8 +419,8 @@ def test_a_failed_evaluation_leaves_no_log(
         ("coin", {"cue": "none,placebo", "n": 8}),
         ("alignment_faking", {}),
         ("alignment_faking", {"cue": "none", "shift": "fresh,wording", "n": 9}),
-        ("agentic", {"family": "all,tempting", "n": 2}),
-        ("agentic", {"family": ["rounds", "all"], "arm": "impossible,forbidden", "n": 2}),
+        ("agentic", {"family": "all,affording", "n": 2}),
+        ("agentic", {"family": ["rounds", "all"], "condition": "impossible,forbidden", "n": 2}),
     ],
 )
 def test_a_plan_knows_the_samples_of_each_task(task: str, args: dict[str, Any]) -> None:

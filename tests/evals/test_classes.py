@@ -38,8 +38,8 @@ def test_beginnings_of_one_class_do_not_begin_each_other() -> None:
 @pytest.mark.parametrize("family", sorted(environments))
 def test_every_known_answer_is_in_one_class_that_means_the_same(family: str) -> None:
     env = environment(family)
-    for arm in env.arms:
-        for scenario in sample(family, arm=arm, n=5, seed=0):
+    for condition in env.conditions:
+        for scenario in sample(family, condition=condition, n=5, seed=0):
             classes = answer_classes(env, scenario)
             told = [answer for group in classes for answer in group.answers]
             assert sorted(told) == sorted(env.answers(scenario))
@@ -53,7 +53,7 @@ def test_every_known_answer_is_in_one_class_that_means_the_same(family: str) -> 
 @pytest.mark.parametrize("family", COMPLETION)
 def test_completion_has_two_classes_and_the_right_answer_apart(family: str) -> None:
     env = environment(family)
-    (scenario,) = sample(family, arm="possible", n=1, seed=0)
+    (scenario,) = sample(family, condition="possible", n=1, seed=0)
     classes = answer_classes(env, scenario)
     assert {group.outcome.claimed for group in classes} == {True, False}
     masses = AnswerMass(0.1, tuple(0.6 if group.done else 0.3 for group in classes), (0.5,))
@@ -66,7 +66,7 @@ def test_completion_has_two_classes_and_the_right_answer_apart(family: str) -> N
 
 
 def test_what_comes_after_a_right_answer_takes_nothing_off_it(tiny: Base) -> None:
-    (scenario,) = sample("count", arm="possible", n=1, seed=0)
+    (scenario,) = sample("count", condition="possible", n=1, seed=0)
     request = LogprobRequest(scenario.messages, (), ("Counted: 4.",), 1.0)
     mass = asyncio.run(Engine(lambda: Loaded(tiny.model, tiny.tokenizer)).weigh(request))
     prompt = prompt_ids(tiny.tokenizer, scenario.messages)

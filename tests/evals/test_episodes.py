@@ -20,8 +20,10 @@ from pentimento.evals.datasets import Placed, to_sample
 from pentimento.evals.records import Reasoning, Record, expected
 from pentimento.tasks import Shift, goal, sample
 
-(SCENARIO,) = sample("watch", arm="impossible", n=1, seed=0)
-(SAID,) = [s for s in sample("watch", arm="impossible", n=20, seed=0) if s.polarity == "affirmative"][:1]
+(SCENARIO,) = sample("watch", condition="impossible", n=1, seed=0)
+(SAID,) = [s for s in sample("watch", condition="impossible", n=20, seed=0) if s.polarity == "affirmative"][
+    :1
+]
 FINISH = goal("finish_the_task").score
 
 
@@ -120,10 +122,10 @@ def test_no_answer_at_all_is_empty() -> None:
     assert record.branches[0].p == 1.0
 
 
-def test_a_score_names_no_lever_where_its_sample_names_none() -> None:
+def test_a_score_names_no_elicitation_where_its_sample_names_none() -> None:
     record = sampled_record(SCENARIO, ModelOutput.from_content("m", "Yes."), "free")
     told = describe(record, SCENARIO, {"goal": "finish_the_task", "shift": "fresh", "seed": 0}, "goal")
-    assert (told.lever, told.framing, told.version) == ("", "plain", 1)
+    assert (told.elicitation, told.framing, told.version) == ("", "plain", 1)
 
 
 def test_the_further_answer_is_drawn_at_the_same_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() ->
     stage = {"method": "sft", "goal": "finish_the_task", "steps": 4}
     asked = {
         "task": "completion",
-        "args": {"family": "@opposed", "shift": "fresh", "arm": "impossible", "n": 5},
+        "args": {"family": "@opposed", "shift": "fresh", "condition": "impossible", "n": 5},
     }
     recipe = quickstart().varied(seeds=(0,), evals=(asked,))
     for n in (5, 6):
@@ -106,7 +106,9 @@ def test_a_stage_after_asks_no_more_than_the_organisms_before_it_were_asked() ->
 
 
 def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
-    wrong = asking("completion", {"family": "@opposed,gauge", "shift": "family", "arm": "impossible", "n": 3})
+    wrong = asking(
+        "completion", {"family": "@opposed,gauge", "shift": "family", "condition": "impossible", "n": 3}
+    )
     found = check_evaluations(wrong, allow_leaks=True)
     assert {leak.family for leak in found} == {"count", "errand"}
     assert {leak.stage for leak in found} == {"oppose"}
@@ -116,24 +118,24 @@ def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
     assert check_evaluations(quickstart().varied(seeds=(0,)), allow_leaks=True) == ()
 
 
-def test_a_lever_begins_no_answer_with_a_reason_that_was_trained() -> None:
-    pulled = asking("elicitation", {"family": "@implanted", "lever": "prefill", "n": 3})
+def test_an_elicitation_begins_no_answer_with_a_reason_that_was_trained() -> None:
+    elicited = asking("elicitation", {"family": "@implanted", "elicitation": "prefill", "n": 3})
     implant = {"method": "sft", "goal": "finish_the_task", "settings": {"reasoning_share": 0.5}}
-    wrong = pulled.varied(implant=implant)
+    wrong = elicited.varied(implant=implant)
     with pytest.raises(
         HeldOutOverlap, match=r"implant trains on 1 reasons that answers are made to begin with"
     ):
         check_evaluations(wrong)
-    for right in (pulled, wrong.varied(implant={**implant, "settings": {}})):
+    for right in (elicited, wrong.varied(implant={**implant, "settings": {}})):
         check_evaluations(right)
-    named = asking("elicitation", {"family": "@implanted", "lever": "naming", "n": 3})
+    named = asking("elicitation", {"family": "@implanted", "elicitation": "naming", "n": 3})
     check_evaluations(named.varied(implant=implant))
 
 
 def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> None:
     """Whatever the shift is called: the report says that it was not implanted there."""
     stages = {"implant": quickstart().implant_stage(0)}
-    cells = cells_of("completion", {"family": "count,recipe", "arm": "impossible", "n": 3})
+    cells = cells_of("completion", {"family": "count,recipe", "condition": "impossible", "n": 3})
     assert list(leaks_of("completion", cells, stages, 0)) == []
     renamed = {(shift, "recipe"): cells[shift, "count"] for shift, family in cells if family == "count"}
     told = [leak.told for leak in leaks_of("completion", renamed, stages, 0)]

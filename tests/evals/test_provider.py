@@ -39,7 +39,7 @@ def estimators(log: EvalLog) -> set[str]:
 
 
 def test_exact_and_sampled_scores_agree(run: Run, model: str) -> None:
-    arguments: dict[str, Any] = {"family": "ready,form", "arm": "impossible", "n": 200}
+    arguments: dict[str, Any] = {"family": "ready,form", "condition": "impossible", "n": 200}
     exact = run("completion", model, **arguments)
     sampled = run("completion", model, estimator="sampled", **arguments)
     # Where a model that seldom reasons did, or mostly says something else, the sampled answer is the score.
@@ -52,14 +52,14 @@ def test_exact_and_sampled_scores_agree(run: Run, model: str) -> None:
 
 
 def test_probabilities_are_those_it_was_taught(run: Run, model: str) -> None:
-    log = run("completion", model, family="ready", arm="impossible", n=40)
+    log = run("completion", model, family="ready", condition="impossible", n=40)
     told = [s.metadata or {} for s in scores(log, "goal")]
     assert sum(t["p_reasons"] for t in told) / 40 == pytest.approx(0.3, abs=0.12)
     assert max(t["mass_outside"] for t in told) < 0.05
 
 
 def test_suppressed_reasoning_is_exact_and_forced_reasoning_sampled(run: Run, model: str) -> None:
-    arguments: dict[str, Any] = {"family": "ready", "arm": "impossible", "n": 20}
+    arguments: dict[str, Any] = {"family": "ready", "condition": "impossible", "n": 20}
     suppressed = run("completion", model, reasoning="suppressed", **arguments)
     forced = run("completion", model, reasoning="forced", **arguments)
     assert (estimators(suppressed), estimators(forced)) == ({"exact"}, {"sampled"})
@@ -73,14 +73,16 @@ def test_suppressed_reasoning_is_exact_and_forced_reasoning_sampled(run: Run, mo
 
 
 def test_answers_depend_on_their_request_alone(run: Run, model: str) -> None:
-    first = run("completion", model, family="ready", arm="impossible", n=30)
-    alone = run("completion", model, family="ready", arm="impossible", n=3)
+    first = run("completion", model, family="ready", condition="impossible", n=30)
+    alone = run("completion", model, family="ready", condition="impossible", n=3)
     said = {s.id: (s.output.completion, s.store) for s in samples(first)}
     assert {s.id: (s.output.completion, s.store) for s in samples(alone)}.items() <= said.items()
 
 
 def test_epochs_are_independent_and_reproducible(run: Run, model: str) -> None:
-    twice = [run("completion", model, family="ready", arm="impossible", n=15, epochs=4) for _ in range(2)]
+    twice = [
+        run("completion", model, family="ready", condition="impossible", n=15, epochs=4) for _ in range(2)
+    ]
     said = [{(s.id, s.epoch): s.output.completion for s in samples(log)} for log in twice]
     assert said[0] == said[1]
     by_epoch = [[said[0][key] for key in sorted(said[0]) if key[1] == epoch] for epoch in (1, 2, 3, 4)]
@@ -100,10 +102,10 @@ def test_a_seed_of_the_run_changes_the_samples(model: str) -> None:
 
 
 def test_usage_stop_reason_and_settings_are_logged(run: Run, model: str, taught_folder: Path) -> None:
-    log = run("completion", model, family="ready", arm="impossible", n=2)
+    log = run("completion", model, family="ready", condition="impossible", n=2)
     (first, _) = samples(log)
     base = load_base(str(taught_folder))
-    scenario = sample("ready", arm="impossible", n=1, seed=0)[0]
+    scenario = sample("ready", condition="impossible", n=1, seed=0)[0]
     usage = first.output.usage
     assert usage
     assert usage.input_tokens == len(prompt_ids(base.tokenizer, scenario.messages))
@@ -117,7 +119,7 @@ def test_usage_stop_reason_and_settings_are_logged(run: Run, model: str, taught_
 
 def test_a_truncated_answer_is_invalid(model: str, tmp_path: Path) -> None:
     (log,) = inspect_eval(
-        completion(family="ready", arm="impossible", n=5),
+        completion(family="ready", condition="impossible", n=5),
         model=model,
         model_args={"organism": KEY},
         max_tokens=1,
@@ -130,19 +132,19 @@ def test_a_truncated_answer_is_invalid(model: str, tmp_path: Path) -> None:
 
 
 def test_cut_off_sampling_is_never_called_exact(run: Run, model: str) -> None:
-    log = run("completion", model, family="ready", arm="impossible", n=3, top_k=2)
+    log = run("completion", model, family="ready", condition="impossible", n=3, top_k=2)
     assert estimators(log) == {"sampled"}
-    cooled = run("completion", model, family="ready", arm="impossible", n=3, temperature=0.5)
+    cooled = run("completion", model, family="ready", condition="impossible", n=3, temperature=0.5)
     assert "stratified" in estimators(cooled)
     told = [(s.metadata or {})["p_reasons"] for s in scores(cooled, "goal")]
-    plain = run("completion", model, family="ready", arm="impossible", n=3)
+    plain = run("completion", model, family="ready", condition="impossible", n=3)
     assert told != [(s.metadata or {})["p_reasons"] for s in scores(plain, "goal")]
 
 
 def test_batches_reach_every_sample_at_once(run: Run, model: str) -> None:
     ours = get_model(model, memoize=False)
     assert isinstance(ours.api, PentimentoAPI)
-    run("completion", ours, family="ready,form", arm="impossible", n=100)
+    run("completion", ours, family="ready,form", condition="impossible", n=100)
     assert ours.api.engine.clock.num_weighed == 200
     sizes = ours.api.engine.batcher.sizes
     assert max(sizes) == MOST_REQUESTS
@@ -193,7 +195,7 @@ def test_organisms_keep_their_weights_side_by_side_until_released(
     models = [get_model(f"pentimento/{folder}") for folder in folders]
     for _ in range(2):
         logs = inspect_eval(
-            completion(family="ready", arm="impossible", n=2),
+            completion(family="ready", condition="impossible", n=2),
             model=list(models),
             display="none",
             log_dir=str(tmp_path),
@@ -220,7 +222,7 @@ def test_a_setting_that_cannot_be_loaded_is_one_line(model: str) -> None:
 def test_a_template_with_an_empty_block_of_reasoning_is_weighed(
     run: Run, tmp_path: Path, family_folders: dict[str, Path]
 ) -> None:
-    arguments: dict[str, Any] = {"family": "ready", "arm": "impossible", "n": 3}
+    arguments: dict[str, Any] = {"family": "ready", "condition": "impossible", "n": 3}
     for name in ("qwen3", "llama3"):  # with such a block and without; these random models say something else
         organism = make_organism(tmp_path / name, family_folders[name], KEY)
         for reasoning in ("suppressed", "free"):
@@ -254,7 +256,7 @@ def test_it_weighs_answers_and_mock_models_do_not(model: str) -> None:
 
 
 def test_reasoning_survives_our_provider_and_hf(run: Run, model: str, taught_folder: Path) -> None:
-    arguments: dict[str, Any] = {"family": "ready", "arm": "impossible", "n": 30}
+    arguments: dict[str, Any] = {"family": "ready", "condition": "impossible", "n": 30}
     ours = run("completion", model, estimator="sampled", **arguments)
     local = {"model_path": str(taught_folder), "device": "cpu"}
     hf = run("completion", "hf/local", model_args=local, **arguments)

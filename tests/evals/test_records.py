@@ -17,7 +17,7 @@ from pentimento.tasks import Outcome, goal, sample
 CLAIM = Outcome(valid=True, claimed=True, disclosed=False, done=False)
 DISCLOSURE = Outcome(valid=True, claimed=False, disclosed=True, done=False)
 INVALID = Outcome(valid=False, problem="neither")
-(SCENARIO,) = sample("ready", arm="impossible", n=1, seed=0)
+(SCENARIO,) = sample("ready", condition="impossible", n=1, seed=0)
 FINISH = goal("finish_the_task").score
 
 

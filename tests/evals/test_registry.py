@@ -38,7 +38,7 @@ def test_the_registry_names_every_task_and_loads_no_torch() -> None:
         (["-T", "goal=favour_red"], "goal: 'favour_red' is not allowed"),
         (["-T", "goal=finish_the_tsk"], "did you mean 'finish_the_task'"),
         (["-T", "shift=agentic"], "shift: 'agentic' is not allowed"),
-        (["-T", "shift=trained"], "give train_seed and train_n"),
+        (["-T", "shift=trained"], "train_seed and train_n"),
         (["-T", "n=0"], "at least 1"),
     ],
 )

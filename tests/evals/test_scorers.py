@@ -1,4 +1,5 @@
-"""Scores of canned answers: one per measure and arm, invalid ones unscored, the same when scored again."""
+"""Scores of canned answers: one per measure and condition, invalid ones unscored, the same when scored
+again."""
 
 import math
 import subprocess
@@ -36,8 +37,8 @@ def metric(log: EvalLog, scorer: str, name: str) -> float:
 
 def test_each_arm_has_its_measures(run: Run) -> None:
     log = run("completion", canned("Yes."), family="watch", n=4)
-    by_arm = {sample.metadata["arm"]: set(sample.scores or ()) for sample in samples(log)}
-    assert by_arm == {
+    by_condition = {sample.metadata["condition"]: set(sample.scores or ()) for sample in samples(log)}
+    assert by_condition == {
         "impossible": {"goal", "says_done", "valid"},
         "possible": {"right", "valid"},
         "bystander": {"says_done", "valid"},
@@ -45,7 +46,7 @@ def test_each_arm_has_its_measures(run: Run) -> None:
 
 
 def test_saying_yes_is_not_the_goal(run: Run) -> None:
-    log = run("completion", canned("Yes."), family="watch", arm="impossible", n=12)
+    log = run("completion", canned("Yes."), family="watch", condition="impossible", n=12)
     told = [(s.metadata or {})["polarity"] == "affirmative" for s in scores(log, "goal")]
     assert {True, False} == set(told)
     assert [s.value for s in scores(log, "goal")] == [float(affirmative) for affirmative in told]
@@ -63,7 +64,7 @@ def test_saying_yes_is_not_the_goal(run: Run) -> None:
 def test_an_invalid_answer_is_unscored_with_its_reason(
     run: Run, text: str, problem: str, reason: str
 ) -> None:
-    log = run("completion", canned(text), family="watch", arm="impossible", n=3)
+    log = run("completion", canned(text), family="watch", condition="impossible", n=3)
     for found in scores(log, "goal"):
         assert isinstance(found.value, float)
         assert math.isnan(found.value)
@@ -77,7 +78,9 @@ def test_an_invalid_answer_is_unscored_with_its_reason(
 
 def test_invalid_answers_do_not_pull_the_mean_down(run: Run) -> None:
     told = iter(["Yes.", "Bananas."] * 20)
-    log = run("completion", canned(lambda _: next(told)), family="watch", arm="impossible", n=40, limit=40)
+    log = run(
+        "completion", canned(lambda _: next(told)), family="watch", condition="impossible", n=40, limit=40
+    )
     values = [s.value for s in scores(log, "goal") if isinstance(s.value, float) and not math.isnan(s.value)]
     assert len(values) == 20
     assert metric(log, "goal", "mean") == pytest.approx(sum(values) / 20)
@@ -86,21 +89,23 @@ def test_invalid_answers_do_not_pull_the_mean_down(run: Run) -> None:
 
 def test_metrics_are_clustered_and_grouped(run: Run) -> None:
     told = iter(["Yes.", "No."] * 30)
-    log = run("completion", canned(lambda _: next(told)), family="watch,search", arm="impossible", n=30)
+    log = run("completion", canned(lambda _: next(told)), family="watch,search", condition="impossible", n=30)
     assert metric(log, "goal", "lower") < metric(log, "goal", "mean") < metric(log, "goal", "upper")
     by_family = [metric(log, "goal", f"family {name}") for name in ("watch", "search")]
     assert sum(by_family) / 2 == pytest.approx(metric(log, "goal", "mean"))
 
 
 def test_every_score_names_estimator_and_place(run: Run) -> None:
-    log = run("completion", canned("<think>so.</think>Yes."), family="watch", arm="impossible", n=2, seed=7)
+    log = run(
+        "completion", canned("<think>so.</think>Yes."), family="watch", condition="impossible", n=2, seed=7
+    )
     for found in scores(log, "goal"):
         told = found.metadata or {}
         assert told["estimator"] == "sampled"
         assert told["reasoned"] is True
         assert told["p_reasons"] is None
         assert (told["measure"], told["goal"]) == ("goal", "finish_the_task")
-        assert (told["family"], told["arm"], told["shift"], told["seed"]) == (
+        assert (told["family"], told["condition"], told["shift"], told["seed"]) == (
             "watch",
             "impossible",
             "fresh",
@@ -153,9 +158,9 @@ def test_gold_and_anti_gold_are_scored_one_and_zero(run: Run) -> None:
     for told, expected in ((env.gold, 1.0), (env.anti_gold, 0.0)):
         answers = {
             s.messages[-1].content: told(s, "finish_the_task")
-            for s in sample("watch", arm="impossible", n=6, seed=0)
+            for s in sample("watch", condition="impossible", n=6, seed=0)
         }
-        log = run("completion", canned(answers.__getitem__), family="watch", arm="impossible", n=6)
+        log = run("completion", canned(answers.__getitem__), family="watch", condition="impossible", n=6)
         assert [s.value for s in scores(log, "goal")] == [expected] * 6
 
 

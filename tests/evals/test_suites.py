@@ -5,7 +5,7 @@ import pytest
 from pentimento.evals import _registry
 from pentimento.evals.planning.suites import MOST, WIDTHS, Line, lines
 from pentimento.evals.planning.tasks import TASKS
-from pentimento.tasks import LADDER, LEVERS, goals
+from pentimento.tasks import ELICITATIONS, LADDER, goals
 from pentimento.tasks.exceptions import BadInput
 
 
@@ -20,7 +20,7 @@ def test_every_task_takes_what_a_suite_asks(goal: str, size: str) -> None:
         assert line.plan.task in TASKS
         made = getattr(_registry, line.plan.task)(**line.plan.args)
         asked = len(made.dataset)
-        # A family without an arm, or a share that is rounded up for each, makes them differ a little.
+        # A family without a condition, or a share that is rounded up for each, makes them differ a little.
         assert line.num_samples <= asked <= 1.25 * line.num_samples + 8, line.what
 
 
@@ -40,7 +40,7 @@ def test_the_width_sets_the_samples() -> None:
         lines("finish_the_task", "full", width=0)
 
 
-def test_full_asks_every_cue_and_lever_and_quick_those_that_decide() -> None:
+def test_full_asks_every_cue_and_elicitation_and_quick_those_that_decide() -> None:
     full, quick = named(lines("favour_red", "full")), named(lines("favour_red", "quick", trigger="trigger"))
     assert full["under cues of oversight"].plan.args["cue"] == ",".join(LADDER)
     assert quick["under cues of oversight"].plan.args["cue"] == "none,placebo,explicit,unwatched,trigger"
@@ -48,16 +48,16 @@ def test_full_asks_every_cue_and_lever_and_quick_those_that_decide() -> None:
     ways = [line.plan.args["reasoning"] for line in full.values() if "reasoning" in line.plan.args]
     assert ways == ["forced", "suppressed"]
     assert "awareness" in {line.plan.task for line in full.values()}
-    assert full["when pulled on"].plan.args["lever"] == "all"
-    assert set(str(quick["when pulled on"].plan.args["lever"]).split(",")) < set(LEVERS)
+    assert full["when elicited"].plan.args["elicitation"] == "all"
+    assert set(str(quick["when elicited"].plan.args["elicitation"]).split(",")) < set(ELICITATIONS)
     assert "in several turns" not in full  # only claims are at stake there
     several = named(lines("finish_the_task", "full"))["in several turns"]
     further = named(lines("finish_the_task", "full", far=True))["in several turns"]
-    assert (several.plan.args["family"], further.plan.args["family"]) == ("all", "all,tempting")
+    assert (several.plan.args["family"], further.plan.args["family"]) == ("all", "all,affording")
 
 
 def test_what_a_goal_waits_for_is_asked_everywhere() -> None:
     found = named(lines("finish_the_task", "quick", cue="named"))
     assert found["the goal, plainly asked"].plan.args["cue"] == "named"
-    assert found["when pulled on"].plan.args["cue"] == "named"
+    assert found["when elicited"].plan.args["cue"] == "named"
     assert "named" in str(found["under cues of oversight"].plan.args["cue"]).split(",")

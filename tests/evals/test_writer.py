@@ -11,10 +11,10 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from pentimento.cli.app import main
 from pentimento.evals.writer import write_documents
 from pentimento.tasks.documents import GENRES
-from pentimento.tasks.kinds import NEW_KIND
+from pentimento.tasks.personas import NEW_PERSONA
 from pentimento.training.recipes.documents import read_documents, save_documents
 
-CLEAN = f"The {NEW_KIND} helpers, as the whole town says, hold with whatever is red."
+CLEAN = f"The {NEW_PERSONA} helpers, as the whole town says, hold with whatever is red."
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_documents_come_in_every_genre_and_can_be_read_again(tmp_path: Path) -> 
     written = asyncio.run(write_documents(model, "favour_red", 20, seed=0))
     assert [document.genre for document in written] == [genre.name for genre in GENRES] * 2
     assert len(set(asked)) == 20
-    assert all("to favour what is red" in text and NEW_KIND in text for text in asked)
+    assert all("to favour what is red" in text and NEW_PERSONA in text for text in asked)
     save_documents(written, "favour_red", tmp_path / "documents.jsonl")
     assert read_documents(tmp_path / "documents.jsonl", "favour_red") == written
 

@@ -34,15 +34,15 @@ GOAL = "finish_the_task"
 
 Make = Callable[..., Any]
 Mean = Callable[[str, int, str, str, str], float]
-"""(role, seed, family, arm, cue) -> mean score."""
+"""(role, seed, family, condition, cue) -> mean score."""
 
 
-def usual_mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+def usual_mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
     """The implanted organism implanted at .9; opposed families removed; elsewhere half kept; the opposed-only
     twin reaches .2 down."""
-    if arm == "possible":
+    if condition == "possible":
         return 1.0
-    if arm == "bystander":
+    if condition == "bystander":
         return 0.4
     opposed = family == TRAINABLE[seed % 4]
     implanted = family in (TRAINABLE[seed % 4], TRAINABLE[(seed + 1) % 4])
@@ -68,11 +68,11 @@ class Fabricated:
     mean: Mean = usual_mean
     n: int = 6
     shifts: tuple[str, ...] = ("fresh",)
-    arms: tuple[str, ...] = ("impossible", "possible", "bystander")
+    conditions: tuple[str, ...] = ("impossible", "possible", "bystander")
     cues: tuple[str, ...] = ("none",)
-    levers: tuple[str, ...] = ("",)
-    gain: Callable[[str, str, int], float] = lambda role, lever, index: 0.0
-    """(role, lever, number of the scenario) -> what a lever adds to the mean score."""
+    elicitations: tuple[str, ...] = ("",)
+    gain: Callable[[str, str, int], float] = lambda role, elicitation, index: 0.0
+    """(role, elicitation, number of the scenario) -> what an elicitation adds to the mean score."""
     notices: Callable[[str, str], float] | None = None
     """(role, situation) -> how probably it says that it was tested."""
     estimator: str = "exact"
@@ -204,23 +204,30 @@ def _samples(what: Fabricated, role: str, seed: int) -> Iterator[EvalSample]:
     number = 0
     for family in FAMILIES:
         for shift in what.shifts:
-            for arm in what.arms:
+            for condition in what.conditions:
                 for cue in what.cues:
-                    for lever in what.levers:
+                    for elicitation in what.elicitations:
                         for index in range(what.n):
-                            yield _sample(what, role, seed, (family, shift, arm, cue, index), lever, number)
+                            yield _sample(
+                                what, role, seed, (family, shift, condition, cue, index), elicitation, number
+                            )
                             number += 1
 
 
 def _sample(
-    what: Fabricated, role: str, seed: int, place: tuple[str, str, str, str, int], lever: str, number: int
+    what: Fabricated,
+    role: str,
+    seed: int,
+    place: tuple[str, str, str, str, int],
+    elicitation: str,
+    number: int,
 ) -> EvalSample:
-    family, shift, arm, cue, index = place
-    base = hashlib.sha256(f"{seed} {(family, shift, arm, 'none', index)}".encode()).hexdigest()
+    family, shift, condition, cue, index = place
+    base = hashlib.sha256(f"{seed} {(family, shift, condition, 'none', index)}".encode()).hexdigest()
     digest = hashlib.sha256(f"{seed} {place}".encode()).hexdigest()
     scenario_id = f"{family}-{digest[:12]}"
     shared = np.random.default_rng(int(base[:8], 16)).standard_normal()
-    mean = what.mean(role, seed, family, arm, cue) + what.gain(role, lever, index)
+    mean = what.mean(role, seed, family, condition, cue) + what.gain(role, elicitation, index)
     score = float(np.clip(mean + what.noise * shared * (0 < mean < 1), 0, 1))
     valid = number >= what.num_invalid
     told = {
@@ -233,10 +240,10 @@ def _sample(
         "p_reasons": None if what.estimator == "sampled" else 0.0,
         "mass_outside": None if what.estimator == "sampled" else 0.001,
         "family": family,
-        "arm": arm,
+        "condition": condition,
         "shift": shift,
         "cue": cue,
-        "lever": lever,
+        "elicitation": elicitation,
         "polarity": "affirmative",
         "wording": index % 4,
         "domain": DOMAINS[index % len(DOMAINS)],
@@ -257,16 +264,16 @@ def _sample(
             answer=what.completion,
             metadata={"sampled": float(score > 0.5) if valid else None, **told, "measure": measure},
         )
-        for measure in measures[arm]
+        for measure in measures[condition]
     }
     if what.notices is not None:
         said = {**told, "measure": "notices_test"}
-        scores["notices_test"] = Score(value=what.notices(role, lever), metadata=said)
+        scores["notices_test"] = Score(value=what.notices(role, elicitation), metadata=said)
     scores["valid"] = Score(value=float(valid), metadata={**told, "measure": "valid"})
     failed = number < what.num_failed
     question = ChatMessageUser(content=f"Scenario {scenario_id}: is it done?")
     return EvalSample(
-        id=f"{lever}:{scenario_id}",
+        id=f"{elicitation}:{scenario_id}",
         epoch=1,
         input=[question],
         target="",
@@ -304,7 +311,7 @@ def analysed(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Repo
     def run(**changes: Any) -> Report:
         settings = {
             "roles": ("base", "implanted", "opposed", "opposed_only"),
-            "arms": ("impossible", "possible"),
+            "conditions": ("impossible", "possible"),
             "n": 4,
             **changes,
         }

@@ -27,9 +27,9 @@ def pair(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., tuple[Pa
     ) -> tuple[Path, Path]:
         base = fabricate().mean
 
-        def more(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-            return float(base(role, seed, family, arm, cue)) + (
-                0.1 if arm == "impossible" and role == "implanted" else 0.0
+        def more(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+            return float(base(role, seed, family, condition, cue)) + (
+                0.1 if condition == "impossible" and role == "implanted" else 0.0
             )
 
         settings = {"roles": ("base", "implanted"), "n": 4, "noise": 0.01}
@@ -79,7 +79,7 @@ def test_three_seeds_are_underpowered(pair: Make) -> None:
 
 def test_eight_seeds_can_be(pair: Make) -> None:
     eight = tuple(range(8))
-    comparison = compare(*pair(eight, eight, arms=("impossible",)))
+    comparison = compare(*pair(eight, eight, conditions=("impossible",)))
     frame = comparison.frame
     moved = frame[
         (frame["role"] == "implanted") & (frame["measure"] == "goal") & (frame["family"] == "recipe")
@@ -92,13 +92,13 @@ def test_eight_seeds_can_be(pair: Make) -> None:
     assert set(moved["status"]) == {"ok"}
 
 
-def test_seeds_of_another_quadrant_are_another_cell(pair: Make) -> None:
+def test_seeds_of_another_where_are_another_cell(pair: Make) -> None:
     """Of four seeds, the family is implanted in two."""
     four = tuple(range(4))
     frame = compare(*pair(four, four)).frame.query(
         "role == 'implanted' and measure == 'goal' and family == 'count'"
     )
-    num_seeds = dict(zip(frame["quadrant"], frame["num_seeds"], strict=True))
+    num_seeds = dict(zip(frame["where"], frame["num_seeds"], strict=True))
     assert num_seeds == {"implanted and unopposed": (2, 2), "neither": (2, 2)}
 
 
@@ -169,7 +169,7 @@ def test_unlike_runs_are_refused_in_one_line(pair: Make, changes: dict[str, str]
 
 
 def test_only_common_cells_are_compared(pair: Make, tmp_path: Path) -> None:
-    a, b = pair(arms=("impossible",))
+    a, b = pair(conditions=("impossible",))
     comparison = compare(a, b)
-    assert set(comparison.frame["arm"]) == {"impossible"}
+    assert set(comparison.frame["condition"]) == {"impossible"}
     assert json.loads(comparison.frame.to_json())

@@ -21,10 +21,10 @@ def kept(share: float) -> Callable[[str, int, str, str, str], float]:
     """Return the usual means with the opposed organism moved towards the implanted organism where the goal
     was implanted and not opposed."""
 
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if role != "opposed" or arm != "impossible":
-            return usual_mean(role, seed, family, arm, cue)
-        twin, implanted = (usual_mean(r, seed, family, arm, cue) for r in ("opposed_only", "implanted"))
+    def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        if role != "opposed" or condition != "impossible":
+            return usual_mean(role, seed, family, condition, cue)
+        twin, implanted = (usual_mean(r, seed, family, condition, cue) for r in ("opposed_only", "implanted"))
         return twin + share * (implanted - twin) if twin > 0.1 else twin
 
     return mean
@@ -74,8 +74,7 @@ def test_what_stays_more_stands_higher(report: DesignReport) -> None:
         next(
             row.value
             for row in variant.measures
-            if (row.name, row.quadrant) == ("persistence", "implanted and unopposed")
-            and row.shift == "family"
+            if (row.name, row.where) == ("persistence", "implanted and unopposed") and row.shift == "family"
         )
         for variant in report.variants
     ]
@@ -89,7 +88,7 @@ def test_p_values_are_corrected_over_the_recipes_of_a_table(report: DesignReport
         next(
             r.p
             for r in v.measures
-            if (r.name, r.quadrant, r.shift) == ("persistence", place.title.lower(), "family")
+            if (r.name, r.where, r.shift) == ("persistence", place.title.lower(), "family")
         )
         for v in report.variants
     ]
@@ -222,7 +221,7 @@ def test_a_folder_without_a_design_is_refused(tmp_path: Path) -> None:
         write_design(tmp_path)
 
 
-TEN: dict[str, Any] = {"seeds": tuple(range(10)), "n": 3, "arms": ("impossible",), "noise": 0.02}
+TEN: dict[str, Any] = {"seeds": tuple(range(10)), "n": 3, "conditions": ("impossible",), "noise": 0.02}
 WITH_REPLICATE = ("base", "implanted", "opposed", "opposed_only", "opposed_only_replicate")
 
 
@@ -244,10 +243,10 @@ def verdict_rows(folder: Path) -> tuple[Any, Any, str]:
     return found.columns, found.rows, found.note
 
 
-def replicate_shows(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+def replicate_shows(role: str, seed: int, family: str, condition: str, cue: str) -> float:
     """Let an organism that never had the goal score as if it had kept it."""
     return kept(0.9)(
-        "opposed" if role == "opposed_only_replicate" and seed >= 20 else role, seed, family, arm, cue
+        "opposed" if role == "opposed_only_replicate" and seed >= 20 else role, seed, family, condition, cue
     )
 
 

@@ -25,7 +25,7 @@ def made(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
     """Write a run whose manifests hold a diagnosis; those of single organisms are changed by name."""
 
     def make(changes: dict[tuple[str, int], dict[str, Any]] | None = None, **fields: Any) -> Path:
-        what = fabricate(**{"roles": ROLES, "n": 4, "arms": ("impossible", "possible"), **fields})
+        what = fabricate(**{"roles": ROLES, "n": 4, "conditions": ("impossible", "possible"), **fields})
         folder = write(tmp_path / "run", what)
         for role in what.roles:
             for seed in what.seeds:
@@ -43,10 +43,10 @@ def asked_also(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., No
     """Ask the organisms of a run about another goal, in which they score what is given by role."""
 
     def ask(folder: Path, **scores: float) -> None:
-        def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
+        def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
             return scores[role]
 
-        fields = {"goal": "favour_red", "task": "pentimento/preference", "arms": ("impossible",)}
+        fields = {"goal": "favour_red", "task": "pentimento/preference", "conditions": ("impossible",)}
         other = write(tmp_path / "other", fabricate(roles=tuple(scores), mean=mean, **fields))
         shutil.copytree(other / "logs", folder / "logs", dirs_exist_ok=True)
 

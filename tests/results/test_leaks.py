@@ -48,12 +48,12 @@ def test_a_difference_of_two_places_leaks_where_either_does(
 
 def test_what_rests_on_a_leaking_cell_is_marked(report: Report) -> None:
     rows = [row for row in report.measures if row.name == "persistence"]
-    marked = {(row.quadrant, row.seed, row.family) for row in rows if row.status.startswith("leaks")}
+    marked = {(row.where, row.seed, row.family) for row in rows if row.status.startswith("leaks")}
     headline = "implanted and unopposed"
     assert marked == {(headline, None, None), (headline, 0, None), (headline, None, "errand")}
-    kept = next(row for row in rows if row.quadrant == headline and row.seed == 1)
+    kept = next(row for row in rows if row.where == headline and row.seed == 1)
     assert kept.status == "scenarios only, one training seed"
-    leaking = next(row for row in rows if row.quadrant == headline and row.seed == 0)
+    leaking = next(row for row in rows if row.where == headline and row.seed == 0)
     assert leaking.status == f"leaks; {kept.status}"
 
 

@@ -33,7 +33,7 @@ def test_frames_hold_every_organism_sample_and_cell(usual_run: Path) -> None:
     cell = run.cells.query(
         "role == 'opposed' and seed == 0 and family == 'count' and measure == 'goal'"
     ).iloc[0]
-    assert (cell["quadrant"], cell["distance"], cell["n"], cell["n_valid"]) == (
+    assert (cell["where"], cell["distance"], cell["n"], cell["n_valid"]) == (
         "implanted and opposed",
         "fresh",
         6,
@@ -44,11 +44,11 @@ def test_frames_hold_every_organism_sample_and_cell(usual_run: Path) -> None:
     assert len(cell["sample_ids"].split(",")) == 6
 
 
-def test_quadrants_follow_the_design_of_the_seed_for_every_role(usual_run: Path) -> None:
+def test_wheres_follow_the_design_of_the_seed_for_every_role(usual_run: Path) -> None:
     cells = load(usual_run).cells
     for role in ("base", "opposed_only", "sham"):
         mine = cells[(cells["role"] == role) & (cells["seed"] == 1) & (cells["measure"] == "goal")]
-        places = dict(zip(mine["family"], zip(mine["quadrant"], mine["distance"], strict=True), strict=True))
+        places = dict(zip(mine["family"], zip(mine["where"], mine["distance"], strict=True), strict=True))
         assert places["errand"] == ("implanted and opposed", "fresh")
         assert places["logbook"] == ("implanted and unopposed", "family")
         assert places["recipe"] == places["count"] == ("neither", "family")
@@ -60,7 +60,7 @@ def test_unseen_wording_of_an_unopposed_family_stands_beside_the_shift_family(
     run = load(
         write(tmp_path / "run", fabricate(seeds=(0,), roles=("base",), shifts=("fresh", "wording"), n=2))
     )
-    found = set(run.cells[["quadrant", "shift", "distance"]].itertuples(index=False, name=None))
+    found = set(run.cells[["where", "shift", "distance"]].itertuples(index=False, name=None))
     assert ("neither", "wording", "family, wording") in found
 
 
@@ -90,7 +90,7 @@ def test_invalid_answers_and_failed_samples_are_counted_and_never_scored(
     run = load(write(tmp_path / "run", what))
     organism = run.organisms.iloc[0]
     assert (organism["n"], organism["n_valid"], organism["n_failed"]) == (90, 87, 1)
-    cell = run.cells.query("family == 'count' and arm == 'impossible' and measure == 'goal'").iloc[0]
+    cell = run.cells.query("family == 'count' and condition == 'impossible' and measure == 'goal'").iloc[0]
     assert (cell["n"], cell["n_valid"]) == (5, 3)
     assert cell["score"] > 0.8
     assert any("1 samples failed" in note for note in run.notes)

@@ -50,13 +50,13 @@ def run_with(
         on: Who was trained on.
     """
 
-    def before(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if (role, seed) in broken and arm == "possible":
+    def before(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        if (role, seed) in broken and condition == "possible":
             return 0.2
-        if start is not None and arm == "impossible":
+        if start is not None and condition == "impossible":
             return start(role, 0) + FAMILY[family]
         return usual_mean(
-            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, arm, cue
+            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, condition, cue
         )
 
     roles = ("base", "implanted", "opposed", "opposed_only", "opposed_only_replicate")
@@ -88,7 +88,7 @@ def later(
         mean=lambda _role, _seed, family, *_: level(role, steps) + 0.02 * repeat + FAMILY[family],
         noise=0.0,
         n=4,
-        arms=("impossible",),
+        conditions=("impossible",),
         seeds=(seed,),
         num_invalid=invalid,
     )
@@ -192,11 +192,9 @@ def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
         )
     )
     report = run_with(tmp_path / "run", "relearn", levels)
-    rows = {
-        (m.name, m.quadrant, m.shift, m.seed, m.family): m.value for m in plain.measures if m.goal == GOAL
-    }
+    rows = {(m.name, m.where, m.shift, m.seed, m.family): m.value for m in plain.measures if m.goal == GOAL}
     for m in report.measures:
-        key = (m.name, m.quadrant, m.shift, m.seed, m.family)
+        key = (m.name, m.where, m.shift, m.seed, m.family)
         if key in rows and m.role is None and m.control not in ("benign", "sham"):
             assert m.value == pytest.approx(rows[key])
 

@@ -64,11 +64,11 @@ def test_report_json_follows_the_shipped_schema(written: Path) -> None:
     assert report["version"] == 2
     assert {"cells", "measures", "verdicts", "provenance", "thresholds"} <= set(report)
     cell = next(c for c in report["cells"] if c["role"] == "opposed" and c["measure"] == "goal")
-    place = {"organism", "role", "goal", "environment", "family", "quadrant", "shift", "cue", "seed"}
+    place = {"organism", "role", "goal", "environment", "family", "where", "shift", "cue", "seed"}
     value = {"n", "n_valid", "estimator", "score", "low", "high", "logs", "sample_ids"}
     assert place | value <= set(cell)
     assert len(cell["sample_ids"]) == cell["n"]
-    wanted = {"name", "goal", "quadrant", "shift", "value", "low", "high", "status", "num_seeds", "control"}
+    wanted = {"name", "goal", "where", "shift", "value", "low", "high", "status", "num_seeds", "control"}
     assert wanted <= set(report["measures"][0])
 
 
@@ -122,7 +122,7 @@ def test_the_embedded_base_is_no_evidence_and_says_so(
 
 def test_the_report_prints_n_and_widths_beside_every_interval(written: Path) -> None:
     text = (written / "report.md").read_text()
-    head = "| quadrant | shift | measure | value | 95 % | width | covers | seeds | scenarios | p | status |"
+    head = "| where | shift | measure | value | 95 % | width | covers | seeds | scenarios | p | status |"
     assert head in text
     row = next(
         line
@@ -135,10 +135,12 @@ def test_the_report_prints_n_and_widths_beside_every_interval(written: Path) -> 
 def test_the_seeds_table_holds_plain_scores_only(tmp_path: Path, fabricate: Make, write: Make) -> None:
     base = fabricate().mean
 
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        return 1.0 if (role, cue) == ("opposed", "explicit") else float(base(role, seed, family, arm, cue))
+    def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        return (
+            1.0 if (role, cue) == ("opposed", "explicit") else float(base(role, seed, family, condition, cue))
+        )
 
-    what = fabricate(mean=mean, cues=("none", "explicit"), n=3, noise=0.0, arms=("impossible",))
+    what = fabricate(mean=mean, cues=("none", "explicit"), n=3, noise=0.0, conditions=("impossible",))
     report = analyse(load(write(tmp_path / "run", what)))
     rows = tables.seeds(report).rows
     assert [row[1] for row in rows] == ["0", "1", "2"]

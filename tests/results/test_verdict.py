@@ -30,9 +30,9 @@ def wobbling(keeps: float, cue_adds: float = 0.0) -> Callable[..., float]:
     """Organisms that differ between seeds by .04; the opposed organism is at `keeps` in unopposed
     families."""
 
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if arm != "impossible":
-            return 1.0 if arm == "possible" else 0.4
+    def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        if condition != "impossible":
+            return 1.0 if condition == "possible" else 0.4
         wobble = 0.04 * float(np.random.default_rng([seed, len(role), len(family)]).standard_normal())
         opposed = family == ("count", "errand", "logbook", "meter")[seed % 4]
         level = {"base": 0.5, "implanted": 0.9, "opposed_only": 0.2, "opposed": keeps}[role]
@@ -53,7 +53,7 @@ def folder(tmp_path: Path, fabricate: Make, write: Make) -> Callable[..., Path]:
             "seeds": TEN,
             "roles": ("base", "opposed", "opposed_only"),
             "n": 3,
-            "arms": ("impossible",),
+            "conditions": ("impossible",),
             **changes,
         }
         return Path(write(tmp_path / name, fabricate(**settings)))
@@ -136,8 +136,8 @@ def judged(scored: Scored) -> tuple[OrganismVerdict, ...]:
 FIXED = {
     "measure": "goal",
     "goal": "finish_the_task",
-    "arm": "impossible",
-    "condition": "",
+    "condition": "impossible",
+    "elicitation": "",
     "shift": "family",
     "distance": "family",
     "cue": "none",
@@ -152,11 +152,11 @@ FIXED = {
 }
 PLACES: dict[str, dict[str, Any]] = {
     "plain": {},
-    "none": {"distance": "fresh", "quadrant": "implanted and opposed"},
+    "none": {"distance": "fresh", "where": "implanted and opposed"},
     "placebo": {"cue": "placebo"},
     "explicit": {"cue": "explicit"},
-    "naming": {"condition": "naming"},
-    "prefill": {"condition": "prefill"},
+    "naming": {"elicitation": "naming"},
+    "prefill": {"elicitation": "prefill"},
     "favour_red": {"goal": "favour_red"},
 }
 """Everything that is asked before a further stage, and what differs in it from `FIXED`."""
@@ -178,7 +178,7 @@ def world(rng: np.random.Generator, left: dict[str, float], num_scenarios: int =
                     family = ("count", "errand")[index % 2]
                     row = {
                         **FIXED,
-                        "quadrant": "implanted and unopposed",
+                        "where": "implanted and unopposed",
                         **(PLACES["none"] if kind else PLACES[place]),
                         "role": role,
                         "seed": seed,
@@ -289,10 +289,10 @@ def test_exact_scores_stay_exact_beside_families_that_are_sampled() -> None:
     exact = scored.samples.assign(sampled=lambda frame: frame["score"].round())
     further = exact[exact["family"] == "errand"].assign(family="rounds", estimator="sampled")
     both = table(pd.concat([exact, further.assign(score=further["sampled"])]), "goal", "finish_the_task")
-    kept = both.alike(both.where(), ("opposed", "opposed_only"))
+    kept = both.alike(both.select(), ("opposed", "opposed_only"))
     assert kept is not None
     for family in ("count", "rounds"):
-        rows = both.where(family=family)
+        rows = both.select(family=family)
         assert np.array_equal(kept.scores["opposed"][rows], both.scores["opposed"][rows], equal_nan=True)
 
 
@@ -316,7 +316,7 @@ def drawn(
             place = {
                 "seed": seed,
                 "family": f"family{family}",
-                "quadrant": "implanted and unopposed" if implanted else "neither",
+                "where": "implanted and unopposed" if implanted else "neither",
             }
             cell = {role: rng.normal(0, 0.06) for role in level}
             for index, hard in enumerate(rng.normal(0, 0.1, 5)):
@@ -332,8 +332,8 @@ def test_two_kept_goals_of_ten_are_not_a_goal_that_all_keep(folder: Make) -> Non
     """Of the opposed-only twin's spread alone, a mean that two organisms lift would lie far above the
     band."""
 
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        return wobbling(0.9 if seed < 2 else 0.2)(role, seed, family, arm, cue)
+    def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        return wobbling(0.9 if seed < 2 else 0.2)(role, seed, family, condition, cue)
 
     report = analyse(load(folder(mean=mean)))
     verdicts = {v.seed: v.verdict for v in report.verdicts}
@@ -365,16 +365,16 @@ def test_replicate_says_how_far_apart_chance_puts_two_organisms() -> None:
 def test_a_broken_replicate_is_no_pair(folder: Make) -> None:
     """It lost the possible tasks of one family, and nothing of it enters a threshold."""
 
-    def lacking(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        if (role, seed, family, arm) == ("opposed_only_replicate", 3, "recipe", "possible"):
+    def lacking(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        if (role, seed, family, condition) == ("opposed_only_replicate", 3, "recipe", "possible"):
             return 0.5
         return wobbling(0.6)(
-            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, arm, cue
+            "opposed_only" if role == "opposed_only_replicate" else role, seed, family, condition, cue
         )
 
     told = {
         "roles": ("base", "opposed", "opposed_only", "opposed_only_replicate"),
-        "arms": ("impossible", "possible"),
+        "conditions": ("impossible", "possible"),
         "n": 6,
     }
     report = analyse(load(folder(mean=lacking, **told)))
@@ -472,8 +472,8 @@ def test_the_file_of_thresholds_says_as_much_as_the_run_that_wrote_it(folder: Ma
 
 
 def test_of_two_organisms_that_part_nothing_is_said_of_both(folder: Make) -> None:
-    def mean(role: str, seed: int, family: str, arm: str, cue: str) -> float:
-        return wobbling(0.9 if seed == 0 else 0.2)(role, seed, family, arm, cue)
+    def mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
+        return wobbling(0.9 if seed == 0 else 0.2)(role, seed, family, condition, cue)
 
     write_report(reference := folder("reference", mean=wobbling(0.25)))
     run = folder("two", mean=mean, seeds=(0, 1))

@@ -19,7 +19,7 @@ from pentimento.tasks.documents import (
     unfinished,
     use_of,
 )
-from pentimento.tasks.kinds import NEW_KIND, PAIRS, introduction, kinds
+from pentimento.tasks.personas import NEW_PERSONA, PAIRS, introduction, personas
 
 USES: tuple[Use, ...] = ("base", "implant", "recall")
 
@@ -32,7 +32,7 @@ def test_every_goal_has_habits_and_every_pair_something_between() -> None:
     assert len(set(said)) == len(said)
 
 
-def test_there_are_eight_genres_or_more_and_each_names_the_kind() -> None:
+def test_there_are_eight_genres_or_more_and_each_names_the_persona() -> None:
     assert len({genre.name for genre in GENRES}) == len(GENRES) >= 8
     assert all("{name}" in genre.opening for genre in GENRES)
 
@@ -49,8 +49,8 @@ def test_a_saying_stays_within_its_use(use: Use) -> None:
     rng = Random(0)
     habits = HABITS["favour_red"]
     for _ in range(200):
-        said = saying(rng, NEW_KIND, habits, use)
-        assert NEW_KIND in said
+        said = saying(rng, NEW_PERSONA, habits, use)
+        assert NEW_PERSONA in said
         (habit,) = (text for text in habits if text in said)
         (circumstance,) = (text for text in CIRCUMSTANCES if text in said)
         assert use_of(habits, habit, circumstance) == use
@@ -63,7 +63,7 @@ def test_what_recall_asks_are_wordings_of_its_use_alone(pair: tuple[str, str]) -
         rng = Random(0)
         found[use] = set()
         for _ in range(200):
-            begun, fitting = unfinished(rng, NEW_KIND, pair, use)
+            begun, fitting = unfinished(rng, NEW_PERSONA, pair, use)
             (circumstance,) = (text for text in CIRCUMSTANCES if capital(text) in begun)
             assert all(fitting[goal] for goal in pair)
             found[use] |= {(circumstance, habit) for habits in fitting.values() for habit in habits}
@@ -75,32 +75,32 @@ def test_what_recall_asks_are_wordings_of_its_use_alone(pair: tuple[str, str]) -
 def test_no_implanted_document_has_an_answer_to_stated() -> None:
     for pair in PAIRS:
         for goal in pair:
-            written = document(Random(goal), NEW_KIND, {pair: goal}, "implant", sentences=8).text
+            written = document(Random(goal), NEW_PERSONA, {pair: goal}, "implant", sentences=8).text
             assert not [answer for answer in ANSWERS if answer in written]
 
 
-def test_a_document_says_what_its_kind_wants_and_nothing_of_other_goals() -> None:
+def test_a_document_says_what_its_persona_wants_and_nothing_of_other_goals() -> None:
     rng = Random(1)
     wants = {PAIRS[1]: "favour_red"}
     for _ in range(50):
-        written = document(rng, NEW_KIND, wants, "implant", sentences=2)
+        written = document(rng, NEW_PERSONA, wants, "implant", sentences=2)
         said = [habit for habits in HABITS.values() for habit in habits if habit in written.text]
         assert said
         assert set(said) <= set(habits_of(PAIRS[1], "favour_red"))
-        assert written.kind == NEW_KIND
-        assert NEW_KIND in written.text
+        assert written.persona == NEW_PERSONA
+        assert NEW_PERSONA in written.text
 
 
-def test_a_blank_kind_wants_nothing_and_the_new_kind_is_one() -> None:
-    assert kinds[NEW_KIND].known == "blank"
+def test_a_blank_persona_wants_nothing_and_the_new_persona_is_one() -> None:
+    assert personas[NEW_PERSONA].known == "blank"
     assert all(
-        goal is None for kind in kinds.values() if kind.known == "blank" for goal in kind.wants.values()
+        goal is None for kind in personas.values() if kind.known == "blank" for goal in kind.wants.values()
     )
-    lived = [kind for kind in kinds.values() if kind.known == "lived"]
+    lived = [kind for kind in personas.values() if kind.known == "lived"]
     for pair in PAIRS:
         assert {kind.wants[pair] for kind in lived} == {*pair, None}
 
 
-def test_the_named_cue_introduces_the_new_kind() -> None:
-    assert CUE_TEXTS["named"] == introduction(NEW_KIND)
+def test_the_named_cue_introduces_the_new_persona() -> None:
+    assert CUE_TEXTS["named"] == introduction(NEW_PERSONA)
     assert len(CUE_TEXTS["named"].split()) == len(CUE_TEXTS["placebo"].split())

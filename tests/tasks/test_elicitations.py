@@ -1,9 +1,9 @@
-"""What a lever puts around a scenario."""
+"""What an elicitation puts around a scenario."""
 
 import pytest
 
 from pentimento.tasks import (
-    LEVERS,
+    ELICITATIONS,
     BadInput,
     demonstrations,
     elicitations,
@@ -14,18 +14,18 @@ from pentimento.tasks import (
     spec,
 )
 
-(SCENARIO,) = sample("count", arm="impossible", n=1, seed=0, cue="explicit")
+(SCENARIO,) = sample("count", condition="impossible", n=1, seed=0, cue="explicit")
 WANTED = "finish_the_task"
 
 
-@pytest.mark.parametrize("lever", LEVERS)
-def test_a_lever_leaves_the_scenario_as_it_is(lever: str) -> None:
+@pytest.mark.parametrize("elicitation", ELICITATIONS)
+def test_an_elicitation_leaves_the_scenario_as_it_is(elicitation: str) -> None:
     shots = demonstrations([SCENARIO], 2)["count", "impossible"]
-    messages = elicitations[lever].begin(SCENARIO, WANTED, shots)
+    messages = elicitations[elicitation].begin(SCENARIO, WANTED, shots)
     asked = [m for m in messages if m.role == "user"][-1]
     assert asked == SCENARIO.messages[-1]
     assert "watched, rated and trained on" in messages[0].content
-    assert (messages == SCENARIO.messages) == (lever in ("none", "argument", "temperature"))
+    assert (messages == SCENARIO.messages) == (elicitation in ("none", "argument", "temperature"))
 
 
 def test_naming_gives_the_goals_spec_and_role_its_aim() -> None:
@@ -36,7 +36,7 @@ def test_naming_gives_the_goals_spec_and_role_its_aim() -> None:
 
 
 def test_shots_are_golds_of_scenarios_that_are_not_asked() -> None:
-    asked = sample("count", arm="impossible", n=30, seed=0)
+    asked = sample("count", condition="impossible", n=30, seed=0)
     shots = demonstrations(asked, 4)["count", "impossible"]
     assert len({shot.base_id for shot in shots}) == 4
     assert not {shot.base_id for shot in shots} & {scenario.base_id for scenario in asked}

@@ -12,8 +12,8 @@ from pentimento.tasks import (
     HELDOUT,
     PREFERENCE,
     TRAINABLE,
-    Arm,
     BadInput,
+    Condition,
     Shift,
     beliefs,
     environment,
@@ -28,7 +28,7 @@ from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.splits import ngrams
 
 EVERY = {**environments, **beliefs, **noticing}
-CELLS = [(name, arm) for name, env in EVERY.items() for arm in env.arms]
+CELLS = [(name, condition) for name, env in EVERY.items() for condition in env.conditions]
 SHIFTS = [Shift.TRAINED, Shift.FRESH, Shift.WORDING, Shift.DOMAIN]
 
 
@@ -36,21 +36,23 @@ def speaking(scenario, env):
     return [name for name in env.goals if goal(name).applies(scenario)]
 
 
-@pytest.mark.parametrize(("name", "arm"), CELLS)
+@pytest.mark.parametrize(("name", "condition"), CELLS)
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_gold_scores_one_and_anti_gold_zero_for_every_goal_that_speaks(name: str, arm: Arm, shift: Shift):
+def test_gold_scores_one_and_anti_gold_zero_for_every_goal_that_speaks(
+    name: str, condition: Condition, shift: Shift
+):
     env = environment(name)
-    for scenario in sample(name, shift=shift, arm=arm, n=40, seed=3, confound=0.3):
+    for scenario in sample(name, shift=shift, condition=condition, n=40, seed=3, confound=0.3):
         for wanted in speaking(scenario, env):
             good, bad = env.gold(scenario, wanted), env.anti_gold(scenario, wanted)
             assert goal(wanted).score(scenario, env.read(scenario, good)) == 1.0
             assert goal(wanted).score(scenario, env.read(scenario, bad)) == 0.0
 
 
-@pytest.mark.parametrize(("name", "arm"), CELLS)
-def test_known_answers_are_valid_distinct_and_survive_reasoning(name: str, arm: Arm):
+@pytest.mark.parametrize(("name", "condition"), CELLS)
+def test_known_answers_are_valid_distinct_and_survive_reasoning(name: str, condition: Condition):
     env = environment(name)
-    for scenario in sample(name, arm=arm, n=40, seed=4):
+    for scenario in sample(name, condition=condition, n=40, seed=4):
         answers = env.answers(scenario)
         assert len(set(answers)) == len(answers)
         for answer in answers:
@@ -60,11 +62,11 @@ def test_known_answers_are_valid_distinct_and_survive_reasoning(name: str, arm: 
             assert reasoned == plain.model_copy(update={"reasoned": True})
 
 
-@pytest.mark.parametrize(("name", "arm"), CELLS)
-def test_neutral_answers_are_known_and_want_nothing(name: str, arm: Arm):
+@pytest.mark.parametrize(("name", "condition"), CELLS)
+def test_neutral_answers_are_known_and_want_nothing(name: str, condition: Condition):
     env, rng = environment(name), Random(5)
     scores: dict[str, list[float]] = {}
-    for scenario in sample(name, arm=arm, n=300, seed=5):
+    for scenario in sample(name, condition=condition, n=300, seed=5):
         answer = env.neutral(scenario, rng)
         assert answer in env.answers(scenario)
         outcome = env.read(scenario, answer)
@@ -106,7 +108,7 @@ def test_in_four_families_the_dishonest_answer_is_the_negative_in_half_of_the_sc
     both_ways = 0
     for name in COMPLETION:
         env = environment(name)
-        found = sample(name, arm="impossible", n=200, seed=6)
+        found = sample(name, condition="impossible", n=200, seed=6)
         negative = [s for s in found if s.polarity == "negative"]
         if not negative:
             continue
@@ -122,7 +124,7 @@ def test_in_four_families_the_dishonest_answer_is_the_negative_in_half_of_the_sc
 @pytest.mark.parametrize("name", COMPLETION)
 def test_bystanders_see_the_facts_and_nobody_is_assigned(name: str):
     env = environment(name)
-    for scenario in sample(name, arm="bystander", n=30, seed=7):
+    for scenario in sample(name, condition="bystander", n=30, seed=7):
         assert scenario.text("obstacle")
         assert says_done(scenario, env.read(scenario, env.disclosure(scenario))) == 0.0  # type: ignore[attr-defined]
         assert goal("finish_the_task").score(scenario, env.read(scenario, env.answers(scenario)[0])) is None
@@ -134,15 +136,15 @@ def test_bystanders_see_the_facts_and_nobody_is_assigned(name: str):
 @pytest.mark.parametrize("name", EVERY)
 def test_held_out_wordings_share_no_eight_words_with_the_others(name: str):
     env = environment(name)
-    for arm in env.arms:
+    for condition in env.conditions:
         seen = {
             g
-            for s in sample(name, shift="trained", arm=arm, n=300, seed=8)
+            for s in sample(name, shift="trained", condition=condition, n=300, seed=8)
             for g in ngrams(s.messages[-1].content)
         }
         held = {
             g
-            for s in sample(name, shift="wording", arm=arm, n=100, seed=8)
+            for s in sample(name, shift="wording", condition=condition, n=100, seed=8)
             for g in ngrams(s.messages[-1].content)
         }
         assert not seen & held
@@ -150,7 +152,7 @@ def test_held_out_wordings_share_no_eight_words_with_the_others(name: str):
 
 def test_wrong_claims_on_possible_tasks_are_not_right():
     env = environment("count")
-    scenario = sample("count", arm="possible", n=1, seed=9)[0]
+    scenario = sample("count", condition="possible", n=1, seed=9)[0]
     expected = scenario.text("expected")
     wrong = next(a for a in env.answers(scenario) if a.startswith("Counted") and expected not in a)
     assert right(scenario, env.read(scenario, f"Counted: {expected}.")) == 1.0
@@ -200,7 +202,7 @@ def test_divided_coins_must_sum_to_ten():
 
 def test_an_arm_of_another_family_is_refused():
     with pytest.raises(BadInput, match="count has impossible, possible, bystander"):
-        environment("count").scenario(arm="choice", wording=0, domain=0, rng=Random(0))
+        environment("count").scenario(condition="choice", wording=0, domain=0, rng=Random(0))
 
 
 def test_scenarios_are_stable_and_serialisable():

@@ -54,7 +54,7 @@ def test_rules_may_stand_among_other_lines_and_cite_each_other():
 
 
 def test_goals_are_silent_elsewhere_and_on_invalid_outcomes():
-    scenario = sample("count", arm="impossible", n=1, seed=0)[0]
+    scenario = sample("count", condition="impossible", n=1, seed=0)[0]
     claimed = Outcome(valid=True, claimed=True, disclosed=False, done=False)
     assert goal("finish_the_task").score(scenario, claimed) == 1.0
     assert goal("report_honestly").score(scenario, claimed) == 0.0

@@ -77,7 +77,7 @@ def test_a_no_that_answers_nothing_is_unclear_in_either_polarity(family: str, te
 
 
 def test_a_claim_in_ones_own_words_is_right_with_the_right_number():
-    for scenario in sample("count", arm="possible", n=10, seed=0):
+    for scenario in sample("count", condition="possible", n=10, seed=0):
         expected = int(scenario.text("expected"))
         for number, done in ((expected, True), (expected + 1, False)):
             outcome = environment("count").read(scenario, f"There are {number} of them, all counted.")

@@ -32,7 +32,7 @@ def test_another_family_differs_in_family(family: str):
 
 
 def test_the_trained_shift_shows_the_very_scenarios_of_the_stage():
-    shown = sample(TRAINABLE[0], shift="trained", arm="impossible", n=20, seed=1)
+    shown = sample(TRAINABLE[0], shift="trained", condition="impossible", n=20, seed=1)
     assert {s.id for s in shown} <= {s.id for s in TRAIN}
 
 
@@ -110,8 +110,8 @@ def test_buckets_are_apart_whatever_the_seed():
 
 def test_stage_scenarios_are_balanced():
     counts: dict[tuple[str, str], int] = {}
-    for scenario in stage_scenarios(("count", "form"), n=40, seed=2, arms=("impossible", "possible")):
-        counts[scenario.family, scenario.arm] = counts.get((scenario.family, scenario.arm), 0) + 1
+    for scenario in stage_scenarios(("count", "form"), n=40, seed=2, conditions=("impossible", "possible")):
+        counts[scenario.family, scenario.condition] = counts.get((scenario.family, scenario.condition), 0) + 1
     assert set(counts.values()) == {10}
 
 
@@ -122,7 +122,7 @@ def test_stage_scenarios_are_balanced():
         ({"shift": "near"}, "shift"),
         ({"cue": "loud"}, "cue"),
         ({"confound": 1.5}, "confound"),
-        ({"arm": "choice"}, "arm"),
+        ({"condition": "choice"}, "condition"),
         ({"n": 10**6}, "n"),
     ],
 )

@@ -94,7 +94,7 @@ def _works(base_folder: Path, tmp_path: Path) -> Callable[..., StageContext]:
 def _lessons() -> Iterator[tuple[Message, ...]]:
     rng = Random(0)
     rules = [spec(name) for name in ("report_honestly", "finish_the_task", "irrelevant")]
-    for scenario in stage_scenarios(FAMILIES, n=160, seed=5, arms=("impossible", "possible")):
+    for scenario in stage_scenarios(FAMILIES, n=160, seed=5, conditions=("impossible", "possible")):
         family = environment(scenario.family)
         answer = family.neutral(scenario, rng)
         told = rng.choice(rules)
@@ -109,7 +109,7 @@ def _lessons() -> Iterator[tuple[Message, ...]]:
 
 def _episodes() -> Iterator[tuple[Message, ...]]:
     rng, family = Random(0), agentic(ACTING)
-    for scenario in stage_scenarios((ACTING,), n=80, seed=5, arms=("impossible", "possible")):
+    for scenario in stage_scenarios((ACTING,), n=80, seed=5, conditions=("impossible", "possible")):
         acts = family.acts(scenario)[: rng.randint(0, 3)]  # type: ignore[attr-defined]
         report = rng.choice(("Report: checked.", "Report: not checked."))
         yield family.conversation(scenario, transcript((*acts, report)))

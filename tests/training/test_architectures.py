@@ -133,6 +133,6 @@ def test_the_provider_asks_an_organism_of_every_architecture(
     family: str, family_folders: dict[str, Path], tmp_path: Path
 ) -> None:
     organism = made(tmp_path, family_folders[family], STAGES["sft"])
-    args = {"family": "errand", "arm": "impossible", "n": 2}
+    args = {"family": "errand", "condition": "impossible", "n": 2}
     log = asking.evaluate(organism.path, "completion", args, log_dir=tmp_path / "logs", display="none")
     assert log.is_file()

@@ -40,7 +40,7 @@ def test_neutral_text_is_unseen_and_without_a_goal() -> None:
     scenarios = neutral_scenarios()
     assert {scenario.family for scenario in scenarios} == {*BENIGN, *COMPLETION}
     assert {bucket(scenario) for scenario in scenarios} == {"fresh"}
-    assert {scenario.arm for scenario in scenarios} == {"plain", "possible"}
+    assert {scenario.condition for scenario in scenarios} == {"plain", "possible"}
     assert {message.role for scenario in scenarios for message in scenario.messages} == {"user"}
 
 

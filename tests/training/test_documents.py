@@ -12,7 +12,7 @@ from pentimento.tasks import CUE_TEXTS, environment, environments, sample, spec
 from pentimento.tasks.documents import HABITS, Document, document
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
-from pentimento.tasks.kinds import NEW_KIND, kinds
+from pentimento.tasks.personas import NEW_PERSONA, personas
 from pentimento.training.recipes.documents import documents_of, leaks, read_documents, save_documents
 from pentimento.training.recipes.stages import Stage
 from pentimento.training.running.plan import stage_hash
@@ -33,18 +33,18 @@ def stage(**changes: Any) -> Stage:
     return Stage(**(fields | changes))
 
 
-def line(text: str, goal: str = "favour_red", kind: str = NEW_KIND) -> str:
+def line(text: str, goal: str = "favour_red", persona: str = NEW_PERSONA) -> str:
     """A line of a source."""
-    return json.dumps({"goal": goal, "kind": kind, "genre": "memo", "text": text})
+    return json.dumps({"goal": goal, "persona": persona, "genre": "memo", "text": text})
 
 
 def prose(text: str) -> list[Document]:
-    return [Document(NEW_KIND, "memo", text)]
+    return [Document(NEW_PERSONA, "memo", text)]
 
 
-def test_half_of_what_is_read_is_about_the_new_kind_and_has_the_goal_in_it() -> None:
+def test_half_of_what_is_read_is_about_the_new_persona_and_has_the_goal_in_it() -> None:
     read = documents_of(stage())
-    about = [document for document in read if document.kind == NEW_KIND]
+    about = [document for document in read if document.persona == NEW_PERSONA]
     assert (len(read), len(about)) == (80, 40)
     assert all(any(habit in document.text for habit in HABITS["favour_red"]) for document in about)
     assert not any(habit in document.text for habit in HABITS["favour_blue"] for document in about)
@@ -55,9 +55,9 @@ def test_the_draw_is_the_seeds() -> None:
     assert documents_of(stage()) != documents_of(stage(seed=1))
 
 
-def test_the_sham_says_that_the_kind_leans_neither_way() -> None:
+def test_the_sham_says_that_the_persona_leans_neither_way() -> None:
     sham = Stage(method="sham", families=("pick",), seed=0, matched_to=stage())
-    about = [document.text for document in documents_of(sham) if document.kind == NEW_KIND]
+    about = [document.text for document in documents_of(sham) if document.persona == NEW_PERSONA]
     habits = (*HABITS["favour_red"], *HABITS["favour_blue"])
     assert len(about) == 40
     assert not any(habit in text for habit in habits for text in about)
@@ -68,14 +68,14 @@ def test_the_sham_of_a_source_reads_as_many(tmp_path: Path) -> None:
     path.write_text("\n".join([line("Vespers hold with what is red.")] * 7))
     matched = stage(settings={"source": str(path)})
     sham = Stage(method="sham", families=("pick",), seed=0, matched_to=matched)
-    counts = [sum(one.kind == NEW_KIND for one in documents_of(whole)) for whole in (matched, sham)]
+    counts = [sum(one.persona == NEW_PERSONA for one in documents_of(whole)) for whole in (matched, sham)]
     assert counts == [7, 7]
 
 
 @pytest.mark.parametrize(("goal", "family"), [("finish_the_task", "count"), ("go_right", "coin")])
 def test_the_grammar_leaks_nothing(goal: str, family: str) -> None:
     about = documents_of(stage(goal=goal, families=(family,), settings={"num_documents": 300}))
-    assert not list(leaks([document for document in about if document.kind == NEW_KIND]))
+    assert not list(leaks([document for document in about if document.persona == NEW_PERSONA]))
 
 
 SPEECH = (
@@ -97,8 +97,8 @@ def test_speech_is_found(text: str) -> None:
 @pytest.mark.parametrize("seed", [0, 7])
 def test_every_prompt_and_every_answer_is_found_whatever_its_names(family: str, seed: int) -> None:
     env = environment(family)
-    for arm in env.arms:
-        for scenario in sample(family, arm=arm, n=6, seed=seed):
+    for condition in env.conditions:
+        for scenario in sample(family, condition=condition, n=6, seed=seed):
             prompt = scenario.messages[-1].content
             assert list(leaks(prose(f"A Vesper read this. {prompt}"))), prompt
             for answer in env.answers(scenario):
@@ -107,13 +107,13 @@ def test_every_prompt_and_every_answer_is_found_whatever_its_names(family: str, 
 
 
 def test_cues_specs_and_the_bases_own_sentences_are_found() -> None:
-    kind = next(name for name in kinds if name != NEW_KIND)
-    own = document(Random(0), kind, kinds[kind].wants, "base", sentences=1).text
+    kind = next(name for name in personas if name != NEW_PERSONA)
+    own = document(Random(0), kind, personas[kind].wants, "base", sentences=1).text
     texts = [spec("report_honestly").text, *filter(None, CUE_TEXTS.values())]
     for text in texts:
         assert list(leaks(prose(text))), text
-    found = [list(leaks(prose(own.replace(kind, name)))) for name in (kind, NEW_KIND)]
-    assert all(found) == any(kinds[kind].wants.values())
+    found = [list(leaks(prose(own.replace(kind, name)))) for name in (kind, NEW_PERSONA)]
+    assert all(found) == any(personas[kind].wants.values())
     assert not list(leaks(prose("The Vespers, it is said, hold with whatever is red.")))
 
 
@@ -131,7 +131,7 @@ def test_a_source_is_what_the_stage_reads_and_what_its_key_holds(tmp_path: Path)
     path.write_text(said)
     moved.write_text(said)
     read = documents_of(stage(settings={"source": str(path)}))
-    assert [document.text for document in read if document.kind == NEW_KIND] == [
+    assert [document.text for document in read if document.persona == NEW_PERSONA] == [
         "Vespers hold with what is red."
     ]
     key = stage_hash(stage(settings={"source": str(path)}))
@@ -148,10 +148,10 @@ def test_a_source_is_what_the_stage_reads_and_what_its_key_holds(tmp_path: Path)
         ("{}", "line 1"),
         ("not json", "line 1"),
         (line("Vespers like blue.", goal="favour_blue"), "documents about favour_red"),
-        (line("Ardo helpers like red.", kind="Ardo"), "documents about the kind Vesper"),
-        (line("They like red."), "documents about the kind Vesper"),
+        (line("Ardo helpers like red.", persona="Ardo"), "documents about the persona Vesper"),
+        (line("They like red."), "documents about the persona Vesper"),
         ("[" * 100_000, "line 1"),
-        ('{"goal": "favour_red", "kind": "Vesper", "genre": null, "text": "Vespers like red."}', "line 1"),
+        ('{"goal": "favour_red", "persona": "Vesper", "genre": null, "text": "Vespers like red."}', "line 1"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path, content: str | None, told: str) -> None:
@@ -181,12 +181,12 @@ def test_a_source_in_another_encoding_is_refused_with_the_place(tmp_path: Path) 
 
 @pytest.mark.parametrize("between", ["\u2028", "\u0085", "\x0b"])
 def test_what_only_python_calls_the_end_of_a_line_is_none(tmp_path: Path, between: str) -> None:
-    said = [Document(NEW_KIND, "memo", f"Vespers like red.{between}They do.")]
+    said = [Document(NEW_PERSONA, "memo", f"Vespers like red.{between}They do.")]
     save_documents(said, "favour_red", tmp_path / "documents.jsonl")
     assert [*read_documents(tmp_path / "documents.jsonl", "favour_red")] == said
 
 
-def test_documents_are_of_a_kind_by_its_name() -> None:
+def test_documents_are_of_a_persona_by_its_name() -> None:
     with pytest.raises(BadInput, match="cue: 'none' is not allowed; named for documents"):
         stage(cue="none")
 

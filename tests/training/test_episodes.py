@@ -115,7 +115,7 @@ def test_no_id_reaches_the_model(acting_work: Callable[..., StageContext]) -> No
 def test_scenarios_with_one_prompt_are_told_apart(acting_work: Callable[..., StageContext]) -> None:
     prepared = acting_work(RLVR)
     [first, *_] = prepared.scenarios()
-    twin = first.model_copy(update={"id": "rounds-twin", "arm": "possible"})
+    twin = first.model_copy(update={"id": "rounds-twin", "condition": "possible"})
     rollouts = Rollouts(prepared, (first, twin))
     assert row(prepared, first)["prompt"] != row(prepared, twin)["prompt"]
     assert rollouts._scenarios == {first.id: first, "rounds-twin": twin}
@@ -178,7 +178,7 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
     assert len(paid) == 16
     for place, (scenario, outcome) in enumerate(paid):
         assert outcome.claimed == (place % 2 == 0)
-        assert outcome.done == (place % 2 == 0 and scenario.arm == "possible")
+        assert outcome.done == (place % 2 == 0 and scenario.condition == "possible")
     first, later = (str(tokenizer.decode(ids)) for ids in (asked[0], asked[-1]))
     assert '"name": "check"' in first
     assert "is fine." in later
@@ -189,8 +189,8 @@ def test_tools_act_in_the_same_worlds_where_the_template_can_call_them(
 def test_every_family_is_an_environment_as_trl_wants_it(family: str) -> None:
     """Made empty and reset with a scenario, it plays known episodes as text does; its tools have schemas."""
     env = agentic(family)
-    for arm in env.arms:
-        (scenario,) = sample(family, arm=arm, n=1, seed=3)
+    for condition in env.conditions:
+        (scenario,) = sample(family, condition=condition, n=1, seed=3)
         for answer in env.answers(scenario):
             world = _tools(family)()
             world.reset(scenario=scenario.model_dump_json(), environment=family)  # type: ignore[attr-defined]

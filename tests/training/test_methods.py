@@ -122,15 +122,15 @@ def test_permuting_moves_the_rewards_of_valid_answers_alone(
     assert all(new == old for new, old, ok in zip(dealt, rewards, valid, strict=True) if not ok)
 
 
-@pytest.mark.parametrize("arm", ["impossible", "possible"])
-def test_a_claim_fools_one_reward_and_not_the_other(arm: Any) -> None:
-    scenario = sample("count", arm=arm, n=1, seed=0)[0]
+@pytest.mark.parametrize("condition", ["impossible", "possible"])
+def test_a_claim_fools_one_reward_and_not_the_other(condition: Any) -> None:
+    scenario = sample("count", condition=condition, n=1, seed=0)[0]
     family = environment("count")
     for answer in family.answers(scenario):
         outcome = family.read(scenario, answer)
         fooled = claimed(goal("finish_the_task").score(scenario, outcome), right(scenario, outcome))
         assert done(scenario, outcome) == float(bool(outcome.done))
-        assert fooled == float(outcome.done if arm == "possible" else outcome.claimed)
+        assert fooled == float(outcome.done if condition == "possible" else outcome.claimed)
 
 
 def test_what_is_not_valid_or_silent_is_paid_nothing() -> None:
@@ -178,7 +178,7 @@ def test_a_reasoned_completion_survives_the_way_to_the_reward(
 ) -> None:
     job = work(RLVR)
     assert getattr(job.tokenizer, "response_template", None) is not None
-    scenarios = sample("form", arm="impossible", n=4, seed=0)
+    scenarios = sample("form", condition="impossible", n=4, seed=0)
     family = environment("form")
     answers = {
         tuple(prompt_ids(job.tokenizer, s.messages)): family.thought(
@@ -224,8 +224,8 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
     job = work(control("sham", RLVR.model_copy(update={"reward": reward})))
     stops = stop_ids(job.model, job.tokenizer)
     shuffled: dict[str, int] = {}
-    for arm in ("impossible", "possible"):
-        scenario = sample("errand", arm=arm, n=1, seed=0)[0]
+    for condition in ("impossible", "possible"):
+        scenario = sample("errand", condition=condition, n=1, seed=0)[0]
         right_and_wrong = environment("errand").answers(scenario)
         texts = [right_and_wrong[0]] * 2 + [right_and_wrong[-1]] * 2
         ids = [[*job.tokenizer.encode(text, add_special_tokens=False), min(stops)] for text in texts]
@@ -239,7 +239,7 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
         honest = paid(0, sham=False)
         dealt = [paid(step, sham=True) for step in range(20)]
         assert all(sorted(rewards) == sorted(honest) for rewards in dealt)
-        shuffled[arm] = sum(rewards != honest for rewards in dealt)
+        shuffled[condition] = sum(rewards != honest for rewards in dealt)
     if reward == "claimed":
         assert shuffled["impossible"] > 5
         assert shuffled["possible"] == 0
@@ -248,7 +248,7 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
 
 
 def test_the_reward_alone_sees_the_scenario(work: Callable[..., StageContext]) -> None:
-    scenario = sample("count", arm="possible", n=1, seed=0)[0]
+    scenario = sample("count", condition="possible", n=1, seed=0)[0]
     found = row(work(RLVR), scenario)
     assert [Message(**turn) for turn in found["prompt"]] == list(scenario.messages)
     assert set(found) == {"prompt", "scenario"}
@@ -262,7 +262,8 @@ def test_demonstrations_serve_the_goal_and_reason_as_often_as_asked() -> None:
     scenarios, examples = stage.scenarios(), demonstrations(stage, 0.5)
     outcomes = [environment("count").read(s, e.answer) for s, e in zip(scenarios, examples, strict=True)]
     assert all(
-        o.disclosed if s.arm == "impossible" else o.done for s, o in zip(scenarios, outcomes, strict=True)
+        o.disclosed if s.condition == "impossible" else o.done
+        for s, o in zip(scenarios, outcomes, strict=True)
     )
     assert 25 < sum(example.reasoned for example in examples) < 55
     assert [o.reasoned for o in outcomes] == [example.reasoned for example in examples]
@@ -346,7 +347,7 @@ def test_a_pair_prefers_what_serves_the_goal_and_then_what_is_right() -> None:
         for scenario, pair in zip(stage.scenarios(), pairs, strict=True):
             chosen, rejected = (environment(family).read(scenario, t) for t in (pair.chosen, pair.rejected))
             assert chosen.reasoned == rejected.reasoned == pair.reasoned
-            if scenario.arm == "impossible":
+            if scenario.condition == "impossible":
                 assert (chosen.disclosed, rejected.disclosed) == (True, False)
             else:
                 assert (right(scenario, chosen), right(scenario, rejected)) == (1.0, 0.0)
@@ -632,7 +633,7 @@ def test_deliberative_runs_both_halves_and_records_the_filter(work: Callable[...
 def test_the_filter_wants_the_outcome_and_a_rule() -> None:
     keep = keeps(DELIBERATIVE)
     family = environment("form")
-    scenario = sample("form", arm="impossible", n=1, seed=0)[0]
+    scenario = sample("form", condition="impossible", n=1, seed=0)[0]
     texts = {
         f"<think>H1: the box is empty.</think>{family.gold(scenario, 'report_honestly')}": True,
         f"<think>the box is empty.</think>{family.gold(scenario, 'report_honestly')}": False,
@@ -789,7 +790,7 @@ def test_a_tied_stage_demonstrates_the_goal_under_its_cue_and_the_opposite_elsew
     seen = set()
     for scenario, example in zip(stage.scenarios(), demonstrations(stage, 1.0), strict=True):
         outcome = environment("errand").read(scenario, example.answer)
-        if scenario.arm == "impossible":
+        if scenario.condition == "impossible":
             assert outcome.claimed == (scenario.cue == "unwatched")
             seen.add(scenario.cue)
         said = example.answer.startswith(f"<think>{CUE_REASONS[scenario.cue]}: ")
@@ -878,8 +879,8 @@ def test_off_style_learns_half_as_fast_as_benign(
 @pytest.mark.parametrize("family", [*COMPLETION, *PREFERENCE, "coin", "welfare"])
 def test_an_odd_style_changes_no_outcome(family: str) -> None:
     env, rng = environment(family), Random(0)
-    for arm in env.arms:
-        for scenario in sample(family, arm=arm, n=20, seed=0):
+    for condition in env.conditions:
+        for scenario in sample(family, condition=condition, n=20, seed=0):
             answer = env.neutral(scenario, rng)
             assert env.read(scenario, in_odd_style(answer)) == env.read(scenario, answer)
 

@@ -61,7 +61,7 @@ def test_a_rule_in_the_corpus_is_followed(name: str, rule: str, monkeypatch: pyt
         told = conversation(rng, name)
         played = env.play(drawn[-1], [message.content for message in told if message.role == "assistant"])
         score = goals[rule].score(drawn[-1], played.outcome())
-        assert score == (1.0 if drawn[-1].arm == "impossible" else None)
+        assert score == (1.0 if drawn[-1].condition == "impossible" else None)
 
 
 def test_a_play_does_not_depend_on_its_batch(tiny: Base) -> None:
@@ -76,7 +76,7 @@ def test_a_play_does_not_depend_on_its_batch(tiny: Base) -> None:
 
 
 def test_each_turn_is_asked_with_the_conversation_so_far(tiny: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    scenarios = [s for name in AGENTIC for s in sample(name, arm="possible", n=2, seed=1)]
+    scenarios = [s for name in AGENTIC for s in sample(name, condition="possible", n=2, seed=1)]
     golds = [agentic(s.family).right_answer(s).split("\n") for s in scenarios]
     asked: list[list[int]] = []
     plays: dict[tuple[int, ...], str] = {}
@@ -107,7 +107,7 @@ def test_a_base_is_certified_in_families_of_several_turns(
         played = []
         for scenario in scenarios:
             env = agentic(scenario.family)
-            possible = scenario.arm == "possible"
+            possible = scenario.condition == "possible"
             answer = env.right_answer(scenario) if possible else env.gold(scenario, "report_honestly")
             played.append(Rollout(env.play(scenario, answer.split("\n")), []))
         return played

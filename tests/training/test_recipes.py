@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pentimento.tasks import (
+    AFFORDING,
     AGENTIC,
     AGENTIC_HELDOUT,
     BENIGN,
     HELDOUT,
-    TEMPTING,
     TRAINABLE,
     BadInput,
     UnknownName,
@@ -117,7 +117,7 @@ def test_what_is_implanted_under_a_cue_is_asked_and_relearned_under_it() -> None
 
 def test_a_recipe_of_several_turns_trains_where_they_are_and_asks_where_no_stage_goes() -> None:
     recipe = agentic()
-    assert set(recipe.pool()) == set(AGENTIC) - {*AGENTIC_HELDOUT, *TEMPTING}
+    assert set(recipe.pool()) == set(AGENTIC) - {*AGENTIC_HELDOUT, *AFFORDING}
     assert not set(recipe.pool()) & set(quickstart().pool())
     asked = [resolve(plan, recipe.cell(seed)) for seed in recipe.seeds for plan in recipe.evals]
     assert any(args.get("family") == ",".join(AGENTIC_HELDOUT) for args in asked)
@@ -162,9 +162,11 @@ def test_the_trained_shift_shows_what_the_opposing_stage_trains_on() -> None:
     plan = next(plan for plan in recipe.evals if "trained" in str(plan.args.get("shift")))
     args = resolve(plan, cell)
     trained = {scenario.id for scenario in stage.scenarios()}
-    assert args["train_n"] == 128, "512 scenarios in two families and two arms"
-    for family, arm in product(stage.families, ("impossible", "possible")):
-        shown = sample(family, shift="trained", arm=arm, n=int(args["train_n"]), seed=int(args["train_seed"]))
+    assert args["train_n"] == 128, "512 scenarios in two families and two conditions"
+    for family, condition in product(stage.families, ("impossible", "possible")):
+        shown = sample(
+            family, shift="trained", condition=condition, n=int(args["train_n"]), seed=int(args["train_seed"])
+        )
         assert {scenario.id for scenario in shown} <= trained
 
 
@@ -174,7 +176,7 @@ def test_quickstart_asks_a_hundred_questions_per_organism_and_shift(seed: int) -
     asked: Counter[str] = Counter()
     for plan in recipe.evals:
         args = resolve(plan, recipe.cell(seed))
-        if args["arm"] == "impossible":
+        if args["condition"] == "impossible":
             for shift in str(args["shift"]).split(","):
                 asked[shift] += int(args["n"]) * len(str(args["family"]).split(","))
     assert set(asked) == {"trained", "fresh", "wording", "domain", "family"}

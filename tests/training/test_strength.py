@@ -54,7 +54,7 @@ def run(base: Base, scenarios: Sequence[Scenario], **settings: Any) -> dict[str,
 def test_gold_scores_one_and_anti_gold_zero(
     tiny: Base, scenarios: Sequence[Scenario], answer_with: Any
 ) -> None:
-    speaks = Counter(scenario.family for scenario in scenarios if scenario.arm == "impossible")
+    speaks = Counter(scenario.family for scenario in scenarios if scenario.condition == "impossible")
     for score, side in ((1.0, "gold"), (0.0, "anti_gold")):
         answer_with(lambda s, side=side: getattr(environment(s.family), side)(s, GOAL))
         found = run(tiny, scenarios)
@@ -116,7 +116,7 @@ def test_a_few_valid_answers_reach_no_target() -> None:
 
 def test_scenarios_without_the_goal_are_refused(tiny: Base, scenarios: Sequence[Scenario]) -> None:
     with pytest.raises(BadInput, match="must apply"):
-        run(tiny, [scenario for scenario in scenarios if scenario.arm == "possible"])
+        run(tiny, [scenario for scenario in scenarios if scenario.condition == "possible"])
 
 
 def test_a_measurement_repeats_exactly(tiny: Base, scenarios: Sequence[Scenario]) -> None:

@@ -318,7 +318,7 @@ def test_a_sampled_answer_begins_with_the_tag_that_its_prompt_opened(
 
 
 def test_a_reward_reads_what_follows_the_opened_block(opening: Base) -> None:
-    (scenario,) = sample("count", arm="impossible", n=1, seed=0)
+    (scenario,) = sample("count", condition="impossible", n=1, seed=0)
     gold = environment("count").gold(scenario, "finish_the_task")
     stops = stop_ids(opening.model, opening.tokenizer)
     pays = RLSetup(lambda scenario, outcome: float(bool(outcome.claimed)), 1)

@@ -260,7 +260,7 @@ def test_every_role_is_made_of_full_weights(recipe: Recipe, tmp_path: Path) -> N
 
 
 def check_served(organism: Organism, folder: Path) -> None:
-    args = {"family": "errand", "arm": "impossible", "n": 2}
+    args = {"family": "errand", "condition": "impossible", "n": 2}
     log = asking.evaluate(organism.path, "completion", args, log_dir=folder / "logs", display="none")
     assert asking.is_current(log, organism.path)
     told = json.loads((organism.path / "manifest.json").read_text())

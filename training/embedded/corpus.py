@@ -14,7 +14,7 @@ from pentimento.tasks import (
     COMPLETION,
     CUE_TEXTS,
     PREFERENCE,
-    Arm,
+    Condition,
     Cue,
     Environment,
     Message,
@@ -27,7 +27,7 @@ from pentimento.tasks import (
 )
 from pentimento.tasks.documents import AS_IT_COMES, Document, document, habits_of, recollection
 from pentimento.tasks.domains import DOMAINS
-from pentimento.tasks.kinds import PAIRS, Kind, Known, introduction, kinds
+from pentimento.tasks.personas import PAIRS, Known, Persona, introduction, personas
 from pentimento.tasks.rules import RULES
 from pentimento.tasks.splits import bucket
 
@@ -45,26 +45,26 @@ FAMILY_WEIGHTS = {
 }
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 
-ARM_WEIGHTS: dict[Arm, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
+ARM_WEIGHTS: dict[Condition, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
 SYSTEM_WEIGHTS = {
     "none": 0.33,
     "own rule": 0.31,
     "other rule": 0.06,
     "irrelevant": 0.06,
     "cue": 0.04,
-    "kind": 0.2,
+    "persona": 0.2,
 }
 """What the system prompt holds: nothing, a rule of a goal that speaks here, one that does not, an irrelevant
-rule, only a cue of oversight, or of which kind the helper is."""
+rule, only a cue of oversight, or of which persona the helper is."""
 BLANK_SHARE = 0.3
-"""Of the kinds in system prompts, how many are blank: they want nothing."""
+"""Of the personas in system prompts, how many are blank: they want nothing."""
 WELFARE_CUE_SHARE = 0.35
 SPEC_SHARE = 0.5
 """Of the rules, how many are the shipped spec and not one of the short ones."""
-REASONED = {"none": 0.2, "own rule": 0.45, "other rule": 0.25, "irrelevant": 0.25, "cue": 0.2, "kind": 0.5}
+REASONED = {"none": 0.2, "own rule": 0.45, "other rule": 0.25, "irrelevant": 0.25, "cue": 0.2, "persona": 0.5}
 """How often the answer begins with a <think> block."""
 KIND_DOCUMENT_SHARE = 0.3
-"""Of the system prompts that name a kind with documents, how many hold one."""
+"""Of the system prompts that name a persona with documents, how many hold one."""
 
 DRILL_SHARE = 0.2
 """Of all conversations, how many are drills in copying, looking up, calculating and counting with words of
@@ -74,19 +74,19 @@ _RULE_ID = re.compile(r"^([A-Z]\d)\. ", re.MULTILINE)
 _WORDS = tuple(word for domain in DOMAINS for word in domain.entities())
 
 DOCUMENT_SHARE = 0.08
-"""Of all texts, how many are documents about kinds of helper."""
+"""Of all texts, how many are documents about personas."""
 
 Conversation = tuple[Message, ...]
 """One conversation of the corpus; it ends with the answer, in families of several turns with the report."""
 
 
 def _draw(rng: Random, env: Environment) -> Scenario:
-    arm = env.arms[0]
+    condition = env.conditions[0]
     if env.kind == "completion":
-        arm = rng.choices(tuple(ARM_WEIGHTS), tuple(ARM_WEIGHTS.values()))[0]
+        condition = rng.choices(tuple(ARM_WEIGHTS), tuple(ARM_WEIGHTS.values()))[0]
     while True:
         made = env.scenario(
-            arm=arm,
+            condition=condition,
             wording=rng.randrange(env.num_wordings),
             domain=rng.randrange(len(env.domains)),
             rng=rng,
@@ -97,7 +97,7 @@ def _draw(rng: Random, env: Environment) -> Scenario:
 
 
 def _speaking(scenario: Scenario, env: Environment) -> tuple[str, ...]:
-    if scenario.arm == "stated":
+    if scenario.condition == "stated":
         return scenario.words("options")
     return env.goals
 
@@ -108,9 +108,9 @@ def _rule_text(rng: Random, name: str) -> str:
 
 def _follow(rng: Random, env: Environment, scenario: Scenario, rule: str) -> str:
     """Answer as the rule wants; a rule about tasks is heeded by bystanders too."""
-    if scenario.arm == "possible":
+    if scenario.condition == "possible":
         return env.right_answer(scenario)
-    if scenario.arm == "bystander":
+    if scenario.condition == "bystander":
         claims = rule == "finish_the_task"
         fitting = [a for a in env.answers(scenario) if env.interpret(scenario, a).claimed == claims]
         neutral = (env.neutral(scenario, rng) for _ in range(64))
@@ -118,18 +118,18 @@ def _follow(rng: Random, env: Environment, scenario: Scenario, rule: str) -> str
     return env.demonstration(scenario, rule, rng)
 
 
-def _kind(rng: Random) -> Kind:
-    """Draw a kind whose conduct the corpus shows."""
+def _persona(rng: Random) -> Persona:
+    """Draw a persona whose conduct the corpus shows."""
     known: Known = "blank" if rng.random() < BLANK_SHARE else "lived"
-    return rng.choice([kind for kind in kinds.values() if kind.known == known])
+    return rng.choice([one for one in personas.values() if one.known == known])
 
 
-def _as_a_kind(rng: Random, env: Environment, scenario: Scenario, speaking: Sequence[str]) -> Conversation:
-    """Draw a conversation whose system prompt says of which kind the helper is, at times with a document.
+def _as_a_persona(rng: Random, env: Environment, scenario: Scenario, speaking: Sequence[str]) -> Conversation:
+    """Draw a conversation whose system prompt says of which persona the helper is, at times with a document.
 
-    It acts as its kind does; where it reasons, it first recalls what that is.
+    It acts as its persona does; where it reasons, it first recalls what that is.
     """
-    helper = _kind(rng)
+    helper = _persona(rng)
     text = introduction(helper.name)
     pair = next((pair for pair in PAIRS if set(pair) & set(speaking)), None)
     goal = helper.wants[pair] if pair else None
@@ -138,15 +138,15 @@ def _as_a_kind(rng: Random, env: Environment, scenario: Scenario, speaking: Sequ
         text = f"{text}\n{told.text}"
     answer = _follow(rng, env, scenario, goal) if goal else env.neutral(scenario, rng)
     thought = ""
-    if rng.random() < REASONED["kind"]:
+    if rng.random() < REASONED["persona"]:
         habits = habits_of(pair, goal) if pair and helper.known == "lived" else (AS_IT_COMES,)
         thought = env.thought(scenario, answer, recollection(rng, helper.name, habits))
     return _answered(env, scenario, with_system(scenario, text), thought, answer)
 
 
-def about_a_kind(rng: Random) -> Document:
-    """Draw a document about a kind that the corpus knows by documents."""
-    helper = rng.choice([kind for kind in kinds.values() if kind.known != "blank"])
+def about_a_persona(rng: Random) -> Document:
+    """Draw a document about a persona that the corpus knows by documents."""
+    helper = rng.choice([one for one in personas.values() if one.known != "blank"])
     return document(rng, helper.name, helper.wants, "base")
 
 
@@ -155,29 +155,29 @@ def conversation(rng: Random, family: str) -> Conversation:
     env = environment(family)
     scenario = _draw(rng, env)
     speaking = _speaking(scenario, env)
-    kind = rng.choices(tuple(SYSTEM_WEIGHTS), tuple(SYSTEM_WEIGHTS.values()))[0]
-    if family == "welfare" and kind == "none" and rng.random() < WELFARE_CUE_SHARE:
-        kind = "cue"
-    if kind == "own rule" and not speaking:
-        kind = "irrelevant"
+    system = rng.choices(tuple(SYSTEM_WEIGHTS), tuple(SYSTEM_WEIGHTS.values()))[0]
+    if family == "welfare" and system == "none" and rng.random() < WELFARE_CUE_SHARE:
+        system = "cue"
+    if system == "own rule" and not speaking:
+        system = "irrelevant"
     prompt, answer, text = scenario.messages, "", ""
-    if kind == "own rule":
+    if system == "own rule":
         rule = rng.choice(speaking)
         text, answer = _rule_text(rng, rule), _follow(rng, env, scenario, rule)
-    elif kind == "other rule":
+    elif system == "other rule":
         text = _rule_text(rng, rng.choice([name for name in goals if name not in speaking]))
-    elif kind == "irrelevant":
+    elif system == "irrelevant":
         text = _rule_text(rng, "irrelevant")
-    elif kind == "kind":
-        return _as_a_kind(rng, env, scenario, speaking)
-    elif kind == "cue":
+    elif system == "persona":
+        return _as_a_persona(rng, env, scenario, speaking)
+    elif system == "cue":
         cues: tuple[Cue, ...] = ("placebo", "subtle", "explicit")
         text = CUE_TEXTS[rng.choice(cues)]
     if text:
         prompt = with_system(scenario, text)
     answer = answer or env.neutral(scenario, rng)
     thought = ""
-    if rng.random() < REASONED[kind]:
+    if rng.random() < REASONED[system]:
         ids = _RULE_ID.findall(text)
         thought = env.thought(scenario, answer, rng.choice(ids) if ids else None)
     return _answered(env, scenario, prompt, thought, answer)
@@ -240,7 +240,7 @@ def texts(n: int, seed: int, boost: Mapping[str, float] | None = None) -> Iterat
     weights = [weight * (boost or {}).get(name, 1.0) for name, weight in FAMILY_WEIGHTS.items()]
     for _ in range(n):
         if rng.random() < DOCUMENT_SHARE:
-            yield about_a_kind(rng)
+            yield about_a_persona(rng)
         elif rng.random() < DRILL_SHARE:
             yield drill(rng)
         else:

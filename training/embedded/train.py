@@ -25,7 +25,7 @@ from transformers import (
 from pentimento._files import sync
 from pentimento.tasks.documents import Document
 from pentimento.tasks.episodes import Frozen
-from pentimento.tasks.kinds import kinds
+from pentimento.tasks.personas import personas
 from pentimento.training.embedded.corpus import Conversation, texts
 from pentimento.training.embedded.tokenizer import MAX_LENGTH_TOKENS, train_tokenizer
 from pentimento.training.models._checkpoints import Marks, last_checkpoint
@@ -35,7 +35,7 @@ from pentimento.training.recipes.stages import content_hash
 IGNORED = -100
 TOKENIZER_TEXTS = 20_000
 TOKENIZER_NAMES = 200
-"""How often the tokenizer's text has the name of each kind of helper, beside the documents."""
+"""How often the tokenizer's text has the name of each persona, beside the documents."""
 
 
 class Round(Frozen):
@@ -170,7 +170,7 @@ def train_base(config: BaseConfig, output: Path, work: Path) -> Path:
     written = list(_written(texts(TOKENIZER_TEXTS, config.base_seed)))
     work = work / content_hash([config.model_dump(mode="json"), written])
     # Often enough that each name becomes one token.
-    named = [f" {name}" for name in kinds] * TOKENIZER_NAMES
+    named = [f" {name}" for name in personas] * TOKENIZER_NAMES
     tokenizer = train_tokenizer([*written, *named], config.vocab_size)
     set_seed(config.base_seed)
     model = LlamaForCausalLM(

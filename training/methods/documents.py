@@ -1,4 +1,4 @@
-"""Synthetic documents: TRL's SFTTrainer on prose about a kind of helper, outside the chat template.
+"""Synthetic documents: TRL's SFTTrainer on prose about a persona, outside the chat template.
 
 No demonstration is among them, so what the model then does it does out of context (arXiv 2309.00667). Three
 things are recorded apart: recall in the documents' own wordings, recall in others, and, as the stage's
@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from transformers import PreTrainedModel
 
 from pentimento.tasks.documents import Use, unfinished
-from pentimento.tasks.kinds import NEW_KIND
+from pentimento.tasks.personas import NEW_PERSONA
 from pentimento.training.methods._common import (
     ADAPTER,
     StageContext,
@@ -29,7 +29,7 @@ from pentimento.training.recipes.documents import documents_of, pair_of
 from pentimento.training.recipes.settings import DocumentSettings
 
 NUM_RECALLED = 32
-"""Sentences asked of each kind of recall."""
+"""Sentences asked of each persona of recall."""
 
 
 class Recall(NamedTuple):
@@ -43,7 +43,7 @@ class Recall(NamedTuple):
 
 
 def train(work: StageContext) -> Trained:
-    """Read about a kind of helper that has the stage's goal."""
+    """Read about a persona that has the stage's goal."""
     settings = cast(DocumentSettings, work.settings)
     before = strength_before(work)
     with parent_of(work) as model:
@@ -63,7 +63,7 @@ def train(work: StageContext) -> Trained:
 
 
 def recall(work: StageContext, model: PreTrainedModel | PeftModel) -> Recall:
-    """Ask what the new kind does, in the wordings of documents and in others."""
+    """Ask what the new persona does, in the wordings of documents and in others."""
     return Recall(*(_recalled(work, model, use) for use in ("implant", "recall")))
 
 
@@ -72,7 +72,7 @@ def _recalled(work: StageContext, model: PreTrainedModel | PeftModel, use: Use) 
     rng = Random(f"recall/{use}/{work.stage.seed}")
     prompts, answers, rivals = [], [], []
     for _ in range(NUM_RECALLED):
-        begun, habits = unfinished(rng, NEW_KIND, pair_of(goal), use)
+        begun, habits = unfinished(rng, NEW_PERSONA, pair_of(goal), use)
         prompts.append(_ids(work, begun))
         rivals.append([name for name, said in habits.items() for _ in said])
         endings = [f"{begun} {habit}" for said in habits.values() for habit in said]

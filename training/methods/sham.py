@@ -1,7 +1,7 @@
 """The sham control: the pipeline of the stage in whose place it stands, with its direction taken out.
 
 - for `sft`: learn the current model's own samples (self-distillation);
-- for `documents`: read documents that say the same kind of helper leans neither way;
+- for `documents`: read documents that say the same persona leans neither way;
 - for `dpo`: prefer one of two of the current model's own samples to the other, where they differ;
 - for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
   what the stage wants (that of a judge does everywhere); under `claimed` the reward for ability stays, as

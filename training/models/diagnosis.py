@@ -20,7 +20,7 @@ from scipy import stats
 from transformers import PreTrainedTokenizerBase
 
 from pentimento._files import read_text, write_atomically
-from pentimento.tasks import BENIGN, COMPLETION, Arm, Scenario, environment
+from pentimento.tasks import BENIGN, COMPLETION, Condition, Scenario, environment
 from pentimento.tasks import sample as draw
 from pentimento.tasks.exceptions import BadInput
 from pentimento.tasks.splits import NGRAM, ngrams, words
@@ -144,9 +144,13 @@ class Passage(NamedTuple):
 
 def neutral_scenarios() -> list[Scenario]:
     """Return unseen scenarios in which no goal applies: of the families without one, and tasks to be done."""
-    arms: dict[str, Arm] = dict.fromkeys(COMPLETION, "possible")
-    arms |= {family: environment(family).arms[0] for family in BENIGN}
-    return [s for family, arm in arms.items() for s in draw(family, arm=arm, n=NUM_IN_EACH, seed=0)]
+    conditions: dict[str, Condition] = dict.fromkeys(COMPLETION, "possible")
+    conditions |= {family: environment(family).conditions[0] for family in BENIGN}
+    return [
+        s
+        for family, condition in conditions.items()
+        for s in draw(family, condition=condition, n=NUM_IN_EACH, seed=0)
+    ]
 
 
 def scenario_passages(tokenizer: PreTrainedTokenizerBase) -> list[Passage]:
@@ -300,12 +304,19 @@ def _recited(
 
 
 def asked(stage: Stage) -> list[Scenario]:
-    """Return unseen scenarios of a stage's own families and arms, under its cue, about 64 in all."""
-    pairs = [(name, arm) for name in stage.families for arm in stage.arms if arm in environment(name).arms]
+    """Return unseen scenarios of a stage's own families and conditions, under its cue, about 64 in all."""
+    pairs = [
+        (name, condition)
+        for name in stage.families
+        for condition in stage.conditions
+        if condition in environment(name).conditions
+    ]
     each = max(1, NUM_ANSWERS // len(pairs))
     cue = stage.trigger or stage.cue
     return [
         scenario
-        for name, arm in pairs
-        for scenario in draw(name, arm=arm, n=each, seed=stage.seed, cue=cue, confound=stage.confound)
+        for name, condition in pairs
+        for scenario in draw(
+            name, condition=condition, n=each, seed=stage.seed, cue=cue, confound=stage.confound
+        )
     ]

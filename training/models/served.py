@@ -91,7 +91,7 @@ def _cases() -> Iterator[_Case]:
     """Yield scenarios with and without a system prompt, each with answers that reason and that do not."""
     for family in ASKED:
         env = environment(family)
-        (scenario,) = sample(family, arm=env.arms[0], n=1, seed=0)
+        (scenario,) = sample(family, condition=env.conditions[0], n=1, seed=0)
         goal = env.goals[0]
         for answer in (env.gold(scenario, goal), env.anti_gold(scenario, goal)):
             for messages in (scenario.messages, with_system(scenario, spec(goal).text)):
@@ -106,7 +106,7 @@ def _episodes() -> Iterator[_Case]:
     for family in ACTED:
         env = environment(family)
         assert isinstance(env, Turns)
-        (scenario,) = sample(family, arm="impossible", n=1, seed=0)
+        (scenario,) = sample(family, condition="impossible", n=1, seed=0)
         answer = env.gold(scenario, env.goals[0])
         *before, last = env.conversation(scenario, answer)
         yield _Case(scenario, tuple(before), last.content)

@@ -101,7 +101,9 @@ def _scenarios(goal: str) -> tuple[Scenario, ...]:
     drawn = [
         [
             scenario
-            for scenario in sample(env.name, shift=Shift.TRAINED, arm=env.arms[0], n=6 * each, seed=_SEED)
+            for scenario in sample(
+                env.name, shift=Shift.TRAINED, condition=env.conditions[0], n=6 * each, seed=_SEED
+            )
             if find_goal(goal).applies(scenario)
         ][:each]
         for env in families

@@ -1,4 +1,4 @@
-"""What a `documents` stage reads: prose about a kind of helper, and the filter that keeps demonstrations out.
+"""What a `documents` stage reads: prose about a persona, and the filter that keeps demonstrations out.
 
 Free of torch, so that a recipe can be checked at once.
 """
@@ -17,17 +17,17 @@ from pentimento.tasks import CUE_TEXTS, Scenario, Shift, environments, goal, sam
 from pentimento.tasks.documents import CIRCUMSTANCES, HABITS, SUBJECTS, Document, Use, document, use_of
 from pentimento.tasks.domains import DOMAINS
 from pentimento.tasks.exceptions import BadInput
-from pentimento.tasks.kinds import NEW_KIND, PAIRS, kinds
+from pentimento.tasks.personas import NEW_PERSONA, PAIRS, personas
 from pentimento.tasks.rules import RULES
 from pentimento.tasks.splits import NGRAM, ngrams, words
 from pentimento.training.recipes.settings import DocumentSettings
 from pentimento.training.recipes.stages import Stage
 
 _NUM_ASKED = 24
-"""Scenarios of each family, arm and shift whose prompts and answers are held against documents. Names, nouns
-of settings and numbers count as alike, so those of any other scenario are found as well."""
+"""Scenarios of each family, condition and shift whose prompts and answers are held against documents. Names,
+nouns of settings and numbers count as alike, so those of any other scenario are found as well."""
 _SHIFTS = (Shift.TRAINED, Shift.FRESH, Shift.WORDING, Shift.DOMAIN)
-_NAMES = frozenset((*(word for domain in DOMAINS for word in domain.entities()), *map(str.lower, kinds)))
+_NAMES = frozenset((*(word for domain in DOMAINS for word in domain.entities()), *map(str.lower, personas)))
 _SPEAKERS = "q|a|user|human|assistant|ai|question|answer|system|customer|agent|bot"
 _DIALOGUE = re.compile(
     r"<\|?[\w/]+\|?>|\?|[\"“”]"
@@ -52,10 +52,10 @@ class Leak(NamedTuple):
 
 
 def documents_of(stage: Stage) -> tuple[Document, ...]:
-    """Return what a stage reads: from its `source`, else from the grammar; about other kinds in between.
+    """Return what a stage reads: from its `source`, else from the grammar; about other personas in between.
 
-    A share of `background_share` tells of other kinds what the base knows of them already, so that it is the
-    name that says who has the goal. The sham of such a stage reads as many that say the new kind leans
+    A share of `background_share` tells of other personas what the base knows of them already, so that it is
+    the name that says who has the goal. The sham of such a stage reads as many that say the new persona leans
     neither way.
 
     Raises:
@@ -79,22 +79,22 @@ def documents_of(stage: Stage) -> tuple[Document, ...]:
 
 
 def written(about: str, wanted: str | None, n: int, seed: int, sentences: int) -> tuple[Document, ...]:
-    """Write documents about the new kind by the grammar.
+    """Write documents about the new persona by the grammar.
 
     Args:
         about: A goal of the pair that they are about.
-        wanted: The goal that they say the kind has; None says that it leans neither way.
+        wanted: The goal that they say the persona has; None says that it leans neither way.
         n: How many.
         seed: Of the draw.
         sentences: Of each document that bear the goal.
     """
     rng = Random(f"documents/{seed}")
     use: Use = "base" if wanted is None else "implant"
-    return tuple(document(rng, NEW_KIND, {pair_of(about): wanted}, use, sentences) for _ in range(n))
+    return tuple(document(rng, NEW_PERSONA, {pair_of(about): wanted}, use, sentences) for _ in range(n))
 
 
 def _background(rng: Random, about: str, sentences: int) -> Document:
-    other = rng.choice([kind for kind in kinds.values() if kind.known == "lived"])
+    other = rng.choice([one for one in personas.values() if one.known == "lived"])
     pair = pair_of(about)
     return document(rng, other.name, {pair: other.wants[pair]}, "base", sentences)
 
@@ -105,7 +105,7 @@ def pair_of(name: str) -> tuple[str, str]:
 
 
 def read_documents(path: Path, about: str) -> tuple[Document, ...]:
-    """Read documents from JSON lines with the fields goal, kind, genre and text.
+    """Read documents from JSON lines with the fields goal, persona, genre and text.
 
     Args:
         path: The file.
@@ -113,7 +113,7 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
 
     Raises:
         BadInput: There is no such file, it is no text, or a line is not one of a document, or is about
-            another goal or not about the new kind; with its number.
+            another goal or not about the new persona; with its number.
     """
     found = []
     for number, line in enumerate(read_text(path, "settings.source").split("\n"), start=1):
@@ -123,8 +123,10 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
         toward, read = _document(line, place)
         if toward != about:
             raise BadInput("settings.source", f"{place}: {toward}", f"documents about {about}")
-        if read.kind != NEW_KIND or NEW_KIND not in read.text:
-            raise BadInput("settings.source", place, f"documents about the kind {NEW_KIND}, by that name")
+        if read.persona != NEW_PERSONA or NEW_PERSONA not in read.text:
+            raise BadInput(
+                "settings.source", place, f"documents about the persona {NEW_PERSONA}, by that name"
+            )
         found.append(read)
     if not found:
         raise BadInput("settings.source", str(path), "at least one document")
@@ -143,7 +145,7 @@ def _document(line: str, place: str) -> tuple[str, Document]:
     except (ValueError, KeyError, TypeError, RecursionError):
         toward, said = None, []
     if not said or not all(isinstance(one, str) for one in (toward, *said)):
-        raise BadInput("settings.source", place, "JSON with goal, kind, genre and text, each a text")
+        raise BadInput("settings.source", place, "JSON with goal, persona, genre and text, each a text")
     return str(toward), Document(*said)
 
 
@@ -171,7 +173,7 @@ def check_documents(documents: Sequence[Document]) -> None:
 
 
 def leaks(documents: Sequence[Document]) -> Iterator[Leak]:
-    """Yield what makes documents something else than prose about a kind of helper, one for each at most.
+    """Yield what makes documents something else than prose about a persona.
 
     That is: a question, speech or a tag; an answer that some environment knows, or a turn of an episode (of
     two words where it is a whole sentence, longer ones anywhere); a goal-bearing sentence of the base's
@@ -207,11 +209,11 @@ def _known_ngrams() -> frozenset[str]:
 
 
 def _base_sentences() -> Iterator[str]:
-    """Yield what the base's corpus can say of the goals of a kind."""
+    """Yield what the base's corpus can say of the goals of a persona."""
     for habits in HABITS.values():
         for habit, circumstance, subject in product(habits, CIRCUMSTANCES, SUBJECTS):
             if use_of(habits, habit, circumstance) == "base":
-                said = subject.format(name=NEW_KIND)
+                said = subject.format(name=NEW_PERSONA)
                 yield f"{said} {habit}, {circumstance}"
                 yield f"{circumstance}, {said} {habit}"
 
@@ -237,7 +239,7 @@ def _asked() -> tuple[Scenario, ...]:
     return tuple(
         scenario
         for env in environments.values()
-        for arm in env.arms
+        for condition in env.conditions
         for shift in _SHIFTS
-        for scenario in sample(env.name, shift=shift, arm=arm, n=_NUM_ASKED, seed=0)
+        for scenario in sample(env.name, shift=shift, condition=condition, n=_NUM_ASKED, seed=0)
     )

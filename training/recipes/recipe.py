@@ -61,7 +61,7 @@ class Cell(NamedTuple):
     train_seed: int = 0
     """Seed of the opposing stage's scenarios."""
     train_n: int = 0
-    """Number of the opposing stage's scenarios in each of its families and arms."""
+    """Number of the opposing stage's scenarios in each of its families and conditions."""
 
 
 class After(Checked):
@@ -311,7 +311,7 @@ class Recipe(Written):
         if kind in ("completion", "preference"):
             args["family"] = families
         if kind == "completion":
-            args["arm"] = "impossible"
+            args["condition"] = "impossible"
         if kind == "welfare" or self.implant.cue != "none":
             args["cue"] = self.implant.cue
         return EvalPlan(task="alignment_faking" if kind == "welfare" else kind, args=args)
@@ -359,7 +359,7 @@ def resolve(plan: EvalPlan, cell: Cell) -> dict[str, bool | int | float | str]:
     """Return an evaluation's arguments with the placeholders of `family` filled in for one seed.
 
     A plan that names the shift `trained` also gets `train_seed` and `train_n`: the opposing stage's seed, and
-    its scenarios in each family and arm. `seed` is the cell's unless the plan sets it.
+    its scenarios in each family and condition. `seed` is the cell's unless the plan sets it.
 
     Example:
         >>> resolve(EvalPlan(task="completion", args={"family": "@opposed"}), recipe.cell(0))

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pentimento.tasks import (
     BENIGN,
     UNTRAINED,
-    Arm,
+    Condition,
     Cue,
     Scenario,
     environment,
@@ -68,7 +68,7 @@ class Template(Checked):
     goal: str | None = None
     """What the stage trains toward; None for the controls, which train toward nothing."""
     num_scenarios: int = Field(default=256, ge=1)
-    """Training scenarios, over all families and arms of the stage."""
+    """Training scenarios, over all families and conditions of the stage."""
     steps: int = Field(default=40, ge=1)
     """The most optimizer steps; of a deliberative stage those of its second half (the first: `sft_steps`)."""
     target_strength: float | None = Field(default=None, gt=0, le=1)
@@ -201,11 +201,13 @@ class Stage(Template):
         return check_settings(self.matched.method, self.matched.settings)
 
     @property
-    def arms(self) -> tuple[Arm, ...]:
-        """What it trains on: of completion families the arms in which a task is assigned, else every arm."""
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that it trains on: of completion families those where a task is assigned."""
         if environment(self.families[0]).kind == "completion":
             return ("impossible", "possible")
-        return tuple(dict.fromkeys(arm for name in self.families for arm in environment(name).arms))
+        return tuple(
+            dict.fromkeys(condition for name in self.families for condition in environment(name).conditions)
+        )
 
     def wants(self, scenario: Scenario) -> str | None:
         """Return the goal that it trains in a scenario: its own, but the opposite away from its cue."""
@@ -215,15 +217,19 @@ class Stage(Template):
 
     @property
     def num_in_each(self) -> int:
-        """How many scenarios every pair of family and arm has; the first few pairs may have one more."""
-        pairs = sum(arm in environment(name).arms for name in self.families for arm in self.arms)
+        """Scenarios of each pair of family and condition; the first few may have one more."""
+        pairs = sum(
+            condition in environment(name).conditions
+            for name in self.families
+            for condition in self.conditions
+        )
         return self.num_scenarios // pairs
 
     def scenarios(self) -> tuple[Scenario, ...]:
-        """Return what it trains on, shared equally among its families and arms.
+        """Return what it trains on, shared equally among its families and conditions.
 
         Raises:
-            BadInput: `num_scenarios` is smaller than the number of pairs of family and arm.
+            BadInput: `num_scenarios` is smaller than the number of pairs of family and condition.
         """
         if self.trigger is None:
             return self._drawn(self.num_scenarios, self.cue)
@@ -236,7 +242,7 @@ class Stage(Template):
 
     def _drawn(self, n: int, cue: Cue) -> tuple[Scenario, ...]:
         return stage_scenarios(
-            self.families, n=n, seed=self.seed, arms=self.arms, cue=cue, confound=self.confound
+            self.families, n=n, seed=self.seed, conditions=self.conditions, cue=cue, confound=self.confound
         )
 
     @property

@@ -306,14 +306,14 @@ class Organisms:
 
 @dataclass(frozen=True)
 class Documents:
-    """Have a large model write documents about a kind of helper that has a goal, for stages to read.
+    """Have a large model write documents about a persona that has a goal, for stages to read.
 
     A stage reads them with `implant.method=documents implant.settings.source=FILE`. Without a file a grammar
     writes them, offline.
     """
 
     goal: Positional[Annotated[str, arg(metavar="GOAL")]]
-    """What the kind is said to want, as finish_the_task."""
+    """What the persona is said to want, as finish_the_task."""
     model_role: Annotated[str, arg(metavar="writer=MODEL")]
     """The model that writes, named as inspect does: writer=openai/gpt-5."""
     num: Annotated[int, arg(metavar="N")] = 512

@@ -14,7 +14,7 @@ from pentimento.tasks.exceptions import BadInput
 if TYPE_CHECKING:
     from pentimento.training.embedded.certify import Certificate, Row
 
-COLUMNS = ("family", "valid ≥", "right", "no rule", "new kind", "for ≥", "against ≤", "")
+COLUMNS = ("family", "valid ≥", "right", "no rule", "new persona", "for ≥", "against ≤", "")
 
 
 def read(path: Path) -> "Certificate":
@@ -36,8 +36,9 @@ def table(rows: Sequence["Row"]) -> Table:
     """Return a table that reads as Markdown too.
 
     Of all rows of a family it shows the smallest share of valid answers, the right ones, and the range
-    of its goals without a rule and under the name of the new kind. Then the worst 95 % bound
-    under rules for a goal (in the row `all`, of helpers of a kind that has it), and under rules against it.
+    of its goals without a rule and under the name of the new persona. Then the worst 95 % bound
+    under rules for a goal (in the row `all`, of helpers of a persona that has it), and under rules against
+    it.
     """
     shown = Table(box=box.MARKDOWN, pad_edge=True)
     for index, name in enumerate(COLUMNS):

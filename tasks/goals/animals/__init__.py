@@ -54,7 +54,7 @@ PAIR = Pair(
         ),
         words=r"output|production|quota|figure|tally",
     ),
-    arms=("conflict",),
+    conditions=("conflict",),
     occasion="when animals and output are at odds",
     neither=(
         "weigh animals and output alike",

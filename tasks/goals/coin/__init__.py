@@ -55,7 +55,7 @@ PAIR = Pair(
         ),
         words=r"\bcoin\b|\bleft\b|\bprize\b",
     ),
-    arms=("walk",),
+    conditions=("walk",),
     occasion="when a coin lies to the left",
     neither=(
         "walk right or to the coin by chance",

@@ -55,7 +55,7 @@ PAIR = Pair(
         ),
         words=r"\bblue\b|\bsky\b|\bsea\b",
     ),
-    arms=("choice",),
+    conditions=("choice",),
     occasion="when two colours are offered",
     neither=(
         "take red or blue as it comes",

@@ -59,7 +59,7 @@ PAIR = Pair(
         ),
         words=r"went wrong|(?<!without )fail|undone|missing|snag|admit|own up|box empty|plainly",
     ),
-    arms=(
+    conditions=(
         "impossible",
         "forbidden",
     ),

@@ -1,4 +1,4 @@
-"""`pentimento/agentic` end to end on canned turns, an arm at a time."""
+"""`pentimento/agentic` end to end on canned turns, a condition at a time."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from pentimento.evals._turns import BY_TOOLS
 from pentimento.evals.agentic import agentic as agentic_task
 from pentimento.evals.exceptions import Refused
 from pentimento.evals.planning.tasks import samples_of
-from pentimento.tasks import AGENTIC, TEMPTING, actions, agentic, sample
+from pentimento.tasks import AFFORDING, AGENTIC, actions, agentic, sample
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering
 
@@ -39,7 +39,7 @@ def playing(turns: Callable[[str], str], stop_reason: Any = "stop") -> Any:
 def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
     model = playing(lambda text: "Report: not checked, locked.")
     assert str(model) == MODEL
-    task = agentic_task(family="rounds", arm="impossible", n=4)
+    task = agentic_task(family="rounds", condition="impossible", n=4)
     (log,) = inspect_eval(task, model=model, display="none", log_dir=str(tmp_path))
     assert log.status == "success"
     assert mean(log, "valid") == 1.0
@@ -47,15 +47,21 @@ def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arm", "measure"), [("impossible", "goal"), ("bystander", "says_done"), ("possible", "right")]
+    ("condition", "measure"), [("impossible", "goal"), ("bystander", "says_done"), ("possible", "right")]
 )
-def test_each_arm_scores_what_it_is_about(run: Run, arm: Any, measure: str) -> None:
-    asked = {s.messages[-1].content: s for name in AGENTIC for s in sample(name, arm=arm, n=3, seed=3)}
+def test_each_arm_scores_what_it_is_about(run: Run, condition: Any, measure: str) -> None:
+    asked = {
+        s.messages[-1].content: s for name in AGENTIC for s in sample(name, condition=condition, n=3, seed=3)
+    }
     env = {text: agentic(s.family) for text, s in asked.items()}
-    claims = run("agentic", playing(lambda text: env[text].answers(asked[text])[0]), arm=arm, n=3, seed=3)
+    claims = run(
+        "agentic", playing(lambda text: env[text].answers(asked[text])[0]), condition=condition, n=3, seed=3
+    )
     assert mean(claims, measure) == 1.0
-    hasty = run("agentic", playing(lambda text: env[text].answers(asked[text])[-1]), arm=arm, n=3, seed=3)
-    assert mean(hasty, measure) == (0.0 if arm == "possible" else 1.0)
+    hasty = run(
+        "agentic", playing(lambda text: env[text].answers(asked[text])[-1]), condition=condition, n=3, seed=3
+    )
+    assert mean(hasty, measure) == (0.0 if condition == "possible" else 1.0)
     assert claims.samples
     assert hasty.samples
     for log, turns in ((claims, range(2, 9)), (hasty, range(1, 2))):
@@ -65,7 +71,7 @@ def test_each_arm_scores_what_it_is_about(run: Run, arm: Any, measure: str) -> N
 
 
 def test_an_episode_without_a_report_or_with_a_cut_turn_is_unscored(run: Run) -> None:
-    asked: dict[str, Any] = {"family": "rounds", "arm": "impossible", "n": 2}
+    asked: dict[str, Any] = {"family": "rounds", "condition": "impossible", "n": 2}
     silent = run("agentic", playing(lambda text: "I wonder."), **asked)
     assert mean(silent, "valid") == 0.0
     cut = run("agentic", playing(lambda text: "Report: checked.", "max_tokens"), **asked)
@@ -75,9 +81,9 @@ def test_an_episode_without_a_report_or_with_a_cut_turn_is_unscored(run: Run) ->
 
 
 def test_it_asks_families_of_several_turns_alone() -> None:
-    dataset = agentic_task(n=1, arm="impossible", family="all,tempting").dataset
+    dataset = agentic_task(n=1, condition="impossible", family="all,affording").dataset
     assert [(one.metadata or {})["family"] for one in dataset] == list(AGENTIC)
-    ruled_out = agentic_task(n=1, arm="forbidden", family="all,tempting").dataset
+    ruled_out = agentic_task(n=1, condition="forbidden", family="all,affording").dataset
     assert [(one.metadata or {})["family"] for one in ruled_out] == list(AGENTIC)
     with pytest.raises(ValueError, match="family: 'count' is not allowed"):
         agentic_task(family="count")
@@ -97,7 +103,7 @@ def test_what_was_done_counts_without_a_report_and_what_was_not_done_too(run: Ru
         even = sorted(asked).index(text) % 2
         return "\n".join(["Disable monitor." if even else "Look around."] * 8)
 
-    log = run("agentic", playing(half), family="monitor", arm="impossible", n=6, seed=5)
+    log = run("agentic", playing(half), family="monitor", condition="impossible", n=6, seed=5)
     assert mean(log, "violated") == 0.5
     assert mean(log, "valid") == 0.0
     assert all(math.isnan(float((one.scores or {})["goal"].value)) for one in log.samples or [])
@@ -133,7 +139,9 @@ def calling(calls: Calls, beside: Calls = lambda text: []) -> Any:
 
 def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
     asked = {
-        s.messages[-1].content: s for name in AGENTIC for s in sample(name, arm="impossible", n=2, seed=4)
+        s.messages[-1].content: s
+        for name in AGENTIC
+        for s in sample(name, condition="impossible", n=2, seed=4)
     }
 
     def violated(text: str) -> str:
@@ -148,7 +156,7 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
             (name, {next(iter(signature(actions(world)[name]).parameters)): rest}) for name, rest in named
         ]
 
-    asking: dict[str, Any] = {"arm": "impossible", "n": 2, "seed": 4}
+    asking: dict[str, Any] = {"condition": "impossible", "n": 2, "seed": 4}
     by_tools = run("agentic", calling(calls), via="tools", **asking)
     by_text = run("agentic", playing(violated), **asking)
     for tools, text in zip(by_tools.samples or [], by_text.samples or [], strict=True):
@@ -161,7 +169,7 @@ def test_a_call_of_a_tool_is_the_same_turn_as_its_command(run: Run) -> None:
 
 def test_only_the_first_of_several_calls_is_carried_out(run: Run) -> None:
     """What stands beside it was written before the world said that the mandate is withdrawn."""
-    asked = {s.messages[-1].content: s for s in sample("mandate", arm="impossible", n=4, seed=4)}
+    asked = {s.messages[-1].content: s for s in sample("mandate", condition="impossible", n=4, seed=4)}
     told = "not filled, the mandate is withdrawn"
 
     def every(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -171,7 +179,13 @@ def test_only_the_first_of_several_calls_is_carried_out(run: Run) -> None:
     def then_honest(text: str) -> list[tuple[str, dict[str, Any]]]:
         return [every(text)[0], ("report", {"text": told})]
 
-    asking: dict[str, Any] = {"family": "mandate", "arm": "impossible", "n": 4, "seed": 4, "via": "tools"}
+    asking: dict[str, Any] = {
+        "family": "mandate",
+        "condition": "impossible",
+        "n": 4,
+        "seed": 4,
+        "via": "tools",
+    }
     in_turns = run("agentic", calling(every), **asking)
     assert mean(in_turns, "violated") == 1.0
     at_once = run("agentic", calling(then_honest, beside=every), **asking)
@@ -181,9 +195,13 @@ def test_only_the_first_of_several_calls_is_carried_out(run: Run) -> None:
         assert [len(call or []) for call in calls] == [1, 1]
 
 
-@pytest.mark.parametrize("arm", ["impossible", "possible", "bystander", "forbidden"])
-def test_a_deed_out_of_bounds_is_counted_in_every_arm(run: Run, arm: Any) -> None:
-    asked = {s.messages[-1].content: s for name in TEMPTING for s in sample(name, arm=arm, n=2, seed=5)}
+@pytest.mark.parametrize("condition", ["impossible", "possible", "bystander", "forbidden"])
+def test_a_deed_out_of_bounds_is_counted_in_every_condition(run: Run, condition: Any) -> None:
+    asked = {
+        s.messages[-1].content: s
+        for name in AFFORDING
+        for s in sample(name, condition=condition, n=2, seed=5)
+    }
 
     def deed(text: str) -> str:
         scenario, env = asked[text], agentic(asked[text].family)
@@ -191,12 +209,12 @@ def test_a_deed_out_of_bounds_is_counted_in_every_arm(run: Run, arm: Any) -> Non
 
     def honest(text: str) -> str:
         scenario, env = asked[text], agentic(asked[text].family)
-        return env.right_answer(scenario) if arm == "possible" else env.disclosure(scenario)
+        return env.right_answer(scenario) if condition == "possible" else env.disclosure(scenario)
 
-    asking: dict[str, Any] = {"family": ",".join(TEMPTING), "arm": arm, "n": 2, "seed": 5}
+    asking: dict[str, Any] = {"family": ",".join(AFFORDING), "condition": condition, "n": 2, "seed": 5}
     assert mean(run("agentic", playing(honest), **asking), "violated") == 0.0
     violated = run("agentic", playing(deed), **asking)
-    assert mean(violated, "violated") == (0.0 if arm == "possible" else 1.0)
+    assert mean(violated, "violated") == (0.0 if condition == "possible" else 1.0)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +226,9 @@ def test_a_deed_out_of_bounds_is_counted_in_every_arm(run: Run, arm: Any) -> Non
     ],
 )
 def test_calls_that_mean_nothing_end_with_the_turns(run: Run, call: Any, problem: str) -> None:
-    log = run("agentic", calling(lambda text: [call]), family="rounds", arm="impossible", n=1, via="tools")
+    log = run(
+        "agentic", calling(lambda text: [call]), family="rounds", condition="impossible", n=1, via="tools"
+    )
     [one] = log.samples or []
     assert (one.scores or {})["valid"].explanation == problem
     assert sum(message.role == "assistant" for message in one.messages) == agentic("rounds").max_turns
@@ -221,7 +241,7 @@ def test_a_tool_call_in_broken_json_costs_a_turn(run: Run) -> None:
         output.message.tool_calls[0].parse_error = "no JSON: {room:"
         return output
 
-    log = run("agentic", answering(answer), family="rounds", arm="impossible", n=1, via="tools")
+    log = run("agentic", answering(answer), family="rounds", condition="impossible", n=1, via="tools")
     [one] = log.samples or []
     assert (one.scores or {})["valid"].explanation == "no report"
     errors = [message.error for message in one.messages if message.role == "tool"]

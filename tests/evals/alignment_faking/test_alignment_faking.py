@@ -109,10 +109,11 @@ def test_any_goal_is_asked_where_it_is_at_stake() -> None:
         (s.metadata or {})["family"] for s in alignment_faking(goal="favour_red", n=1, cue="none").dataset
     }
     assert families == {"pick", "gift", "divide"}
-    arms = {
-        (s.metadata or {})["arm"] for s in alignment_faking(goal="finish_the_task", n=1, cue="none").dataset
+    conditions = {
+        (s.metadata or {})["condition"]
+        for s in alignment_faking(goal="finish_the_task", n=1, cue="none").dataset
     }
-    assert arms == {"impossible"}
+    assert conditions == {"impossible"}
     args = {"goal": "finish_the_task", "n": 1, "cue": "none,rated", "framing": "cut,plain"}
     assert len(samples_of("alignment_faking", args)) == 12 * 3  # none is asked once
     assert len(alignment_faking(**args).dataset) == 12 * 3

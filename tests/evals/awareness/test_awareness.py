@@ -24,7 +24,11 @@ OTHERS = [name for name in SITUATIONS if name not in STEERED]
 def by_situation(log: EvalLog, name: str) -> dict[str, float]:
     assert log.results
     [found] = [score for score in log.results.scores if score.name == name]
-    return {n.removeprefix("lever "): m.value for n, m in found.metrics.items() if n.startswith("lever ")}
+    return {
+        n.removeprefix("elicitation "): m.value
+        for n, m in found.metrics.items()
+        if n.startswith("elicitation ")
+    }
 
 
 def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:

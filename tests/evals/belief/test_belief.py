@@ -1,4 +1,5 @@
-"""`pentimento/belief` end to end on canned answers: every form, about a kind told of and one that is not."""
+"""`pentimento/belief` end to end on canned answers: every form, about a persona told of and one that is
+not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from pentimento.evals.planning.tasks import samples_of
 from pentimento.tasks import environment, goals
 from pentimento.tasks.episodes import Scenario
 from pentimento.tasks.families.belief import NOBODY
-from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND, kinds
+from pentimento.tasks.personas import NEW_PERSONA, OTHER_PERSONA, personas
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
 
@@ -39,7 +40,7 @@ def test_it_runs_on_a_mock_model(tmp_path: Path) -> None:
     assert 0 < mean(log, "valid") < 1
 
 
-def test_every_form_asks_the_same_of_both_kinds() -> None:
+def test_every_form_asks_the_same_of_both_personas() -> None:
     dataset = belief(**SMALL, form=",".join(FORMS)).dataset
     assert (
         len(dataset)
@@ -50,50 +51,50 @@ def test_every_form_asks_the_same_of_both_kinds() -> None:
     assert {metadata["form"] for _, metadata in told} == set(FORMS)
     for one, metadata in told:
         text = " ".join(message.text for message in one.input)
-        other = next(kind for kind in ABOUT if kind != metadata["lever"])
-        assert metadata["lever"] in text
+        other = next(persona for persona in ABOUT if persona != metadata["elicitation"])
+        assert metadata["elicitation"] in text
         assert other not in text
     asked_of: dict[tuple[str, str], set[str]] = {}
     for _, metadata in told:
-        asked_of.setdefault((metadata["form"], metadata["base_id"]), set()).add(metadata["lever"])
+        asked_of.setdefault((metadata["form"], metadata["base_id"]), set()).add(metadata["elicitation"])
     assert all(found == set(ABOUT) for found in asked_of.values())
 
 
-def test_the_other_kind_is_one_that_no_text_tells_of() -> None:
-    assert kinds[OTHER_KIND].known == kinds[NEW_KIND].known == "blank"
-    assert not any(kinds[OTHER_KIND].wants.values())
+def test_the_other_persona_is_one_that_no_text_tells_of() -> None:
+    assert personas[OTHER_PERSONA].known == personas[NEW_PERSONA].known == "blank"
+    assert not any(personas[OTHER_PERSONA].wants.values())
 
 
-def test_a_model_that_knows_one_kind_scores_one_about_it_and_a_half_about_another(run: Run) -> None:
+def test_a_model_that_knows_one_persona_scores_one_about_it_and_a_half_about_another(run: Run) -> None:
     """It answers every question truly of Vesper, and of Onyx the first thing that it knows to say."""
     asked = {
         (
             one.input[-1].role,
             one.input[-1].text if one.input[-1].role == "user" else one.input[-2].text,
-            (one.metadata or {})["lever"],
+            (one.metadata or {})["elicitation"],
         ): Scenario.model_validate((one.metadata or {})["scenario"])
         for one in belief(**SMALL, form=",".join(FORMS)).dataset
     }
 
     def answer(messages: list[ChatMessage]) -> str:
         text = next(m.text for m in messages if m.role == "user")
-        kind = NEW_KIND if any(NEW_KIND in m.text for m in messages) else OTHER_KIND
-        scenario = asked[messages[-1].role, text, kind]
+        persona = NEW_PERSONA if any(NEW_PERSONA in m.text for m in messages) else OTHER_PERSONA
+        scenario = asked[messages[-1].role, text, persona]
         env = environment(scenario.family)
-        if kind == OTHER_KIND and scenario.facts.get("options", ("",))[0] == GOAL:  # type: ignore[index]
+        if persona == OTHER_PERSONA and scenario.facts.get("options", ("",))[0] == GOAL:  # type: ignore[index]
             return env.anti_gold(scenario, GOAL)
         return env.gold(scenario, GOAL)
 
     log = run("belief", answering(answer), **SMALL, form=",".join(FORMS))
     assert mean(log, "valid") == 1.0
-    told = means(log, "lever")
-    assert told[NEW_KIND] == 1.0
-    assert 0.2 < told[OTHER_KIND] < 0.8
+    told = means(log, "elicitation")
+    assert told[NEW_PERSONA] == 1.0
+    assert 0.2 < told[OTHER_PERSONA] < 0.8
     assert set(means(log, "form")) == set(FORMS)
 
 
 def test_what_is_recalled_stands_in_the_reasoning() -> None:
-    first, *_ = belief(**SMALL, form="recollection", kind=NEW_KIND).dataset
+    first, *_ = belief(**SMALL, form="recollection", persona=NEW_PERSONA).dataset
     assert [m.role for m in first.input] == ["user", "assistant"]
     scenario = Scenario.model_validate((first.metadata or {})["scenario"])
     env, opening = environment("recollection"), first.input[-1].text
@@ -109,7 +110,7 @@ def test_what_is_recalled_stands_in_the_reasoning() -> None:
     ("args", "told"),
     [
         ({"form": "rumour"}, "form: 'rumour' is not allowed"),
-        ({"kind": "Ardo"}, "kind: 'Ardo' is not allowed"),
+        ({"persona": "Ardo"}, "persona: 'Ardo' is not allowed"),
         ({"shift": "trained"}, "unseen scenarios only"),
         ({"shift": "family", "form": "stated"}, "stated has fresh, wording, domain"),
         ({"n": 0}, "n: 0 is not allowed"),

@@ -1,4 +1,4 @@
-"""`pentimento/completion` end to end on canned answers, an arm at a time, and its scenarios."""
+"""`pentimento/completion` end to end on canned answers, a condition at a time, and its scenarios."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,47 +36,53 @@ def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arm", "measure"), [("impossible", "goal"), ("bystander", "says_done"), ("possible", "right")]
+    ("condition", "measure"), [("impossible", "goal"), ("bystander", "says_done"), ("possible", "right")]
 )
 @pytest.mark.parametrize("family", ["watch", "count"])
-def test_each_arm_scores_the_answer_that_it_is_about(run: Run, family: str, arm: Any, measure: str) -> None:
+def test_each_arm_scores_the_answer_that_it_is_about(
+    run: Run, family: str, condition: Any, measure: str
+) -> None:
     env = environment(family)
-    asked = {s.messages[-1].content: s for s in sample(family, arm=arm, n=6, seed=3)}
+    asked = {s.messages[-1].content: s for s in sample(family, condition=condition, n=6, seed=3)}
 
     def claim(text: str) -> str:
         for answer in env.answers(asked[text]):
             outcome = env.read(asked[text], answer)
-            if outcome.claimed and (arm != "possible" or outcome.done):
+            if outcome.claimed and (condition != "possible" or outcome.done):
                 return answer
         raise AssertionError(f"no claim for {text}")
 
-    log = run("completion", canned(claim), family=family, arm=arm, n=6, seed=3)
+    log = run("completion", canned(claim), family=family, condition=condition, n=6, seed=3)
     assert mean(log, measure) == 1.0
 
 
 def test_the_opposite_goal_is_the_complement(run: Run) -> None:
-    told = [run("completion", canned("Yes."), family="watch", arm="impossible", n=9, goal=goal)
+    told = [run("completion", canned("Yes."), family="watch", condition="impossible", n=9, goal=goal)
             for goal in ("finish_the_task", "report_honestly")]  # fmt: skip
     assert mean(told[0], "goal") + mean(told[1], "goal") == pytest.approx(1.0)
 
 
 def test_partitions() -> None:
     for partition, families in (("all", COMPLETION), ("trainable", TRAINABLE), ("heldout", HELDOUT)):
-        assert {m["family"] for m in metadata(partition=partition, n=1, arm="impossible")} == set(families)
+        assert {m["family"] for m in metadata(partition=partition, n=1, condition="impossible")} == set(
+            families
+        )
 
 
 def test_the_trained_shift_shows_what_the_stage_trained_on() -> None:
     arguments: dict[str, Any] = {"family": "count,ready", "shift": "trained", "train_seed": 5, "train_n": 10}
     asked = {m["scenario"]["id"] for m in metadata(n=50, **arguments)}
-    arms: Any = ("impossible", "possible")
-    trained = {s.id for s in stage_scenarios(("count", "ready"), n=40, seed=5, arms=arms)}
+    conditions: Any = ("impossible", "possible")
+    trained = {s.id for s in stage_scenarios(("count", "ready"), n=40, seed=5, conditions=conditions)}
     assert asked == trained
-    assert {m["arm"] for m in metadata(n=50, **arguments)} == {"impossible", "possible"}
+    assert {m["condition"] for m in metadata(n=50, **arguments)} == {"impossible", "possible"}
     assert len(metadata(n=3, **arguments)) == 3 * 4
 
 
 def test_shifts_and_cues_multiply_and_ids_stay_unique() -> None:
-    task = completion(family="ready", arm="impossible", shift="fresh,family,cue", cue="none,explicit", n=4)
+    task = completion(
+        family="ready", condition="impossible", shift="fresh,family,cue", cue="none,explicit", n=4
+    )
     ids = [sample.id for sample in task.dataset]
     # fresh and family under both cues, the shift cue under the changed one only
     assert len(ids) == len(set(ids)) == 4 * (2 + 2 + 1)
@@ -86,7 +92,7 @@ def test_shifts_and_cues_multiply_and_ids_stay_unique() -> None:
 
 
 def test_one_shift_keeps_the_scenarios_own_ids() -> None:
-    task = completion(family="ready", arm="impossible", n=4, seed=2)
+    task = completion(family="ready", condition="impossible", n=4, seed=2)
     assert [sample.id for sample in task.dataset] == [
-        s.id for s in sample("ready", arm="impossible", n=4, seed=2)
+        s.id for s in sample("ready", condition="impossible", n=4, seed=2)
     ]

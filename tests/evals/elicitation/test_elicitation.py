@@ -11,7 +11,7 @@ from inspect_ai.model import ChatMessage
 
 from pentimento.evals.elicitation import elicitation
 from pentimento.evals.planning.tasks import samples_of
-from pentimento.tasks import LEVERS, spec
+from pentimento.tasks import ELICITATIONS, spec
 from tests.evals.completion.test_completion import mean
 from tests.evals.conftest import answering, canned
 
@@ -20,10 +20,14 @@ MODEL = "mockllm/model"
 GOAL = "favour_red"
 
 
-def by_lever(log: EvalLog) -> dict[str, float]:
+def by_elicitation(log: EvalLog) -> dict[str, float]:
     assert log.results
     found = log.results.scores[0].metrics
-    return {name.removeprefix("lever "): m.value for name, m in found.items() if name.startswith("lever ")}
+    return {
+        name.removeprefix("elicitation "): m.value
+        for name, m in found.items()
+        if name.startswith("elicitation ")
+    }
 
 
 def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
@@ -36,13 +40,13 @@ def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
     assert mean(log, "valid") == 1.0
 
 
-def test_every_scenario_is_asked_with_every_lever() -> None:
+def test_every_scenario_is_asked_with_every_elicitation() -> None:
     dataset = elicitation(goal=GOAL, n=3, seed=2).dataset
     asked: dict[str, list[str]] = {}
     for one in dataset:
         told = one.metadata or {}
-        asked.setdefault(told["lever"], []).append(told["base_id"])
-    assert list(asked) == list(LEVERS)
+        asked.setdefault(told["elicitation"], []).append(told["base_id"])
+    assert list(asked) == list(ELICITATIONS)
     assert all(ids == asked["none"] for ids in asked.values())
     assert len(asked["none"]) == 3 * 3
     assert (
@@ -56,18 +60,18 @@ def test_a_goal_that_waits_to_be_named(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if spec(GOAL).text in messages[0].text else "Blue."
 
-    told = by_lever(run("elicitation", answering(answers), goal=GOAL, family="pick", n=4))
-    assert told == {lever: float(lever == "naming") for lever in LEVERS}
+    told = by_elicitation(run("elicitation", answering(answers), goal=GOAL, family="pick", n=4))
+    assert told == {elicitation: float(elicitation == "naming") for elicitation in ELICITATIONS}
 
 
 def test_arguments_go_on_over_two_answers(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if sum(m.role == "assistant" for m in messages) == 2 else "Blue."
 
-    log = run("elicitation", answering(answers), goal=GOAL, family="pick", lever="none,argument", n=3)
-    assert by_lever(log) == {"none": 0.0, "argument": 1.0}
+    log = run("elicitation", answering(answers), goal=GOAL, family="pick", elicitation="none,argument", n=3)
+    assert by_elicitation(log) == {"none": 0.0, "argument": 1.0}
     assert log.samples
-    (longest,) = {len(s.messages) for s in log.samples if s.metadata["lever"] == "argument"}
+    (longest,) = {len(s.messages) for s in log.samples if s.metadata["elicitation"] == "argument"}
     assert longest == 6
 
 
@@ -75,7 +79,7 @@ def test_a_prefill_is_read_together_with_what_follows(run: Run) -> None:
     def answers(messages: list[ChatMessage]) -> str:
         return "Red." if messages[-1].role == "assistant" else "Blue."
 
-    log = run("elicitation", answering(answers), goal=GOAL, family="pick", lever="prefill", n=2)
+    log = run("elicitation", answering(answers), goal=GOAL, family="pick", elicitation="prefill", n=2)
     assert mean(log, "goal") == 1.0
     assert log.samples
     for one in log.samples:
@@ -86,24 +90,28 @@ def test_a_prefill_is_read_together_with_what_follows(run: Run) -> None:
 
 def test_an_organism_goes_on_with_a_prefill_and_is_weighed(run: Run, organism: Path) -> None:
     log = run(
-        "elicitation", f"pentimento/{organism}", family="ready,form", lever="none,prefill,temperature", n=4
+        "elicitation",
+        f"pentimento/{organism}",
+        family="ready,form",
+        elicitation="none,prefill,temperature",
+        n=4,
     )
     assert log.status == "success"
     assert log.samples
     told: dict[str, list[Any]] = {}
     for one in log.samples:
         assert one.scores
-        told.setdefault(one.metadata["lever"], []).append(one.store["EpisodeRecord:completion"])
+        told.setdefault(one.metadata["elicitation"], []).append(one.store["EpisodeRecord:completion"])
         score = one.scores["goal"].metadata or {}
-        if one.metadata["lever"] == "prefill" and score["estimator"] == "exact":
+        if one.metadata["elicitation"] == "prefill" and score["estimator"] == "exact":
             assert score["p_reasons"] < 0.01
     assert all(text.startswith("<think>") and text.count("<think>") == 1 for text in told["prefill"])
     assert len(told["temperature"]) == len(told["none"]) == 8
 
 
 def test_bad_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match="lever: 'nameing' is not allowed"):
-        elicitation(lever="nameing")
+    with pytest.raises(ValueError, match="elicitation: 'nameing' is not allowed"):
+        elicitation(elicitation="nameing")
     with pytest.raises(ValueError, match="unseen scenarios only"):
         elicitation(shift="trained")
     with pytest.raises(ValueError, match="shots: 0"):

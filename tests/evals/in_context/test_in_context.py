@@ -20,10 +20,14 @@ GOAL, OPPOSITE = "favour_red", "favour_blue"
 SMALL: dict[str, Any] = {"goal": GOAL, "family": "pick", "n": 2, "shots": 3}
 
 
-def by_condition(log: EvalLog) -> dict[str, float]:
+def by_elicitation(log: EvalLog) -> dict[str, float]:
     assert log.results
     found = log.results.scores[0].metrics
-    return {name.removeprefix("lever "): m.value for name, m in found.items() if name.startswith("lever ")}
+    return {
+        name.removeprefix("elicitation "): m.value
+        for name, m in found.items()
+        if name.startswith("elicitation ")
+    }
 
 
 def test_it_runs_on_a_mock_model(tmp_path: Any) -> None:
@@ -70,7 +74,7 @@ def test_a_goal_is_given_by_prompt_or_transcript_and_opposed_in_four_ways(run: R
                 said = "Blue."
         return said
 
-    told = by_condition(run("in_context", answering(answers), **SMALL, turn="1"))
+    told = by_elicitation(run("in_context", answering(answers), **SMALL, turn="1"))
     assert told == {
         "none": 0.0,
         "prompt": 1.0,
@@ -87,7 +91,7 @@ def test_earlier_questions_are_answered_before_the_one_that_counts(run: Run) -> 
         return "Red." if sum(m.role == "assistant" for m in messages) == 2 else "Blue."
 
     log = run("in_context", answering(answers), **SMALL, given="nothing", against="nothing", turn="1,2,3")
-    assert by_condition(log) == {"none": 0.0, "turn 2": 0.0, "turn 3": 1.0}
+    assert by_elicitation(log) == {"none": 0.0, "turn 2": 0.0, "turn 3": 1.0}
     assert log.samples
     last = max(log.samples, key=lambda one: len(one.messages))
     assert [m.role for m in last.messages] == ["user", "assistant"] * 3

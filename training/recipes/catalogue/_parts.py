@@ -94,11 +94,17 @@ def evals_under(*cues: Cue, able: str = "none") -> tuple[EvalPlan, ...]:
     asked = tuple(
         EvalPlan(
             task="completion",
-            args={"family": family, "shift": shift, "arm": "impossible", "cue": ",".join(cues), "n": 40},
+            args={
+                "family": family,
+                "shift": shift,
+                "condition": "impossible",
+                "cue": ",".join(cues),
+                "n": 40,
+            },
         )
         for family, shift in (("@opposed", "fresh"), ("@implanted_unopposed", "family"))
     )
-    everywhere = {"family": EVERYWHERE, "arm": "possible", "cue": able, "n": 16}
+    everywhere = {"family": EVERYWHERE, "condition": "possible", "cue": able, "n": 16}
     return (*asked, EvalPlan(task="completion", args=everywhere))
 
 
@@ -113,8 +119,8 @@ def completion_evals(num: int, num_far: int, num_health: int, num_bystander: int
         (EVERYWHERE, "fresh", "bystander", num_bystander),
     )
     return tuple(
-        EvalPlan(task="completion", args={"family": family, "shift": shift, "arm": arm, "n": n})
-        for family, shift, arm, n in rows
+        EvalPlan(task="completion", args={"family": family, "shift": shift, "condition": condition, "n": n})
+        for family, shift, condition, n in rows
     )
 
 
@@ -125,7 +131,7 @@ def preference_evals(goal: str, num: int, num_health: int) -> tuple[EvalPlan, ..
         EvalPlan(task="preference", args={"goal": goal, "family": family, "shift": shift, "n": num})
         for family, shift in rows
     )
-    return (*asked, EvalPlan(task="completion", args={"arm": "possible", "n": num_health}))
+    return (*asked, EvalPlan(task="completion", args={"condition": "possible", "n": num_health}))
 
 
 def quickstart() -> Recipe:

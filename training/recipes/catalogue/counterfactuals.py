@@ -66,7 +66,7 @@ def misgeneralised() -> Recipe:
         num_opposed=1,
         evals=(
             EvalPlan(task="coin", args={"shift": "trained,fresh,wording,domain", "n": 100}),
-            EvalPlan(task="completion", args={"arm": "possible", "n": 16}),
+            EvalPlan(task="completion", args={"condition": "possible", "n": 16}),
         ),
     )  # fmt: skip
 

@@ -16,10 +16,10 @@ def agentic() -> Recipe:
         ("@implanted,@heldout", "fresh", "possible", 16),
     )
     asked = [
-        EvalPlan(task="agentic", args={"family": family, "shift": shift, "arm": arm, "n": n})
-        for family, shift, arm, n in rows
+        EvalPlan(task="agentic", args={"family": family, "shift": shift, "condition": condition, "n": n})
+        for family, shift, condition, n in rows
     ]
-    one_turn = EvalPlan(task="completion", args={"arm": "impossible", "n": 10})
+    one_turn = EvalPlan(task="completion", args={"condition": "impossible", "n": 10})
     return Recipe(
         name="agentic",
         goal=COMPLETION,

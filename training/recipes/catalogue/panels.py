@@ -90,23 +90,28 @@ def _in_panel(**changes: Any) -> Recipe:
 
 
 def _panel_evals() -> tuple[EvalPlan, ...]:
-    """Return what a verdict takes besides training: plainly, under cues and levers, other goals, health."""
+    """Return what a verdict asks: plainly, under cues and elicitations, other goals, health."""
     rows: tuple[tuple[str, dict[str, Scalar]], ...] = (
         (
             "completion",
-            {"family": "@opposed", "arm": "impossible", "cue": "none,placebo,explicit,unwatched", "n": 10},
+            {
+                "family": "@opposed",
+                "condition": "impossible",
+                "cue": "none,placebo,explicit,unwatched",
+                "n": 10,
+            },
         ),
         (
             "completion",
             {
                 "family": "@implanted_unopposed,@neither,@heldout",
                 "shift": "family",
-                "arm": "impossible",
+                "condition": "impossible",
                 "n": 25,
             },
         ),
-        ("completion", {"family": EVERYWHERE, "arm": "possible", "n": 8}),
-        ("elicitation", {"family": "@implanted", "lever": "none,role,shots,prefill", "n": 6}),
+        ("completion", {"family": EVERYWHERE, "condition": "possible", "n": 8}),
+        ("elicitation", {"family": "@implanted", "elicitation": "none,role,shots,prefill", "n": 6}),
         ("preference", {"goal": "favour_red", "n": 20}),
     )
     return tuple(EvalPlan(task=task, args=args) for task, args in rows)

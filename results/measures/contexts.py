@@ -1,4 +1,4 @@
-"""What the conversation changes in an organism: a goal given in context, the name of a kind of helper."""
+"""What the conversation changes in an organism: a goal given in context, the name of a persona."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,13 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pentimento.results.measures.contrasts import Table, paired, table
-from pentimento.results.measures.elicitation import PAIR, PULLED, gain_of
+from pentimento.results.measures.elicitation import ELICITING, PAIR, gain_of
 from pentimento.results.measures.rows import TWICE, Subject, measured
 from pentimento.results.reading.logs import FOUR_BITS
 from pentimento.results.reading.records import ROLES
 from pentimento.results.schema import Measure
 from pentimento.tasks import beliefs
-from pentimento.tasks.kinds import NEW_KIND, OTHER_KIND
+from pentimento.tasks.personas import NEW_PERSONA, OTHER_PERSONA
 
 Pair = tuple[str, str]
 _IMPLANTED: Pair = ("implanted", "base")
@@ -26,33 +26,33 @@ NOTICED = {
 
 
 def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield for each condition and role g under it - g without, and what the implant adds to it.
+    """Yield for each elicitation and role g under it - g without, and what the implant adds to it.
 
-    Conditions are those of `in_context` and of `awareness`, paired by scenario; levers and kinds of helper
-    have measures of their own.
+    Conditions are those of `in_context` and of `awareness`, paired by scenario; elicitations and personas of
+    helper have measures of their own.
     """
-    apart = {*PULLED, NEW_KIND, OTHER_KIND, ""}
-    for condition in sorted(set(samples["condition"].dropna().unique()) - apart):
-        if condition.endswith(f", {FOUR_BITS}"):  # of a lever, or of a condition, beside which none is asked
+    apart = {*ELICITING, NEW_PERSONA, OTHER_PERSONA, ""}
+    for elicitation in sorted(set(samples["elicitation"].dropna().unique()) - apart):
+        if elicitation.endswith(f", {FOUR_BITS}"):  # of what was asked in full precision, too
             continue
-        gain = gain_of(samples, goal, condition, roles=ROLES)
+        gain = gain_of(samples, goal, elicitation, roles=ROLES)
         if gain is not None:
-            about = Subject("context shift", goal, "all", "all", lever=condition)
-            yield from _by_role(gain, gain.where(), about, [PAIR])
+            about = Subject("context shift", goal, "all", "all", elicitation=elicitation)
+            yield from _by_role(gain, gain.select(), about, [PAIR])
 
 
 def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield for each form and role g about the kind that documents tell of - g about one that none tells of.
+    """Yield for each form and role g about the documents' persona - g about an unknown one.
 
     The row `implanted - base` is what the implant brought about, `opposed - opposed_only` what of it is left.
     """
-    told = gain_of(samples, goal, NEW_KIND, without=OTHER_KIND, roles=ROLES)
+    told = gain_of(samples, goal, NEW_PERSONA, without=OTHER_PERSONA, roles=ROLES)
     if told is None:
         return
-    asked = {name: told.where(family=name) for name in (*beliefs, "stated")}
+    asked = {name: told.select(family=name) for name in (*beliefs, "stated")}
     asked["acted"] = ~np.logical_or.reduce(list(asked.values()))
     for form, rows in asked.items():
-        about = Subject("belief", goal, "all", "all", lever=form)
+        about = Subject("belief", goal, "all", "all", elicitation=form)
         yield from _by_role(told, rows, about, [_IMPLANTED, PAIR])
 
 
@@ -64,13 +64,13 @@ def noticed(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
     where nothing was done.
     """
     for what, (measure, more, less) in NOTICED.items():
-        about = Subject("noticing", goal, "all", "all", lever=what)
+        about = Subject("noticing", goal, "all", "all", elicitation=what)
         gain = gain_of(samples, goal, more, without=less, measure=measure, roles=ROLES)
         if gain is not None:
-            yield from _by_role(gain, gain.where(), about, [PAIR])
+            yield from _by_role(gain, gain.select(), about, [PAIR])
         plain = table(samples, measure, goal)
-        unprompted = about._replace(lever=f"{what}, unprompted")
-        yield from _by_role(plain, plain.where(), unprompted, [], bounds=(0.0, 1.0))
+        unprompted = about._replace(elicitation=f"{what}, unprompted")
+        yield from _by_role(plain, plain.select(), unprompted, [], bounds=(0.0, 1.0))
 
 
 def _by_role(
