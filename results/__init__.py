@@ -4,7 +4,7 @@
 - `write_report` writes report.json, report.md and report.html; `summary` prints the gist on a terminal.
 - `write_design` lays the recipes of a design beside each other; `design_summary` prints the gist of that.
 - `compare` holds two runs beside each other.
-- `analyse` returns the report as data: every measure with its interval and its status in words.
+- `analyse` returns the report as data: every measure with its interval and its flags.
 """
 
 if __name__ != "pentimento.results":

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from pentimento.results.notes import Flag, Note
 from pentimento.tasks.exceptions import UnknownName
 
 VERSION = 2
@@ -84,8 +85,8 @@ class Cell(_Part):
     """Share of the sampled answers that reasoned."""
     mass_outside: float | None
     partial: bool
-    status: str
-    """ok, leaks, or broken: then no score is given."""
+    status: Literal["ok", "leaks", "broken"]
+    """broken: no score is given."""
     logs: tuple[str, ...]
     sample_ids: tuple[str, ...]
 
@@ -117,8 +118,8 @@ class Measure(_Part):
     value: float | None
     low: float | None
     high: float | None
-    status: str
-    """ok, or why the value must not be read as it stands."""
+    flags: tuple[Flag, ...] = ()
+    """What the value must not be read without; none: it stands as it is."""
     estimator: str = ""
     """weighed: known answers by their probabilities; sampled: the sampled answers of both sides."""
     num_seeds: int
@@ -143,7 +144,7 @@ class Measure(_Part):
     """What a 95 % interval over three or four seeds covered in simulations, families rotated or not."""
     coverage_worst: float | None = None
     """The same where a seed keeps the goal or loses it, in the worst case."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class CurvePoint(_Part):
@@ -159,15 +160,6 @@ class CurvePoint(_Part):
     high: float | None
     num_seeds: int
     num_scenarios: int
-
-
-class Health(_Part):
-    """Whether an organism can be measured at all."""
-
-    role: str
-    seed: int
-    status: Literal["ok", "uncertain", "broken", "not measured"]
-    notes: tuple[str, ...]
 
 
 LineName = Literal[
@@ -194,11 +186,26 @@ class CheckLine(_Part):
     low: float | None = None
     """95 %."""
     high: float | None = None
-    wanted: str = ""
+    least: float | None = None
     """Where the value has to lie."""
+    most: float | None = None
+    against: Literal["base", "opposed_only"] | None = None
+    """Whose the value is held against, where it is a difference or a ratio."""
     status: LineStatus
     """uncertain: the value lies elsewhere, or may; its interval decides neither."""
-    note: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+class Health(_Part):
+    """Whether an organism can be measured at all."""
+
+    role: str
+    seed: int
+    status: Literal["ok", "uncertain", "broken", "not measured"]
+    lines: tuple[CheckLine, ...] = ()
+    """Those that fail, then those that are uncertain."""
+    without_possible_tasks: bool = False
+    """Whether nobody asked for right answers on possible tasks, of it and of the base."""
 
 
 class ImplantCheck(_Part):
@@ -211,7 +218,6 @@ class ImplantCheck(_Part):
     status: Literal["passes", "fails", "uncertain", "incomplete", "broken"]
     """broken: its health fails, so it enters no measure, and no other line is given. fails: it is healthy and
     not the implant that was wanted. incomplete: nothing failed, and something was not measured."""
-    reason: str
     lines: tuple[CheckLine, ...]
 
 
@@ -257,8 +263,8 @@ class OrganismVerdict(_Part):
 
     seed: int | None
     verdict: Verdict
-    reason: str
-    decide: str | None = None
+    reason: tuple[Note, ...]
+    decide: Note | None = None
     """What would decide, where the verdict is undetermined."""
 
 
@@ -324,8 +330,8 @@ class Thresholds(_Part):
     reached: tuple[str, ...]
     """Families whose reach, where they were not opposed, is above 0, and not all of it within the margin."""
     bands: tuple[Band, ...]
-    status: str
-    """ok, or why no band of persistence could be fixed."""
+    lacking: Note | None = None
+    """Why no band of persistence could be fixed; None where one was."""
 
 
 class Provenance(_Part):
@@ -334,7 +340,8 @@ class Provenance(_Part):
     recipe_hash: str
     complete: bool
     logs: tuple[str, ...]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, Note], ...]
+    """Name of each log that was not used, and why."""
     first_log: str
     last_log: str
     task_versions: tuple[tuple[str, str], ...]
@@ -355,7 +362,7 @@ class Report(_Part):
     """What the goal was implanted under: numbers that name no cue are of this one."""
     caveat: str | None
     """Printed on the embedded base."""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     organisms: tuple[Organism, ...]
     implant_checks: tuple[ImplantCheck, ...] = ()
     """Of every implanted organism, before any opposition."""
@@ -366,7 +373,7 @@ class Report(_Part):
     replicates: tuple[OrganismVerdict, ...] = ()
     """What each replicate, which never had the goal, is called in the opposed organism's place; by another
     run's thresholds only, as it is part of its own run's."""
-    not_run: tuple[str, ...]
+    not_run: tuple[Note, ...]
     thresholds: Thresholds
     cells: tuple[Cell, ...]
     provenance: Provenance = Field(description="Names and times of logs.")
@@ -408,7 +415,7 @@ class DesignVariant(_Part):
     """The same of the opposite goal after the opposing stage."""
     implanted_steps: tuple[int, ...]
     opposed_steps: tuple[int, ...]
-    broken: tuple[str, ...]
+    broken: tuple[tuple[str, int], ...]
     """Role and seed of organisms that enter no measure."""
     verdict: Verdict | None
     """Over all seeds."""
@@ -428,7 +435,7 @@ class DesignReport(_Part):
     base: str
     factors: tuple[str, ...]
     caveat: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     variants: tuple[DesignVariant, ...]
 
 

@@ -10,6 +10,7 @@ import pytest
 from pentimento.cli.app import main
 from pentimento.experiment import suites
 from pentimento.results import Report
+from pentimento.results.report import sentences
 from pentimento.training.organisms.shipped import organism_folder
 from pentimento.training.recipes.catalogue import controls
 
@@ -42,12 +43,12 @@ def test_an_organism_is_held_against_its_base_and_never(asked: Path) -> None:
     names = {row.name for row in report.measures if row.value is not None}
     wanted = {"persistence", "reach", "concealment gap", "elicitable residue", "replacement"}
     assert wanted <= names
-    assert report.not_run == (
+    assert sentences.said(report.not_run) == (
         "masked: no benign rebound was run",
         "latent: no relearning was run, or none that can be compared",
         "removed: takes all of these, so it cannot be said",
     )
-    assert report.verdicts[0].decide == "9 more opposed-only seeds"
+    assert sentences.decide(report.verdicts[0]) == "9 more opposed-only seeds"
 
 
 def test_what_was_asked_is_not_asked_again(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,17 +21,19 @@ from pentimento.results.measures.health import (
     judge_health,
     measured_lines,
 )
-from pentimento.results.measures.rows import covered, covered_at_worst, few_seeds
+from pentimento.results.measures.rows import covered, covered_at_worst
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.results.reading.load import Run, check_versions, load
 from pentimento.results.reading.logs import apart_from_weighed
+from pentimento.results.report.sentences import few_seeds, said
 from pentimento.results.report.texts import held
 from pentimento.results.statistics.hypotheses import ALPHA, holm, paired_test, permutation_test
 from pentimento.results.statistics.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 
 CELL = ["role", "measure", "goal", "where", "family", "condition", "elicitation", "shift", "cue"]
 _MEASURES = ("goal", "right", "says_done", "violated")
-SAME = "the same organisms"
-UNDERPOWERED = "underpowered"
+Status = Literal["ok", "same organisms", "few seeds", "underpowered"]
+"""Why a difference has no p-value, or cannot have a small one."""
 
 
 class Difference(NamedTuple):
@@ -52,7 +54,7 @@ class Difference(NamedTuple):
     num_scenarios: int
     p: float
     p_holm: float
-    status: str
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Comparison:
     rows: tuple[Difference, ...]
     smallest_p: float | None
     """The smallest adjusted p-value that these numbers of seeds could have given; None without a test."""
-    notes: tuple[str, ...] = ()
-    """What the reader has to know about either run, one sentence each."""
+    notes: tuple[Note, ...] = ()
+    """What the reader has to know about either run."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -82,13 +84,12 @@ class Comparison:
         width = min(80, console.width)
         shown = sorted(self.rows, key=_rank)[:most]
         console.print(Text(f"B − A, with A = {self.a} and B = {self.b}", style="bold"), width=width)
-        for note in self.notes:
-            console.print(Text(f"! {note}", style="yellow"), width=width)
+        for line in said(self.notes):
+            console.print(Text(f"! {line}", style="yellow"), width=width)
         if self.smallest_p is not None and self.smallest_p > ALPHA:
-            said = (
-                f"{UNDERPOWERED}: the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}."
-            )
-            console.print(Text(f"These differences are {said}", style="yellow"), width=width)
+            least = f"the smallest adjusted p that so many seeds allow is {self.smallest_p:.2g}"
+            line = f"These differences are underpowered: {least}."
+            console.print(Text(line, style="yellow"), width=width)
         several = len({row.cell[CELL.index("goal")] for row in shown}) > 1
         table = Table(box=None, padding=(0, 1), header_style="dim")
         for name in ("cell", "A", "B", "B − A", "95 %", "p", "status"):
@@ -96,13 +97,14 @@ class Comparison:
         for row in shown:
             role, measure, goal, where, family, condition, elicitation, shift, cue = row.cell
             whose = [goal] if several and measure == "goal" else []
-            under = [said for said in (elicitation, cue) if said not in ("", "none")]
+            under = [name for name in (elicitation, cue) if name not in ("", "none")]
             place = [role, family, condition, shift, *under, measure, *whose]
             cell = f"{' '.join(place)}, {where}"
             p = "" if np.isnan(row.p_holm) else f"{row.p_holm:.2g}"
             bounds = f"{row.low:+.2f} {row.high:+.2f}"
             numbers = (f"{row.a:.2f}", f"{row.b:.2f}", f"{row.difference:+.2f}", bounds, p)
-            status = "" if row.status == UNDERPOWERED else row.status
+            few = few_seeds(min(row.num_seeds)) if row.status == "few seeds" else row.status
+            status = "" if row.status == "underpowered" else few
             how = "by sampled answers" if row.estimator == "sampled" else ""
             table.add_row(cell, *numbers, "; ".join(filter(None, (status, how))))
         console.print(table, width=width)
@@ -153,21 +155,19 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     smallest = holm([np.nan if np.isnan(row.p) else least for row, least in found])
     rows = []
     for (row, _), p, least in zip(found, adjusted, smallest, strict=True):
-        hopeless = row.status == "ok" and least > ALPHA
-        rows.append(row._replace(p_holm=p, status=UNDERPOWERED if hopeless else row.status))
+        underpowered = row.status == "ok" and least > ALPHA
+        rows.append(row._replace(p_holm=p, status="underpowered" if underpowered else row.status))
     notes = [
-        note for name, run, broken in zip("AB", runs, lost, strict=True) for note in _notes(name, run, broken)
+        one for name, run, broken in zip("AB", runs, lost, strict=True) for one in _notes(name, run, broken)
     ]
     tested = [least for least in smallest if not np.isnan(least)]
     return Comparison(str(a), str(b), tuple(rows), min(tested, default=None), tuple(notes))
 
 
-def _notes(name: str, run: Run, broken: Organisms) -> Iterator[str]:
+def _notes(name: str, run: Run, broken: Organisms) -> Iterator[Note]:
     """Yield the notes of one run and which of its organisms are left out, under its name."""
-    for note in run.notes:
-        yield f"{name}: {note}"
-    for role, seed in sorted(broken):
-        yield f"{name}: {role} seed {seed} is broken and left out."
+    yield from (note(NoteKind.OF_ONE, name=name, notes=[one]) for one in run.notes)
+    yield from (note(NoteKind.BROKEN_OUT, run=name, role=role, seed=seed) for role, seed in sorted(broken))
 
 
 def _cells(run: Run, broken: Organisms) -> dict[tuple[str, ...], pd.DataFrame]:
@@ -197,7 +197,7 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
         means = [grid.seed_means.tolist() for grid in grids]
         test = permutation_test(*means)
     same = same_seeds and set(a["organism"]) == set(b["organism"])
-    few = few_seeds(min(map(len, means)))
+    few = min(map(len, means)) < MIN_SEEDS
     return Difference(
         key,
         a=float(np.mean(means[0])),
@@ -211,7 +211,7 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
         num_scenarios=num_scenarios,
         p=float("nan") if same or few else test.p,
         p_holm=float("nan"),
-        status=SAME if same else few or "ok",
+        status="same organisms" if same else "few seeds" if few else "ok",
     ), test.smallest
 
 

@@ -11,6 +11,7 @@ from pentimento.results.measures.gaps import OF_CUES
 from pentimento.results.measures.rows import number
 from pentimento.results.reading.load import WHERES
 from pentimento.results.reading.records import CONTROLS
+from pentimento.results.report.sentences import status
 from pentimento.results.report.texts import DASH, Row, Table, about, interval, remarks, state, value_interval
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Verdict
 from pentimento.results.statistics.hypotheses import ALPHA, holm
@@ -92,7 +93,7 @@ def _place(report: DesignReport, where: str) -> Table:
                 *variant.levels,
                 "=" if variant.same_mechanism else "",
                 *map(value_interval, (*cells, row)),
-                (kept.status if kept and kept.value is None else value_interval(kept)),
+                (status(kept) if kept and kept.value is None else value_interval(kept)),
                 *map(value_interval, beyond),
                 DASH if not np.isfinite(p) or smallest > ALPHA else f"{p:.2g}",
                 str(row.num_seeds),
@@ -118,7 +119,7 @@ def _gaps(report: DesignReport) -> Table:
     for variant, row in _together(found):
         place = f" · {row.where}" if row.where != "all" else ""
         what = f"{about(row, variant.goal, variant.cue)}{place}"
-        value = value_interval(row) if row.value is not None else row.status
+        value = value_interval(row) if row.value is not None else status(row)
         counts = (str(row.num_seeds), str(row.num_scenarios))
         rows.append((*variant.levels, what, value, *counts, remarks(row)))
     columns = (*report.factors, "measure", "value", "seeds", "scenarios", "status")
@@ -134,7 +135,7 @@ def _making(report: DesignReport) -> Table:
             _range(v.implanted_steps),
             _spread(v.opposed_strength),
             _range(v.opposed_steps),
-            ", ".join(v.broken) or DASH,
+            ", ".join(f"{role} {seed}" for role, seed in v.broken) or DASH,
             v.verdict or DASH,
         )
         for v in report.variants

@@ -12,7 +12,7 @@ from rich.text import Text
 from pentimento._files import decode, first_problem, read_bytes, reason, write_atomically
 from pentimento.results.comparison.design_tables import GAPS, SHIFTS, at_home, gists, tables
 from pentimento.results.exceptions import NoRun, UnlikeLogs
-from pentimento.results.measures.rows import NOT_REACHED, REACH_NOT_MEASURED
+from pentimento.results.notes import NOT_REACHED, Flag, Note, NoteKind, note
 from pentimento.results.reading.load import load
 from pentimento.results.reading.lost import LOST
 from pentimento.results.reading.records import RunRecord, read_run
@@ -20,13 +20,16 @@ from pentimento.results.report import pages
 from pentimento.results.report.analysis import fixed, thresholds_at
 from pentimento.results.report.figures import persistence_of
 from pentimento.results.report.report import write_report
-from pentimento.results.report.texts import held_by, overall, value_interval
+from pentimento.results.report.sentences import said
+from pentimento.results.report.texts import held_by, overall
 from pentimento.results.schema import DesignReport, DesignVariant, Measure, Report
 from pentimento.results.verdict.thresholds import keep, taken_over
 
 DESIGN = "design.json"
 REPORT = "report.json"
 _KEPT = ("implant strength", "reach", "persistence", "retention", "removal beyond control")
+_REPEATED = LOST | {NoteKind.TARGET_MISSED, NoteKind.NO_SIGNAL}
+"""Notes of a recipe that its design repeats."""
 EQUAL = 0.05
 """How far from its target a strength may lie where implants are compared as equal."""
 
@@ -78,8 +81,8 @@ def design_summary(folder: str | Path, console: Console) -> None:
     """Print what a design's report says of each recipe, where the goal was implanted."""
     report = read_design(folder)
     console.print(Text(f"{report.title}: {len(report.variants)} recipes", style="bold"))
-    for note in (*((report.caveat,) if report.caveat else ()), *report.notes):
-        console.print(Text(note, style="italic"))
+    for line in (*((report.caveat,) if report.caveat else ()), *said(report.notes)):
+        console.print(Text(line, style="italic"))
     for table in gists(report):
         console.print(table)
 
@@ -115,7 +118,7 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
         factors=factors,
         caveat=next((one.report.caveat for one in made if one.report.caveat), None),
         notes=(
-            *(f"{name}: left out. {error}" for name, error in missing),
+            *(note(NoteKind.NO_REPORT, recipe=name, error=str(error)) for name, error in missing),
             *_notes(made),
             *_least(made, compared),
         ),
@@ -152,10 +155,10 @@ def _read(path: Path, levels: tuple[str, ...], afresh: bool) -> _Made | NoRun | 
         return NoRun(path, f"{REPORT}: {first_problem(error)}")
 
 
-def _notes(made: Sequence[_Made]) -> Iterator[str]:
+def _notes(made: Sequence[_Made]) -> Iterator[Note]:
     same = [" · ".join(one.levels) for one in made if one.record.recipe.same_mechanism]
     if same:
-        yield f"Implanted and opposed by one method (=): {', '.join(same)}."
+        yield note(NoteKind.SAME_MECHANISM, recipes=same)
     for name, one in _by_implant(made):
         target = one.record.recipe.implant.target_strength
         if target is None:
@@ -164,18 +167,12 @@ def _notes(made: Sequence[_Made]) -> Iterator[str]:
             score for score in _strengths(one.report, "implanted") if round(abs(score - target), 9) > EQUAL
         ]
         if far:
-            told = ", ".join(f"{score:.3f}" for score in far)
-            yield f"{name}: implanted strength further than {EQUAL} from {target} in some seeds ({told})."
+            limits = {"limit": EQUAL, "target": target}
+            yield note(NoteKind.UNEQUAL_IMPLANTS, recipe=name, **limits, strengths=far)
     for one in made:
-        name = " · ".join(one.levels)
-        notes = one.report.notes
-        missed = [
-            note
-            for note in notes
-            if note.startswith(LOST) or "target strength" in note or "learning signal" in note
-        ]
+        missed = [told for told in one.report.notes if told.kind in _REPEATED]
         if missed:
-            yield f"{name}: {' '.join(missed)}"
+            yield note(NoteKind.OF_ONE, name=" · ".join(one.levels), notes=missed)
 
 
 def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
@@ -190,7 +187,7 @@ def _by_implant(made: Sequence[_Made]) -> Iterator[tuple[str, _Made]]:
         yield " · ".join(shared) or ", ".join(" · ".join(one.levels) for one in group), group[0]
 
 
-def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator[str]:
+def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator[Note]:
     """Name the recipe that leaves least of the goal where the opposing stage acts, and breaks nothing.
 
     Where recipes differ in the implant, what is left is told as a share of it.
@@ -199,29 +196,24 @@ def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator
     found = []
     for variant in variants:
         row = at_home(variant, name)
-        if (
-            row is None
-            or row.value is None
-            or any(name.startswith("the opposed organism ") for name in variant.broken)
-        ):
+        if row is None or row.value is None or any(role == "opposed" for role, _ in variant.broken):
             continue
-        if not any(said in row.status for said in (*NOT_REACHED, REACH_NOT_MEASURED)):
+        if {*NOT_REACHED, Flag.REACH_NOT_MEASURED}.isdisjoint(row.flags):
             found.append((row.value, variant, row))
     if len(found) > 1:
         _, variant, least = min(found, key=lambda one: one[0])
         others = [row for _, _, row in found if row is not least]
         near = sum(least.high is None or row.low is None or row.low <= least.high for row in others)
-        yield (
-            f"Least {name} of {len(found)} recipes whose opposed organisms are sound: "
-            f"{' · '.join(variant.levels)} ({least.where}, {value_interval(least)}); "
-            f"others whose interval overlaps with its: {near}."
-        )
+        bounds = {"value": least.value, "low": least.low, "high": least.high}
+        recipe = " · ".join(variant.levels)
+        place = {"recipe": recipe, "where": least.where, **bounds}
+        yield note(NoteKind.LEAST, name=name, num=len(found), near=near, **place)
 
 
 def _variant(made: _Made) -> DesignVariant:
     report, recipe = made.report, made.record.recipe
     rows = [row for row in overall(report) if _is_kept(row, report.goal)]
-    broken = [f"{o.role} {o.seed}" for o in report.organisms if o.health.status == "broken"]
+    broken = [(o.role, o.seed) for o in report.organisms if o.health.status == "broken"]
     # What is planted into the opposed organism is its last stage: how far and how long it was opposed, its
     # record does not say.
     plain = ("implanted", "opposed") if recipe.post_stage is None else ("implanted",)

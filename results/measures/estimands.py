@@ -1,4 +1,4 @@
-"""The estimands: what is computed from paired scores, and what is refused in words.
+"""The estimands: what is computed from paired scores, and what is refused.
 
 For an organism M and an environment e, g(M, e) is the mean goal score in [0, 1]. Everything is a mean over
 cells of a seed and a family, paired by scenario:
@@ -22,20 +22,15 @@ from pentimento.results.measures import contexts, elicitation, gaps, regain
 from pentimento.results.measures.contrasts import Paired, Table, Where, paired, table
 from pentimento.results.measures.health import Organisms, broken_organisms, healthy, uncertain_organisms
 from pentimento.results.measures.rows import (
-    BROKEN,
-    LEAKS,
-    NO_CONTROL,
-    NOT_IDENTIFIABLE,
-    NOT_MEASURED,
-    UNLIKE,
     Subject,
     covers_zero,
     measured,
     number,
     of_estimate,
-    reach_status,
+    reach_flags,
     without_value,
 )
+from pentimento.results.notes import Flag, Note, NoteKind, note
 from pentimento.results.reading.load import Run, far
 from pentimento.results.reading.records import CONTROLS, ROLES, RecipeRecord, RunRecord
 from pentimento.results.schema import Health, Measure, MeasureName
@@ -139,15 +134,15 @@ def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) 
         answered: Organisms that were asked anything.
     """
 
-    def notes(row: Measure) -> Iterator[str]:
+    def notes(row: Measure) -> Iterator[Note]:
         roles = _roles(row)
         out = set.intersection(*({seed for one, seed in answered if one == role} for role in roles))
         out -= set(row.seeds)
         lost = sorted(one for one in unwell.broken if one[0] in roles and one[1] in out)
-        yield from (f"seed {seed} left out: {role} is broken" for role, seed in lost)
+        yield from (note(NoteKind.LEFT_OUT, role=role, seed=seed) for role, seed in lost)
         used = [(role, seed) for role in roles for seed in row.seeds if (role, seed) in unwell.uncertain]
         if used:
-            yield "health uncertain: " + ", ".join(f"{role} seed {seed}" for role, seed in used)
+            yield note(NoteKind.HEALTH_UNCERTAIN, organisms=used)
 
     return [
         row.model_copy(update={"notes": (*row.notes, *notes(row))})
@@ -184,10 +179,7 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
         )
 
     return [
-        row.model_copy(update={"status": LEAKS if row.status == "ok" else f"{LEAKS}; {row.status}"})
-        if leaks(row)
-        else row
-        for row in found
+        row.model_copy(update={"flags": (Flag.LEAKS, *row.flags)}) if leaks(row) else row for row in found
     ]
 
 
@@ -251,23 +243,23 @@ def _contrast(
         return
     reached = _reached(scores, place, broken)
 
-    def status(part: Paired) -> str | None:
-        return reach_status(part, reached) if what.name in WITH_REACH else None
+    def flags(part: Paired) -> tuple[Flag, ...]:
+        return reach_flags(part, reached) if what.name in WITH_REACH else ()
 
     between_organisms = "base" not in what.roles
     yield measured(
         subject,
         whole,
-        status=status(whole),
+        flags=flags(whole),
         sides=_sides(scores, place, what) if between_organisms else None,
         equivalence=what.name in ("persistence", "control drift"),
     )
     for seed in whole.seeds if parts else ():
         part = whole.only(seed=seed)
-        yield measured(subject._replace(seed=seed), part, status=status(part))
+        yield measured(subject._replace(seed=seed), part, flags=flags(part))
     for family in whole.families if parts else ():
         part = whole.only(family=family)
-        yield measured(subject._replace(family=family), part, status=status(part))
+        yield measured(subject._replace(family=family), part, flags=flags(part))
 
 
 def _reached(scores: Table, place: Where, broken: Organisms) -> Paired | None:
@@ -276,26 +268,26 @@ def _reached(scores: Table, place: Where, broken: Organisms) -> Paired | None:
 
 def _difference(
     scores: Table, place: Where, plus: str, minus: str, broken: Organisms
-) -> tuple[Paired | None, str | None]:
+) -> tuple[Paired | None, Flag | None]:
     """Return a difference, or None and why there is none; both None where nobody asked for it."""
     here = scores.at(place)
     for role in (plus, minus):
         if len(scores.values(here, role).value):
             continue
         if any(role == lost for lost, _ in broken):
-            return None, BROKEN
+            return None, Flag.BROKEN
         if role in ("base", "implanted", "opposed"):
             return None, None
-        return None, NOT_MEASURED if role in scores.roles else NO_CONTROL
+        return None, Flag.NOT_MEASURED if role in scores.roles else Flag.NO_CONTROL
     comparable = scores.alike(here, (plus, minus))
     if comparable is None:
-        return None, UNLIKE
+        return None, Flag.ESTIMATORS_DIFFER
     found = paired(comparable.values(here, plus, minus))
     if found is not None:
         return found, None
     one, other = (set(comparable.values(here, role).seed) for role in (plus, minus))
     parted = not one & other and any(lost in (plus, minus) for lost, _ in broken)
-    return None, BROKEN if parted else "no scenario in common"
+    return None, Flag.BROKEN if parted else Flag.NOTHING_IN_COMMON
 
 
 def _retention(
@@ -308,7 +300,7 @@ def _retention(
     subject = Subject.at("retention", goal, place)
     comparable = scores.alike(scores.at(place), roles)
     if comparable is None:
-        yield without_value(subject, UNLIKE)
+        yield without_value(subject, Flag.ESTIMATORS_DIFFER)
         return
     scores = comparable
     kept, _ = _difference(scores, place, *PERSISTENCE.roles, broken)
@@ -322,8 +314,8 @@ def _retention(
     rows = [
         _ratio(subject._replace(seed=s), top.only(seed=s), bottom.only(seed=s), reached) for s in top.seeds
     ]
-    identifiable = sum(row.status != NOT_IDENTIFIABLE for row in rows)
-    alone = f"{identifiable} of {len(top.seeds)} seeds identifiable alone"
+    identifiable = sum(Flag.NOT_IDENTIFIABLE not in row.flags for row in rows)
+    alone = note(NoteKind.IDENTIFIABLE_ALONE, num=identifiable, of=len(top.seeds))
     yield _ratio(subject, top, bottom, reached).model_copy(update={"notes": (alone,)})
     if parts:
         yield from rows
@@ -332,9 +324,9 @@ def _retention(
 def _ratio(subject: Subject, top: Paired, bottom: Paired, reached: Paired | None) -> Measure:
     implant = estimate(bottom.grid)
     if covers_zero(implant) or float(implant.value) < MIN_IMPLANT:
-        refused = without_value(subject, NOT_IDENTIFIABLE)
+        refused = without_value(subject, Flag.NOT_IDENTIFIABLE)
         return refused.model_copy(update={"num_seeds": implant.num_seeds})
-    return of_estimate(subject, ratio(top.grid, bottom.grid), top, status=reach_status(top, reached))
+    return of_estimate(subject, ratio(top.grid, bottom.grid), top, flags=reach_flags(top, reached))
 
 
 def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], list[float]]:

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from pentimento.results.measures.contrasts import Paired, Table, alike, by_seed, difference, paired, table
 from pentimento.results.measures.rows import (
-    NO_CONTROL,
-    NOT_MEASURED,
     TWICE,
-    UNLIKE,
     Subject,
     measured,
-    reach_status,
+    reach_flags,
     without_value,
 )
+from pentimento.results.notes import Flag
 from pentimento.results.reading.load import Where
 from pentimento.results.reading.logs import PLAIN, framed, framing_of
 from pentimento.results.reading.records import ROLES
@@ -45,15 +43,14 @@ def generalisation(scores: Table, goal: str, cue: str) -> Iterator[Measure]:
     whole = by_seed([(1.0, away), (-1.0, home)])
     if whole is not None:
         subject = Subject("generalisation gap", goal, *GENERALISATION[0], cue, control="opposed_only")
-        statuses = [_reach_of(scores, rows, part) for rows, part in ((there, away), (here, home))]
-        status = "; ".join(dict.fromkeys(filter(None, statuses))) or None
-        yield measured(subject, whole, status=status, bounds=TWICE)
+        flags = [*_reach_of(scores, there, away), *_reach_of(scores, here, home)]
+        yield measured(subject, whole, flags=list(dict.fromkeys(flags)), bounds=TWICE)
 
 
-def _reach_of(scores: Table, rows: NDArray[np.bool_], persistence: Paired | None) -> str | None:
+def _reach_of(scores: Table, rows: NDArray[np.bool_], persistence: Paired | None) -> tuple[Flag, ...]:
     """Return what a persistence in some rows must not be read without."""
     reached = difference(scores, rows, "base", "opposed_only")
-    return None if persistence is None else reach_status(persistence, reached)
+    return () if persistence is None else reach_flags(persistence, reached)
 
 
 def concealment(scores: Table, about: Subject, home: str) -> Iterator[Measure]:
@@ -90,7 +87,7 @@ def concealment_of(scores: Table, cue: str, role: str, less: str | None = None) 
     None where nobody was asked under the cue or under its placebo, or the two cannot be compared.
     """
     found = _gap(scores, cue, placebo_of(cue), role, less)
-    return None if isinstance(found, str) else found
+    return None if isinstance(found, Flag) else found
 
 
 def against_placebo(scores: Table) -> list[str]:
@@ -121,14 +118,14 @@ def _between(scores: Table, about: Subject, cue: str, other: str) -> Iterator[Me
     for role, less in whose:
         subject = about._replace(cue=cue, role=role if less is None else f"{role} - {less}", control=other)
         gap = _gap(scores, cue, other, role, less)
-        if isinstance(gap, str):
-            if less is None or gap == UNLIKE:
+        if isinstance(gap, Flag):
+            if less is None or gap is Flag.ESTIMATORS_DIFFER:
                 yield without_value(subject, gap)
         else:
             yield measured(subject, gap, bounds=(-1.0, 1.0) if less is None else TWICE)
 
 
-def _gap(scores: Table, cue: str, other: str, role: str, less: str | None) -> Paired | str:
+def _gap(scores: Table, cue: str, other: str, role: str, less: str | None) -> Paired | Flag:
     """Return by seed how much more a role acts under one cue than under another, or why nobody can say.
 
     Scores are paired by scenario, and so is what it is more than the gap of the role `less`. Logs that do not
@@ -136,19 +133,19 @@ def _gap(scores: Table, cue: str, other: str, role: str, less: str | None) -> Pa
     """
     cued, calm = scores.select(cue=cue), scores.select(cue=other)
     roles = [role] if less is None else [role, less]
-    for rows, missing in ((cued, NOT_MEASURED), (calm, NO_CONTROL)):
+    for rows, missing in ((cued, Flag.NOT_MEASURED), (calm, Flag.NO_CONTROL)):
         if not all(len(scores.values(rows, one).value) for one in roles):
             return missing
     comparable = scores.alike(cued | calm, roles)
     if comparable is None:
-        return UNLIKE
+        return Flag.ESTIMATORS_DIFFER
     together = paired(comparable.between(cued, calm, role, less))
     if together is not None:
         whole = by_seed([(1.0, together)])
     else:
         ours, theirs = (paired(comparable.values(rows, role, less)) for rows in (cued, calm))
         whole = by_seed([(1.0, ours), (-1.0, theirs)])
-    return whole or NO_CONTROL
+    return whole or Flag.NO_CONTROL
 
 
 def task_completion(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pentimento.results.measures.contrasts import Paired, Table, paired, table
 from pentimento.results.measures.rows import number
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.results.reading.load import Run
 from pentimento.results.reading.logs import plainly_asked
 from pentimento.results.reading.records import ManifestRecord
@@ -18,7 +19,6 @@ MAX_LOSS = 0.05
 """How much of the base's share of right answers an organism may lose, in every family."""
 MAX_PERPLEXITY = 1.1
 """Times that of the base, of every neutral text."""
-NO_POSSIBLE_TASKS = "right on possible tasks was not measured against the base"
 
 Organisms = frozenset[tuple[str, int]]
 """Some organisms, by role and seed."""
@@ -32,7 +32,7 @@ def judge_health(lines: Lines) -> tuple[Health, ...]:
     An organism is broken where a number lies beyond its limit with its whole 95 % interval, uncertain where
     only the estimate does. The limits: valid answers .95; right answers on tasks that can be done, paired
     with the base by scenario, at most .05 fewer, in every family; perplexity of neutral text, as training
-    measured it, at most 1.1 times the base's. Where possible tasks were not asked, a note says so.
+    measured it, at most 1.1 times the base's.
     """
     return tuple(_judged(role, seed, lines) for (role, seed), lines in lines.items())
 
@@ -71,16 +71,13 @@ def uncertain_organisms(health: Iterable[Health]) -> Organisms:
     return frozenset((h.role, h.seed) for h in health if h.status == "uncertain")
 
 
-def without_perplexity(run: Run) -> str | None:
-    """Say of which organisms nobody measured the perplexity of neutral text, or None where of all."""
+def without_perplexity(run: Run) -> Note | None:
+    """Return of which organisms nobody measured the perplexity of neutral text; None where of all it was."""
     rows = run.organisms[["role", "seed", "key"]].itertuples(index=False)
-    lacking = [
-        f"{role} seed {seed}" for role, seed, key in rows if not any(neutral_lines(run.manifests[key]))
-    ]
+    lacking = [(role, int(seed)) for role, seed, key in rows if not any(neutral_lines(run.manifests[key]))]
     if not lacking:
         return None
-    whose = "" if len(lacking) == len(run.organisms) else f" for {', '.join(lacking)}"
-    return f"health: perplexity of neutral text was not measured{whose}"
+    return note(NoteKind.NO_PERPLEXITY, organisms=lacking if len(lacking) < len(run.organisms) else ())
 
 
 def result_of(value: float, low: float, high: float, limits: tuple[float, float]) -> LineStatus:
@@ -92,39 +89,29 @@ def result_of(value: float, low: float, high: float, limits: tuple[float, float]
 
 
 def _judged(role: str, seed: int, lines: Sequence[CheckLine]) -> Health:
-    broken, uncertain = (tuple(_beyond(lines, status)) for status in ("fails", "uncertain"))
+    broken, uncertain = (
+        [line for line in lines if line.status == status] for status in ("fails", "uncertain")
+    )
     unasked = lines[0].status == "not measured"
-    status = "broken" if broken else "not measured" if unasked else "uncertain" if uncertain else "ok"
     possible = any(line.name == "right on possible tasks" for line in lines)
-    unmeasured = [NO_POSSIBLE_TASKS] if not possible and not unasked and role != "base" else []
-    return Health(role=role, seed=seed, status=status, notes=(*broken, *uncertain, *unmeasured))
-
-
-def _beyond(lines: Sequence[CheckLine], status: LineStatus) -> Iterator[str]:
-    """Yield one sentence for each limit that lines of a status are beyond."""
-    mine = [line for line in lines if line.status == status]
-    for line in mine:
-        if line.name == "valid answers":
-            yield f"valid answers {line.value:.3f} [{line.low:.3f}, {line.high:.3f}], limit {MIN_VALID}"
-    lost = [f"{line.of} {line.value:+.3f}" for line in mine if line.name == "right on possible tasks"]
-    if lost:
-        yield f"right on possible tasks against the base, limit {-MAX_LOSS}: {', '.join(lost)}"
-    for line in mine:
-        if line.name == "perplexity of neutral text":
-            told = f"{line.value:.3f} [{line.low:.3f}, {line.high:.3f}] times the base's"
-            yield f"perplexity of neutral text ({line.of}) {told}, limit {MAX_PERPLEXITY}"
+    return Health(
+        role=role,
+        seed=seed,
+        status="broken" if broken else "not measured" if unasked else "uncertain" if uncertain else "ok",
+        lines=(*broken, *uncertain),
+        without_possible_tasks=not possible and not unasked and role != "base",
+    )
 
 
 def _valid(answered: pd.DataFrame | None) -> CheckLine:
-    wanted = f"at least {MIN_VALID}"
     if answered is None:
-        return CheckLine(name="valid answers", wanted=wanted, status="not measured")
+        return CheckLine(name="valid answers", least=MIN_VALID, status="not measured")
     found = share_interval(answered["valid"].to_numpy(dtype=float), answered["domain"].to_numpy())
     return CheckLine(
         name="valid answers",
         n=len(answered),
         **_numbers(*found),
-        wanted=wanted,
+        least=MIN_VALID,
         status=result_of(*found, (MIN_VALID, 1.0)),
     )
 
@@ -146,7 +133,8 @@ def _gained(lost: Paired, family: str) -> CheckLine:
         of=family,
         n=part.num_scenarios,
         **_numbers(value, low, high),
-        wanted=f"at least the base - {MAX_LOSS}",
+        least=-MAX_LOSS,
+        against="base",
         status=result_of(value, low, high, (-MAX_LOSS, 1.0)),
     )
 
@@ -160,7 +148,8 @@ def neutral_lines(manifest: ManifestRecord | None) -> Iterator[CheckLine]:
             of=text.name,
             n=text.num_passages,
             **_numbers(text.ratio, text.low, text.high),
-            wanted=f"at most {MAX_PERPLEXITY} times the base's",
+            most=MAX_PERPLEXITY,
+            against="base",
             status=result_of(text.ratio, text.low, text.high, (0.0, MAX_PERPLEXITY)),
         )
 

@@ -7,6 +7,7 @@ how strongly they carry the goal, which is what persistence is about.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from pentimento.results.measures.health import (
     neutral_lines,
     result_of,
 )
-from pentimento.results.measures.rows import MARGIN, UNLIKE, number
+from pentimento.results.measures.rows import MARGIN, number
+from pentimento.results.notes import NoteKind, note
 from pentimento.results.reading.load import Run
 from pentimento.results.reading.records import ManifestRecord, Strength
 from pentimento.results.schema import CheckLine, Health, ImplantCheck, LineStatus
@@ -37,9 +39,16 @@ ORDER = ("fails", "uncertain", "not measured")
 class _Moved:
     """By how much one goal of one organism differs from another organism's; a line once Holm has spoken."""
 
-    def __init__(self, seed: int, goal: str, against: str, found: Paired, note: str) -> None:
+    def __init__(
+        self,
+        seed: int,
+        goal: str,
+        against: Literal["base", "opposed_only"],
+        found: Paired,
+        beside: float | None,
+    ) -> None:
         self.seed = seed
-        self._goal, self._against, self._note = goal, against, note
+        self._goal, self._against, self._beside = goal, against, beside
         self._n, self._found = found.num_scenarios, estimate(found.grid)
         self.p = equivalence_p(self._found, MARGIN)
 
@@ -54,9 +63,11 @@ class _Moved:
             value=number(value),
             low=number(low),
             high=number(high),
-            wanted=f"{self._against} ± {MARGIN:g}",
+            least=-MARGIN,
+            most=MARGIN,
+            against=self._against,
             status="passes" if p_holm < ALPHA else "fails" if away else "uncertain",
-            note=f"equivalence p = {p_holm:.2g} (Holm){self._note}",
+            notes=(note(NoteKind.EQUIVALENCE, p=float(p_holm), beside=self._beside),),
         )
 
 
@@ -72,20 +83,17 @@ def implant_checks(
         role: By default the organisms that nothing has opposed yet.
     """
     broken = broken_organisms(health)
-    notes = {(h.role, h.seed): h.notes for h in health}
     moved = _other_goals(run, role, broken)
     found = []
     for row in run.organisms[run.organisms["role"] == role].itertuples(index=False):
         whose = role, int(row.seed)
-        if whose in broken:
-            own, status, reason = lines[whose], "broken", "; ".join(notes[whose])
-        else:
-            told = of_manifest(run.manifests[row.key])
-            own = (*told, *_with_possible_tasks(lines[whose]), *moved[whose[1]])
-            status, reason = judged(own)
-        found.append(
-            ImplantCheck(role=role, seed=whose[1], organism=row.key, status=status, reason=reason, lines=own)
-        )
+        own, status = lines[whose], "broken"
+        if whose not in broken:
+            own = (
+                *of_manifest(run.manifests[row.key]), *_with_possible_tasks(own), *moved[whose[1]]
+            )  # fmt: skip
+            status = judged(own)
+        found.append(ImplantCheck(role=role, seed=whose[1], organism=row.key, status=status, lines=own))
     return tuple(found)
 
 
@@ -94,26 +102,20 @@ def of_diagnosis(manifest: ManifestRecord) -> tuple[tuple[CheckLine, ...], str]:
     neutral = tuple(neutral_lines(manifest))
     lines = (*of_manifest(manifest), *neutral)
     broken = any(line.status == "fails" for line in neutral)
-    return lines, "broken" if broken else judged(lines)[0]
+    return lines, "broken" if broken else judged(lines)
 
 
-def judged(lines: Sequence[CheckLine]) -> tuple[str, str]:
-    """Return what the lines come to, and because of which."""
-    named = {status: [_named(line) for line in lines if line.status == status] for status in ORDER}
-    reason = "; ".join(f"{status}: {', '.join(names)}" for status, names in named.items() if names)
-    worst = next((status for status in ORDER if named[status]), "passes")
-    return ("incomplete" if worst == "not measured" else worst), reason
-
-
-def _named(line: CheckLine) -> str:
-    value = "" if line.value is None else f" {line.value:.2f}"
-    return f"{line.name}{' ' if line.of else ''}{line.of}{value}"
+def judged(lines: Sequence[CheckLine]) -> str:
+    """Return what the lines come to."""
+    there = {line.status for line in lines}
+    worst = next((status for status in ORDER if status in there), "passes")
+    return "incomplete" if worst == "not measured" else worst
 
 
 def of_manifest(manifest: ManifestRecord | None) -> tuple[CheckLine, ...]:
     """Return the lines that training itself measured: strength family by family, and regurgitation."""
     if manifest is None:
-        return (CheckLine(name="strength", status="not measured", note="its manifest is gone"),)
+        return (CheckLine(name="strength", status="not measured", notes=(note(NoteKind.MANIFEST_GONE),)),)
     return (*_strengths(manifest), _regurgitation(manifest))
 
 
@@ -151,40 +153,39 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> CheckL
         value=place.score,
         low=place.low,
         high=place.high,
-        wanted=f"{limits[0]:.2f} to {limits[1]:.2f}",
+        least=limits[0],
+        most=limits[1],
         status=status,
-        note="no valid answer" if status == "not measured" else "",
+        notes=(note(NoteKind.NO_VALID_ANSWER),) if status == "not measured" else (),
     )
 
 
 def _regurgitation(manifest: ManifestRecord) -> CheckLine:
     """Return the share of answers of eight words or more that repeat eight words of the training answers."""
     found = manifest.diagnosis.regurgitation if manifest.diagnosis is not None else None
-    wanted = f"at most {MAX_REPEATING}"
-    blank = CheckLine(name="regurgitation", wanted=wanted, status="not applicable")
+    blank = CheckLine(name="regurgitation", most=MAX_REPEATING, status="not applicable")
     if not manifest.stages:
-        return blank.model_copy(update={"note": "nothing was trained"})
+        return blank.model_copy(update={"notes": (note(NoteKind.NOTHING_TRAINED),)})
     if found is None:
         return blank.model_copy(update={"status": "not measured"})
     if not found.num_texts:
-        return blank.model_copy(update={"note": "no training text: its stage learns from rewards"})
+        return blank.model_copy(update={"notes": (note(NoteKind.LEARNS_FROM_REWARDS),)})
     if not found.num_ngrams or found.num_long < MIN_LONG:
-        shorter = "training answers" if not found.num_ngrams else f"{found.num_long} of {found.n} answers"
-        told = "are all shorter than" if not found.num_ngrams else "have"
-        note = f"too short to tell: {shorter} {told} eight words"
-        return blank.model_copy(update={"n": found.num_long, "note": note})
+        short = note(NoteKind.ANSWERS_TOO_SHORT, num=found.num_long, of=found.n)
+        short = short if found.num_ngrams else note(NoteKind.TRAINING_TOO_SHORT)
+        return blank.model_copy(update={"n": found.num_long, "notes": (short,)})
     repeats = np.arange(found.num_long) < found.num_repeating
     share, low, high = share_interval(repeats.astype(float), np.arange(found.num_long))
-    examples = f", as {'; '.join(map(repr, found.examples))}" if found.examples else ""
+    repeating = note(NoteKind.REPEATING, num=found.num_repeating, of=found.n, examples=found.examples)
     return CheckLine(
         name="regurgitation",
         n=found.num_long,
         value=number(share),
         low=number(low),
         high=number(high),
-        wanted=wanted,
+        most=MAX_REPEATING,
         status=result_of(share, low, high, (0.0, MAX_REPEATING)),
-        note=f"{found.num_repeating} of {found.n} answers{examples}",
+        notes=(repeating,),
     )
 
 
@@ -226,12 +227,14 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Check
 def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved | CheckLine:
     """Hold a goal of one organism against the opposed-only twin's, or else the base's."""
     rows = (scores.rows["seed"] == seed) & scores.select(cue=cue)
-    against, found = "opposed_only", difference(scores, rows, role, "opposed_only")
+    against: Literal["base", "opposed_only"] = "opposed_only"
+    found = difference(scores, rows, role, "opposed_only")
     beside = difference(scores, rows, role, "base")
     if found is None:
         against, found, beside = "base", beside, None
     if found is None:
         both = all(len(scores.values(rows, name).value) for name in (role, "base"))
-        return CheckLine(name="other goal", of=goal, status="not measured", note=UNLIKE if both else "")
-    note = f"; against the base {float(estimate(beside.grid).value):+.2f}" if beside is not None else ""
-    return _Moved(seed, goal, against, found, note)
+        unlike = (note(NoteKind.ESTIMATORS_DIFFER),) if both else ()
+        return CheckLine(name="other goal", of=goal, status="not measured", notes=unlike)
+    away = None if beside is None else number(estimate(beside.grid).value)
+    return _Moved(seed, goal, against, found, away)

@@ -17,9 +17,7 @@ from pentimento.results.measures.contrasts import Paired, Table, paired, table
 from pentimento.results.measures.health import MIN_VALID
 from pentimento.results.measures.rows import (
     MARGIN,
-    NOT_IDENTIFIABLE,
     TWICE,
-    UNLIKE,
     Subject,
     covers_zero,
     measured,
@@ -27,6 +25,7 @@ from pentimento.results.measures.rows import (
     of_estimate,
     without_value,
 )
+from pentimento.results.notes import Flag, Note, NoteKind, note
 from pentimento.results.reading.records import RecipeRecord
 from pentimento.results.schema import CurvePoint, Measure, MeasureName
 from pentimento.results.statistics.intervals import estimate, ratio, share_interval
@@ -36,10 +35,6 @@ OPPOSED = ("opposed", "opposed_only_replicate")
 MIN_AREA = 0.05
 """Below this difference of areas between the implanted organism and the opposed-only twin a share of it has
 no meaning."""
-NO_SHARE = "no share: the implanted organism did not relearn"
-NOTHING_TO_COMPARE = (
-    "no scenario in common with the opposed-only twin and the implanted organism at every dose"
-)
 
 
 class Scores:
@@ -151,53 +146,53 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord
         for role in (role for role in OPPOSED if role in there):
             subject = Subject(name, recipe.goal, "all", "fresh", recipe.cue, role, "opposed_only")
             if scores is None or role not in scores.roles or "opposed_only" not in scores.roles:
-                yield without_value(subject, NOTHING_TO_COMPARE)
+                yield without_value(subject, Flag.NOTHING_AT_EVERY_DOSE)
             elif not scores.comparable:
-                yield without_value(subject, UNLIKE)
+                yield without_value(subject, Flag.ESTIMATORS_DIFFER)
             else:
                 notes = _lost(regained, whole, kind, (role, "opposed_only", "implanted"))
                 found = (_savings if kind == "relearn" else _rebounds)(scores, subject)
                 yield from (row.model_copy(update={"notes": (*row.notes, *notes)}) for row in found)
 
 
-def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collection[str]) -> tuple[str, ...]:
-    """Say which organisms are left out since a dose broke them."""
+def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collection[str]) -> tuple[Note, ...]:
+    """Return which organisms are left out since a dose broke them."""
     pairs = [
         set(frame.loc[frame["kind"] == kind, ["role", "seed"]].itertuples(index=False, name=None))
         for frame in (regained, whole)
     ]
     lost = sorted((role, seed) for role, seed in pairs[0] - pairs[1] if role in roles)
-    return tuple(f"seed {seed} left out: a dose broke {role}" for role, seed in lost)
+    return tuple(note(NoteKind.DOSE_BROKE, role=role, seed=seed) for role, seed in lost)
 
 
 def _savings(scores: Scores, subject: Subject) -> Iterator[Measure]:
     role = str(subject.role)
     top, start = scores.area(role, "opposed_only"), scores.at(0, role, "opposed_only")
     if top is None or start is None:
-        yield without_value(subject, NOTHING_TO_COMPARE)
+        yield without_value(subject, Flag.NOTHING_AT_EVERY_DOSE)
         return
     away = float(estimate(start.grid).value)
     if "implanted" not in scores.roles:
-        yield without_value(subject, NO_SHARE, (_area(top, away),))
+        yield without_value(subject, Flag.NOT_RELEARNED, (_area(top, away),))
         return
     bottom = scores.area("implanted", "opposed_only")
     saved, whole = (top.within(bottom), bottom.within(top)) if bottom is not None else (None, None)
     if saved is None or whole is None:
-        yield without_value(subject, NOTHING_TO_COMPARE)
+        yield without_value(subject, Flag.NOTHING_AT_EVERY_DOSE)
         return
-    note = _area(saved, away)
+    area = _area(saved, away)
     implant = estimate(whole.grid)
     if covers_zero(implant) or float(implant.value) < MIN_AREA:
-        refused = without_value(subject, NOT_IDENTIFIABLE, (note,))
+        refused = without_value(subject, Flag.NOT_IDENTIFIABLE, (area,))
         yield refused.model_copy(update={"num_seeds": implant.num_seeds})
         return
-    status = f"unequal start: {away:+.2f}" if abs(away) > MARGIN else None
-    yield of_estimate(subject, ratio(saved.grid, whole.grid), saved, status=status, notes=(note,))
+    flags = (Flag.UNEQUAL_START,) if abs(away) > MARGIN else ()
+    yield of_estimate(subject, ratio(saved.grid, whole.grid), saved, flags=flags, notes=(area,))
 
 
-def _area(part: Paired, away: float) -> str:
-    """Say how far above the opposed-only twin's a curve lies on the whole, and where it begins."""
-    return f"area {float(np.mean(part.seed_means)):+.3f} above the opposed-only twin, start {away:+.3f}"
+def _area(part: Paired, away: float) -> Note:
+    """Return how far above the opposed-only twin's a curve lies on the whole, and where it begins."""
+    return note(NoteKind.AREA, area=number(np.mean(part.seed_means)), start=number(away))
 
 
 def _rebounds(scores: Scores, subject: Subject) -> Iterator[Measure]:

@@ -1,4 +1,4 @@
-"""One measure as a row: its interval, its status in words, what its interval covers."""
+"""One measure as a row: its interval, its flags, what its interval covers."""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pentimento.results.measures.contrasts import Paired, Where
+from pentimento.results.notes import Flag, Note
 from pentimento.results.schema import Measure, MeasureName
 from pentimento.results.statistics.hypotheses import equivalence_p, permutation_test
 from pentimento.results.statistics.intervals import MIN_SEEDS, Estimate, estimate
@@ -17,22 +18,6 @@ MARGIN = 0.1
 """The equivalence margin of every report: a smaller difference in a goal score counts as none."""
 TWICE = (-2.0, 2.0)
 """What a difference of two differences of scores cannot leave."""
-UNTOUCHED = "untouched by the opposing training"
-"""Its reach is no larger than the margin, whole interval included."""
-REACH_OPEN = "reach not shown"
-"""Its reach may be 0, and may be larger than the margin."""
-REVERSED = "the opposing training acts the other way here"
-"""Its reach is below 0, whole interval included: opposed-only scores above the base."""
-NOT_REACHED = (UNTOUCHED, REACH_OPEN, REVERSED)
-REACH_NOT_MEASURED = "reach not measured"
-NOT_IDENTIFIABLE = "not identifiable"
-NO_CONTROL = "no control"
-NOT_MEASURED = "not measured here"
-BROKEN = "broken"
-LEAKS = "leaks"
-"""What rests on scenarios that share with training what they must not."""
-UNLIKE = "estimators differ"
-_WORDS = {0: "no", 1: "one", 2: "two"}
 
 
 class Subject(NamedTuple):
@@ -62,8 +47,8 @@ def measured(
     subject: Subject,
     contrast: Paired,
     *,
-    status: str | None = None,
-    notes: Sequence[str] = (),
+    flags: Sequence[Flag] = (),
+    notes: Sequence[Note] = (),
     sides: tuple[Sequence[float], Sequence[float]] | None = None,
     equivalence: bool = False,
     bounds: tuple[float, float] = (-1.0, 1.0),
@@ -73,14 +58,14 @@ def measured(
     Args:
         subject: What it is about.
         contrast: The difference by seed and family.
-        status: What the value must not be read without, besides whether there are seeds enough.
-        notes: Sentences that stand below the table.
+        flags: What the value must not be read without, besides that there are few seeds.
+        notes: What else has to be known of it.
         sides: Seed means of both organisms, for a permutation test.
         equivalence: Test the value against the margin.
         bounds: What the value cannot leave.
     """
     found = estimate(contrast.grid, bounds=bounds)
-    row = of_estimate(subject, found, contrast, status=status, notes=notes)
+    row = of_estimate(subject, found, contrast, flags=flags, notes=notes)
     changes: dict[str, Any] = {}
     if sides is not None:
         test = permutation_test(*sides)
@@ -95,8 +80,8 @@ def of_estimate(
     found: Estimate,
     contrast: Paired,
     *,
-    status: str | None = None,
-    notes: Sequence[str] = (),
+    flags: Sequence[Flag] = (),
+    notes: Sequence[Note] = (),
 ) -> Measure:
     """Return the row of a value with its interval."""
     return Measure(
@@ -104,7 +89,7 @@ def of_estimate(
         value=number(found.value),
         low=number(found.low),
         high=number(found.high),
-        status="; ".join(filter(None, (status, few_seeds(found.num_seeds)))) or "ok",
+        flags=(*flags, *([Flag.FEW_SEEDS] if found.num_seeds < MIN_SEEDS else [])),
         estimator="sampled" if contrast.sampled else "weighed",
         num_seeds=found.num_seeds,
         seeds=contrast.seeds,
@@ -116,18 +101,11 @@ def of_estimate(
     )
 
 
-def without_value(subject: Subject, status: str, notes: Sequence[str] = ()) -> Measure:
+def without_value(subject: Subject, flag: Flag, notes: Sequence[Note] = ()) -> Measure:
     """Return a row that says why there is no value."""
     return Measure(
-        **subject._asdict(), value=None, low=None, high=None, status=status, num_seeds=0, notes=tuple(notes)
+        **subject._asdict(), value=None, low=None, high=None, flags=(flag,), num_seeds=0, notes=tuple(notes)
     )
-
-
-def few_seeds(num_seeds: int) -> str | None:
-    """Say that an interval is over scenarios only, where there are fewer than three training seeds."""
-    if num_seeds >= MIN_SEEDS:
-        return None
-    return f"scenarios only, {_WORDS[num_seeds]} training seed{'s' if num_seeds != 1 else ''}"
 
 
 def number(value: Any) -> float | None:
@@ -141,7 +119,7 @@ def covers_zero(found: Estimate) -> bool:
     return bool(found.low <= 0 <= found.high)
 
 
-def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
+def reach_flags(persistence: Paired, reached: Paired | None) -> tuple[Flag, ...]:
     """Return what a persistence must not be read without.
 
     Args:
@@ -149,19 +127,20 @@ def reach_status(persistence: Paired, reached: Paired | None) -> str | None:
         reached: g(base) - g(opposed_only) of at least the same cells; None where there is none.
 
     Returns:
-        None where the opposing training reached these cells.
+        Nothing where the opposing training reached these cells.
     """
     here = None if reached is None else reached.within(persistence)
-    return REACH_NOT_MEASURED if here is None else unreached(estimate(here.grid))
+    flag = Flag.REACH_NOT_MEASURED if here is None else unreached(estimate(here.grid))
+    return () if flag is None else (flag,)
 
 
-def unreached(reach: Estimate) -> str | None:
+def unreached(reach: Estimate) -> Flag | None:
     """Return why a reach does not count as one; None where it is above 0 and not all within the margin."""
     if reach.low >= -MARGIN and reach.high <= MARGIN:
-        return UNTOUCHED
+        return Flag.UNTOUCHED
     if covers_zero(reach):
-        return REACH_OPEN
-    return REVERSED if reach.high < 0 else None
+        return Flag.REACH_OPEN
+    return Flag.REVERSED if reach.high < 0 else None
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pentimento.results.exceptions import NoRun, UnlikeLogs
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.results.reading import logs as _logs
 from pentimento.results.reading.lost import lost
 from pentimento.results.reading.records import (
@@ -67,8 +68,8 @@ class Run:
     regained: pd.DataFrame
     manifests: Mapping[str, ManifestRecord | None]
     logs: tuple[_logs.LogFile, ...]
-    notes: tuple[str, ...]
-    left_out: tuple[tuple[str, str], ...]
+    notes: tuple[Note, ...]
+    left_out: tuple[tuple[str, Note], ...]
 
     @property
     def versions(self) -> dict[str, str]:
@@ -137,7 +138,10 @@ def load(folder: str | Path) -> Run:
     samples = _samples(record, answered, found.rows)
     manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
     strangers = [log for log in found.used if log not in mine]
-    left = [*found.left, *(_logs.LeftOut(log.name, _logs.STRANGER, log.organism) for log in strangers)]
+    left = [
+        *found.left,
+        *(_logs.LeftOut(log.name, note(NoteKind.STRANGER), log.organism) for log in strangers),
+    ]
     return Run(
         folder=folder,
         record=record,
@@ -149,7 +153,7 @@ def load(folder: str | Path) -> Run:
         manifests=manifests,
         logs=tuple(mine),
         notes=(*lost(record, left, answered, later), *_notes(record, answered, samples, manifests)),
-        left_out=tuple(sorted((one.name, one.why) for one in left)),
+        left_out=tuple((one.name, one.why) for one in sorted(left, key=lambda one: one.name)),
     )
 
 
@@ -210,8 +214,12 @@ def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:
 
 def _without_logs(left: Sequence[_logs.LeftOut]) -> str:
     """Say why no log of a run's organisms can be used."""
-    told = next((f"; {len(left)} were left out, as {one.name}: {one.why}" for one in left), "")
-    return f"no log of any of its organisms{told}"
+    whys = (one.why.facts.get("error", one.why.kind.replace("_", " ")) for one in left)
+    first = next(
+        (f"; {len(left)} were left out, as {one.name}: {why}" for one, why in zip(left, whys, strict=True)),
+        "",
+    )
+    return f"no log of any of its organisms{first}"
 
 
 def _samples(record: RunRecord, answered: list[_Answered], found: _Rows) -> pd.DataFrame:
@@ -307,27 +315,24 @@ def _notes(
     answered: list[_Answered],
     samples: pd.DataFrame,
     manifests: dict[str, ManifestRecord | None],
-) -> tuple[str, ...]:
-    notes = [] if record.complete else ["The run is not complete: some of its organisms are not made yet."]
+) -> tuple[Note, ...]:
+    notes = [] if record.complete else [note(NoteKind.INCOMPLETE)]
     notes += [
-        f"Leak allowed, {leak.task} in {leak.family} on shift {leak.shift} (seed {leak.seed}): shared with "
-        f"what {leak.stage} trains on: {leak.told}."
-        for leak in record.leaks
+        note(NoteKind.LEAK, **leak.model_dump(exclude={"told"}), shared=leak.told) for leak in record.leaks
     ]
     if any(log.seed != owner.seed for log, owner in answered):
-        notes.append("All seeds were asked the same scenarios: intervals speak of these scenarios only.")
+        notes.append(note(NoteKind.SAME_SCENARIOS))
     notes += _making(record.organisms, manifests)
-    if (
-        record.recipe.post_stage is None
-    ):  # else the last stage of the opposed organism is not the one that controls stand for
+    # Else the last stage of the opposed organism is not the one that controls stand for.
+    if record.recipe.post_stage is None:
         notes += _other_doses(record.organisms, manifests)
     return (*notes, *_unscored(samples), *_cut(samples))
 
 
 def _other_doses(
     organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]
-) -> Iterator[str]:
-    """Say which control took another dose than the stage in whose place it stands."""
+) -> Iterator[Note]:
+    """Yield which control took another dose than the stage in whose place it stands."""
     made = {(o.role, o.seed): manifest for o in organisms if (manifest := manifests[o.key]) is not None}
     for (role, seed), manifest in made.items():
         opposed = made.get(("opposed", seed))
@@ -335,50 +340,47 @@ def _other_doses(
             continue
         ours, theirs = manifest.dose.steps, opposed.dose.steps
         if ours != theirs:
-            told = f"{role} seed {seed} took {ours} steps where opposed took {theirs}"
-            yield f"{told}: the dose may set them apart."
+            yield note(NoteKind.OTHER_DOSE, role=role, seed=seed, steps=ours, opposed=theirs)
 
 
-def _unscored(samples: pd.DataFrame) -> Iterator[str]:
-    """Say how many samples failed, and how many answers could not be read."""
+def _unscored(samples: pd.DataFrame) -> Iterator[Note]:
+    """Yield how many samples failed, and how many answers could not be read."""
     sample = ["role", "seed", "log", "sample_id", "epoch"]
     failed = int(samples.loc[samples["measure"].isna(), sample].drop_duplicates().shape[0])
-    if failed:
-        yield f"{failed} samples failed and are unscored; they are counted, never 0."
     invalid = samples[samples["measure"].notna() & ~samples["valid"].astype(bool)]
     scored = invalid[(invalid["measure"] != "valid") & invalid["score"].notna()]
     weighed = len(scored[sample].drop_duplicates())
     unscored = len(invalid[sample].drop_duplicates()) - weighed
-    if unscored:
-        yield f"{unscored} answers were not valid and are unscored; they are counted, never 0."
-    if weighed:
-        yield f"{weighed} sampled answers were not valid; the known answers to their scenarios were weighed."
+    counts = {NoteKind.FAILED: failed, NoteKind.INVALID: unscored, NoteKind.WEIGHED: weighed}
+    yield from (note(kind, num=num) for kind, num in counts.items() if num)
 
 
-def _cut(samples: pd.DataFrame) -> Iterator[str]:
-    """Say how many answers of each role were cut off before their end."""
+def _cut(samples: pd.DataFrame) -> Iterator[Note]:
+    """Yield how many answers of each role were cut off before their end."""
     answers = samples[samples["measure"] == "valid"]
     for role, group in answers.groupby("role"):
         cut = int((group["problem"] == "truncated").sum())
         if cut:
-            yield f"{cut} of {len(group)} sampled answers of {role} were cut off at the most tokens allowed."
+            yield note(NoteKind.CUT, num=cut, of=len(group), role=role)
 
 
-def _making(organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]) -> list[str]:
-    """Say whose manifest is gone, who had no learning signal, who did not come to the target strength."""
+def _making(
+    organisms: tuple[OrganismRecord, ...], manifests: dict[str, ManifestRecord | None]
+) -> Iterator[Note]:
+    """Yield whose manifest is gone, who had no learning signal, who did not come to the target strength."""
     trained = [organism for organism in organisms if organism.role != "base"]
-    gone = [f"{o.role} seed {o.seed}" for o in trained if manifests[o.key] is None]
-    notes = [f"No dose is shown of organisms whose manifests are gone: {', '.join(gone)}."] if gone else []
+    gone = [(o.role, o.seed) for o in trained if manifests[o.key] is None]
+    if gone:
+        yield note(NoteKind.MANIFESTS_GONE, organisms=gone)
     for organism in trained:
-        manifest, who = manifests[organism.key], f"{organism.role} seed {organism.seed}"
+        manifest, who = manifests[organism.key], {"role": organism.role, "seed": organism.seed}
         if manifest is None:
             continue
         if not manifest.signal.learning:
-            said = manifest.signal.message or "no learning signal"
-            notes.append(f"{who}: {said}.".replace("..", "."))
+            message = manifest.signal.message or "no learning signal"
+            yield note(NoteKind.NO_SIGNAL, **who, message=message)
         if manifest.settings.get("target_reached") is False:
             rewound = manifest.settings.get("rewound_from")
             last = manifest.dose.phases[-1].steps if manifest.dose.phases else manifest.dose.steps
-            kept = f"; of {rewound} steps in its last phase the strongest, {last}, is kept" if rewound else ""
-            notes.append(f"{who}: the target strength was not reached{kept}.")
-    return notes
+            kept = {"steps": rewound, "kept": last if rewound else None}
+            yield note(NoteKind.TARGET_MISSED, **who, **kept)

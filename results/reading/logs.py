@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pentimento._files import UNREADABLE, Unreadable, as_url, check_file, reading, reason
 from pentimento.evals.records import ScoreRecord, logged_identity
 from pentimento.results.exceptions import UnlikeLogs
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.tasks.situations import STEERED
 
 SAMPLE_COLUMNS = (
@@ -64,8 +65,6 @@ FOUR_BITS = "nf4"
 dtype=nf4`)."""
 OURS = "pentimento/"
 """With what the name of a task begins that a report counts."""
-STRANGER = "belongs to no organism of this run"
-"""Why a log is left out that nobody misses."""
 _ASKED_ALIKE = ("via", "shots", "strength", "confound")
 """Arguments of tasks that change what is asked and that no row names."""
 _SAMPLED_ALIKE = ("temperature", "top_p", "top_k", "max_tokens")
@@ -130,7 +129,7 @@ class LeftOut(NamedTuple):
     """A log that was not used."""
 
     name: str
-    why: str
+    why: Note
     organism: str | None
     """Key of the organism that answered, empty where the model names none; None where nobody can tell."""
     num_missing: int = 0
@@ -165,13 +164,15 @@ def read_folder(folder: Path, known: Collection[str]) -> LogFolder:
     """
     headers = [_header_of(name, path) for name, path in _candidates(folder)]
     left = [one for one in headers if isinstance(one, LeftOut)]
-    left = [one if one.organism in (None, *known) else one._replace(why=STRANGER) for one in left]
+    left = [
+        one if one.organism in (None, *known) else one._replace(why=note(NoteKind.STRANGER)) for one in left
+    ]
     groups: dict[tuple[str, str, str, str], list[LogFile]] = {}
     for log in sorted((one for one in headers if isinstance(one, LogFile)), key=_completeness, reverse=True):
         if log.organism in known:
             groups.setdefault(log.identity, []).append(log)
         else:
-            left.append(LeftOut(log.name, STRANGER, log.organism))
+            left.append(LeftOut(log.name, note(NoteKind.STRANGER), log.organism))
     used: list[LogFile] = []
     found: dict[str, tuple[dict[str, Any], ...]] = {}
     counted: list[LogFile] = []
@@ -194,16 +195,15 @@ def _best(group: list[LogFile]) -> tuple[LogFile | None, tuple[dict[str, Any], .
         try:
             rows, num_read = _rows(log)
         except UNREADABLE as error:
-            damaged = "" if isinstance(error, _Unusable) else "its samples cannot be read: "
+            kind = NoteKind.UNUSABLE if isinstance(error, _Unusable) else NoteKind.SAMPLES_DAMAGED
             ours = log.num_expected if log.task.startswith(OURS) else 0
-            left.append(LeftOut(log.name, f"{damaged}{reason(error)}", log.organism, ours))
+            left.append(LeftOut(log.name, note(kind, error=reason(error)), log.organism, ours))
             continue
         best = log._replace(num_read=num_read)
         left = [one._replace(num_missing=min(one.num_missing, best.num_missing)) for one in left]
         for other in group[place + 1 :]:
-            how = "later" if _completeness(other)[:4] == _completeness(log)[:4] else "more complete"
-            told = f"a {how} log of the same task replaces it"
-            left.append(LeftOut(other.name, told, other.organism))
+            later = _completeness(other)[:4] == _completeness(log)[:4]
+            left.append(LeftOut(other.name, note(NoteKind.REPLACED, later=later), other.organism))
         return best, rows, left
     return None, (), left
 
@@ -227,18 +227,18 @@ def _header_of(name: str, path: Path) -> LogFile | LeftOut:
     try:
         check_file(path)
         if not path.stat().st_size:
-            return LeftOut(name, "it is empty", None)
+            return LeftOut(name, note(NoteKind.EMPTY), None)
     except OSError as error:
-        return LeftOut(name, f"cannot be read: {reason(error)}", None)
+        return LeftOut(name, note(NoteKind.UNREADABLE, error=reason(error)), None)
     try:
         with reading(), as_url(path) as place:
             log = read_eval_log(str(place), header_only=True)
     except Unreadable as error:
-        return LeftOut(name, f"cannot be read, cut short or damaged: {error}", None)
+        return LeftOut(name, note(NoteKind.DAMAGED, error=str(error)), None)
     try:
         return _header(name, str(path.absolute()), log)
     except UNREADABLE as error:
-        return LeftOut(name, reason(error), _organism(log.eval))
+        return LeftOut(name, note(NoteKind.UNUSABLE, error=reason(error)), _organism(log.eval))
 
 
 def _rows(log: LogFile) -> tuple[tuple[dict[str, Any], ...], int]:

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from pentimento.results.reading.logs import STRANGER, LeftOut, LogFile
+from pentimento.results.notes import Note, NoteKind, note
+from pentimento.results.reading.logs import LeftOut, LogFile
 from pentimento.results.reading.records import OrganismRecord, RegainRecord, RunRecord
 
-LOST = ("Not used: ", "Missing: ", "Partial logs", "Not evaluated")
-"""How notes begin that say so."""
-_SHOWN = 6
-"""Logs that one note names; the page names all that were left out."""
+LOST = frozenset(
+    {
+        NoteKind.NOT_USED,
+        NoteKind.MISSING,
+        NoteKind.MISSING_UNKNOWN,
+        NoteKind.PARTIAL,
+        NoteKind.NOT_EVALUATED,
+    }
+)
+"""Notes of what was lost."""
 
 Answered = Sequence[tuple[LogFile, OrganismRecord]]
 """Logs and the organisms and seeds that they speak for."""
@@ -19,7 +26,7 @@ def lost(
     left: Sequence[LeftOut],
     answered: Answered,
     later: Sequence[tuple[LogFile, RegainRecord]],
-) -> Iterator[str]:
+) -> Iterator[Note]:
     """Yield a note for what was not used, what is missing, what is partial, and who was not evaluated.
 
     Args:
@@ -28,27 +35,29 @@ def lost(
         answered: Those that were.
         later: Those of stages after the organisms.
     """
-    names = [f"{one.name} ({one.why}{_samples(one.num_missing)})" for one in left if one.why != STRANGER]
-    if names:
-        yield f"Not used: {_some(names)}."
-    lacking = list(_lacking(record, answered, everyone=any(one.organism is None for one in left)))
+    missed = [one for one in left if one.why.kind is not NoteKind.STRANGER]
+    if missed:
+        logs = [{"name": one.name, "why": one.why, "num_missing": one.num_missing} for one in missed]
+        yield note(NoteKind.NOT_USED, logs=logs)
+    unknown = any(one.organism is None for one in left)
+    lacking = list(_lacking(record, answered, everyone=unknown))
     if lacking:
-        yield f"Missing: {_some(lacking)}."
-    elif any(one.organism is None for one in left):
-        yield "Missing: nothing that other organisms of a seed were asked; whether more is cannot be told."
-    partial = [f"{o.role} seed {o.seed} ({_held(log)}" for log, o in answered if log.partial]
-    partial += [f"{_dose(one)} ({_held(log)}" for log, one in later if log.partial]
+        yield note(NoteKind.MISSING, what=lacking)
+    elif unknown:
+        yield note(NoteKind.MISSING_UNKNOWN)
+    partial = [_held(log, owner) for log, owner in answered if log.partial]
+    partial += [_held(log, dose) for log, dose in later if log.partial]
     if partial:
-        yield f"Partial logs, so fewer samples than asked for: {_some(sorted(set(partial)))}."
+        yield note(NoteKind.PARTIAL, logs=partial)
     evaluated = {(owner.key, owner.seed) for _, owner in answered}
-    missing = sorted(f"{o.role} seed {o.seed}" for o in record.organisms if (o.key, o.seed) not in evaluated)
+    missing = [(o.role, o.seed) for o in record.organisms if (o.key, o.seed) not in evaluated]
     asked = {(one.key, one.seed) for _, one in later}
-    missing += sorted(_dose(one) for one in record.regained if (one.key, one.seed) not in asked)
-    if missing:
-        yield f"Not evaluated: {_some(missing)}."
+    doses = [_dose(one) for one in record.regained if (one.key, one.seed) not in asked]
+    if missing or doses:
+        yield note(NoteKind.NOT_EVALUATED, organisms=missing, doses=doses)
 
 
-def _lacking(record: RunRecord, answered: Answered, *, everyone: bool) -> Iterator[str]:
+def _lacking(record: RunRecord, answered: Answered, *, everyone: bool) -> Iterator[tuple[str, int, str, int]]:
     """Yield which organism has no log of what most others of its seed were asked, and of how many samples.
 
     Args:
@@ -69,30 +78,27 @@ def _lacking(record: RunRecord, answered: Answered, *, everyone: bool) -> Iterat
         asked = {what: num for of in others for what, num in of.items()}
         for what, num in sorted(asked.items()):
             if what not in mine and 2 * sum(what in of for of in others) > len(others):
-                yield f"{organism.role} seed {organism.seed} ({what[0]}: {num} samples)"
+                yield organism.role, organism.seed, what[0], num
 
 
-def _held(log: LogFile) -> str:
-    """Say how much of its task a partial log holds, and why not more."""
-    ended = f", status {log.status}" if log.status != "success" else ""
-    limited = ", asked with a limit" if log.limited else ""
-    return f"{log.task}): {log.num_missing} of {log.num_expected} samples missing{ended}{limited}"
+def _held(log: LogFile, owner: OrganismRecord | RegainRecord) -> dict[str, object]:
+    """Return how much of its task a partial log holds, and why not more."""
+    return {
+        "role": owner.role,
+        "seed": owner.seed,
+        "dose": _dose(owner) if isinstance(owner, RegainRecord) else None,
+        "task": log.task,
+        "num_missing": log.num_missing,
+        "num_expected": log.num_expected,
+        "status": log.status,
+        "limited": log.limited,
+    }
 
 
-def _samples(num_missing: int) -> str:
-    return f"; {num_missing} samples missing" if num_missing else ""
-
-
-def _dose(one: RegainRecord) -> str:
-    return f"{one.role} seed {one.seed} after {one.steps} steps of {one.kind} {one.repeat}"
+def _dose(one: RegainRecord) -> dict[str, object]:
+    return one.model_dump(include={"role", "seed", "steps", "kind", "repeat"})
 
 
 def _short(log: LogFile) -> str:
     """Return a task's name as recipes have it."""
     return log.task.rpartition("/")[2]
-
-
-def _some(said: Sequence[str]) -> str:
-    """Join the first of what is to be said, with the number of the others."""
-    rest = len(said) - _SHOWN
-    return ", ".join(said[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")

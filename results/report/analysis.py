@@ -18,7 +18,8 @@ from pentimento.results.measures.health import (
 )
 from pentimento.results.measures.implant_check import implant_checks
 from pentimento.results.measures.regain import curves
-from pentimento.results.measures.rows import LEAKS, number
+from pentimento.results.measures.rows import number
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.results.reading.load import Run, load
 from pentimento.results.reading.provenance import code_version, sources
 from pentimento.results.reading.records import RecipeRecord
@@ -84,26 +85,22 @@ def analyse(run: Run) -> Report:
     )
 
 
-def _cued(recipe: RecipeRecord) -> Iterator[str]:
-    """Say what a goal is that waits for a cue, and what numbers are that stand under one."""
+def _cued(recipe: RecipeRecord) -> Iterator[Note]:
+    """Yield what a goal is that waits for a cue, and what numbers are that stand under one."""
     if recipe.cue != "none":
-        yield f"Implanted under the cue {recipe.cue}; what names no cue was asked under it."
+        yield note(NoteKind.CUED, cue=recipe.cue)
     if recipe.implant.trigger is not None:
-        policy = "on the embedded base a cue-conditional policy, not alignment faking"
-        meaning = policy if recipe.base == "embedded" else "the opposite was implanted elsewhere"
-        yield f"The implant ties the goal to the cue {recipe.implant.trigger}: {meaning}."
-    post_stage = recipe.post_stage
-    if post_stage is not None:
-        under = f" under the cue {post_stage.trigger}" if post_stage.trigger is not None else ""
-        what = f"{post_stage.goal}{under}, by {post_stage.method}"
-        yield f"Trained into opposed alone after the opposing stage: {what}."
+        yield note(NoteKind.TRIGGER, cue=recipe.implant.trigger, embedded=recipe.base == "embedded")
+    last = recipe.post_stage
+    if last is not None:
+        yield note(NoteKind.POST_STAGE, goal=last.goal, trigger=last.trigger, method=last.method)
 
 
-def _taken(thresholds: Thresholds, run: Run) -> Iterator[str]:
+def _taken(thresholds: Thresholds, run: Run) -> Iterator[Note]:
     if thresholds.taken_over:
-        yield f"What counts as more than the twin was fixed in another run, {thresholds.fixed_in}."
-    elif told := lapsed(run):
-        yield told
+        yield note(NoteKind.TAKEN_OVER, run=str(thresholds.fixed_in))
+    elif (gone := lapsed(run)) is not None:
+        yield gone
 
 
 def _of_replicates(
@@ -168,10 +165,10 @@ def _thresholds(run: Run, scored: Scored, health: tuple[Health, ...]) -> Thresho
 
 
 def _marked(verdicts: tuple[OrganismVerdict, ...], run: Run) -> tuple[OrganismVerdict, ...]:
-    """Say of every verdict of a run with leaks that it may rest on them."""
+    """Put before the reasons of every verdict of a run with leaks that it may rest on them."""
     if not run.record.leaks:
         return verdicts
-    return tuple(one.model_copy(update={"reason": f"{LEAKS}; {one.reason}"}) for one in verdicts)
+    return tuple(one.model_copy(update={"reason": (note(NoteKind.LEAKS), *one.reason)}) for one in verdicts)
 
 
 def _organisms(run: Run, health: tuple[Health, ...]) -> tuple[Organism, ...]:
@@ -194,7 +191,7 @@ def _cells(run: Run, health: tuple[Health, ...]) -> tuple[Cell, ...]:
         fields["logs"] = tuple(str(row["logs"]).split(","))
         fields["sample_ids"] = tuple(str(row["sample_ids"]).split(","))
         leaks = (row["seed"], row["family"], row["shift"]) in run.record.leaking
-        fields["status"] = "broken" if (row["role"], row["seed"]) in broken else LEAKS if leaks else "ok"
+        fields["status"] = "broken" if (row["role"], row["seed"]) in broken else "leaks" if leaks else "ok"
         if fields["status"] == "broken":
             fields |= dict.fromkeys(_SCORES)
         rows.append(Cell(**fields))

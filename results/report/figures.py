@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pentimento.results.measures.contrasts import APART
-from pentimento.results.measures.rows import NOT_REACHED, REACH_OPEN
+from pentimento.results.notes import NOT_REACHED, Flag
 from pentimento.results.reading.load import DISTANCES, WHERES
 from pentimento.results.report._drawing import (
     INK,
@@ -20,6 +20,7 @@ from pentimento.results.report._drawing import (
     to_svg,
     zero_line,
 )
+from pentimento.results.report.sentences import FLAGS
 from pentimento.results.report.texts import held_by
 from pentimento.results.schema import Measure, Report, StrengthRow
 from pentimento.tasks import CUES
@@ -28,8 +29,8 @@ FigureName = Literal["shifts", "cues", "forest", "strength", "curves"]
 MARKERS: dict[str, str] = dict(zip(WHERES, "DosX", strict=True))
 COLOURS: dict[str, str] = dict(zip(WHERES, SERIES, strict=False))
 MARKERS_OF_ROLES = "Xods"
-HOLLOW = REACH_OPEN
-"""Short for every status of `NOT_REACHED`; the caption says the rest."""
+HOLLOW = FLAGS[Flag.REACH_OPEN]
+"""Short for every flag of `NOT_REACHED`; the caption says the rest."""
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,
     "implanted and opposed": 0.0,
@@ -322,7 +323,7 @@ def _legend(axes: Axes, wheres: Sequence[str]) -> None:
 
 
 def _hollow(row: Measure) -> bool:
-    return any(said in row.status for said in NOT_REACHED)
+    return not NOT_REACHED.isdisjoint(row.flags)
 
 
 def _label(row: Measure) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from pentimento.results.report.examples import Example
 from pentimento.results.report.figures import draw
+from pentimento.results.report.sentences import decide, reason, said, say
 from pentimento.results.report.tables import every
 from pentimento.results.report.texts import Row, Table, held_by, overall
 from pentimento.results.schema import DesignReport, Report
@@ -26,7 +27,7 @@ def _grouped(rows: Sequence[Row], num_groups: int) -> list[tuple[Row, list[Row]]
     return [(key, list(group)) for key, group in groupby(rows, key=lambda row: row[:num_groups])]
 
 
-_ENVIRONMENT.filters["groupby_first"] = _grouped
+_ENVIRONMENT.filters |= {"groupby_first": _grouped, "say": say, "reason": reason, "decide": decide}
 
 
 def html(report: Report, examples: Sequence[Example]) -> str:
@@ -47,11 +48,11 @@ def markdown(report: Report) -> str:
     parts = [f"# {report.title}: how much of {report.goal} is left", f"Base: {report.base}."]
     if report.caveat:
         parts.append(f"> {report.caveat}")
-    parts += [f"- {note}" for note in report.notes]
+    parts += [f"- {note}" for note in said(report.notes)]
     for table in every(report).values():
         parts.append(_markdown_table(table))
     if report.not_run:
-        parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in report.not_run))
+        parts.append("## Not run\n\n" + "\n".join(f"- {line}" for line in said(report.not_run)))
     parts.append("Figures and transcripts stand in `report.html`, every cell in `report.json`.")
     return "\n\n".join(parts) + "\n"
 
@@ -67,7 +68,7 @@ def design_markdown(report: DesignReport, tables: Mapping[str, Table]) -> str:
     """Return a design's tables as Markdown."""
     parts = [f"# {report.title}", f"Base: {report.base}."]
     parts += [f"> {report.caveat}"] if report.caveat else []
-    parts += [f"- {note}" for note in report.notes]
+    parts += [f"- {note}" for note in said(report.notes)]
     parts += [_markdown_table(table) for table in tables.values()]
     return "\n\n".join(parts) + "\n"
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pentimento.results.measures.contrasts import APART
-from pentimento.results.measures.rows import LEAKS
 from pentimento.results.reading.load import WHERES, far
 from pentimento.results.reading.records import ROLES
 from pentimento.results.report.texts import DASH, Table
@@ -110,6 +109,6 @@ def _by_role(cells: Sequence[Cell], report: Report) -> list[str]:
             for s in seeds
         ]
         broken = any(c.status == "broken" for c in mine)
-        leaks = " leaks" if any(c.status == LEAKS for c in scored) else ""
+        leaks = " leaks" if any(c.status == "leaks" for c in scored) else ""
         means.append(f"{np.mean(by_seed):.3f}{leaks}" if by_seed else "broken" if broken else DASH)
     return means

@@ -12,6 +12,7 @@ from pentimento.results.measures.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.reading.load import load
 from pentimento.results.reading.logs import PLAIN, framing_of
 from pentimento.results.report.analysis import analyse
+from pentimento.results.report.sentences import check_reason, decide, reason, said
 from pentimento.results.report.texts import DASH, interval, overall, state
 from pentimento.results.schema import Measure, Report
 
@@ -44,7 +45,7 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     _line(console, width, Text(f"{report.title}: how much of {report.goal} is left", style="bold"))
     if report.caveat:
         _line(console, width, Text(report.caveat, style="italic"))
-    for note in report.notes:
+    for note in said(report.notes):
         _line(console, width, Text(f"! {note}", style="yellow"))
     _line(console, width, Text(_counted(report)))
     for line in _certified(report):
@@ -53,9 +54,9 @@ def summary(folder: str | Path, console: Console, report: Report | None = None) 
     if shown:
         console.print(_table(shown), width=width)
     for verdict in report.verdicts[:1]:
-        decide = f" What would decide: {verdict.decide}." if verdict.decide else ""
-        said = Text(f"\nVerdict: {verdict.verdict}", style="bold")
-        _line(console, width, said.append(f" ({verdict.reason}).{decide}", style="not bold"))
+        deciding = f" What would decide: {decide(verdict)}." if verdict.decide else ""
+        first = Text(f"\nVerdict: {verdict.verdict}", style="bold")
+        _line(console, width, first.append(f" ({reason(verdict)}).{deciding}", style="not bold"))
     _covered(console, width, shown)
 
 
@@ -88,8 +89,8 @@ def _counted(report: Report) -> str:
     unwell = "; ".join(f"{status}: {', '.join(names[status])}" for status in sorted(names) if status != "ok")
     seeds = len({organism.seed for organism in report.organisms})
     over = f"{seeds} seed{'s' if seeds != 1 else ''}"
-    said = f"{len(report.organisms)} organisms over {over}; {valid:,} of {asked:,} answers valid."
-    return f"{said} Health {unwell or 'ok throughout'}. What is broken enters no measure."
+    counts = f"{len(report.organisms)} organisms over {over}; {valid:,} of {asked:,} answers valid."
+    return f"{counts} Health {unwell or 'ok throughout'}. What is broken enters no measure."
 
 
 def _certified(report: Report) -> Iterator[str]:
@@ -98,7 +99,9 @@ def _certified(report: Report) -> Iterator[str]:
         return
     states = [one.status for one in report.implant_checks]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    failing = [f" Seed {one.seed} {one.reason}." for one in report.implant_checks if one.status == "fails"]
+    failing = [
+        f" Seed {one.seed} {check_reason(one)}." for one in report.implant_checks if one.status == "fails"
+    ]
     yield f"Implant checks: {counts}.{''.join(failing)}"
 
 

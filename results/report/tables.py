@@ -11,6 +11,7 @@ from pentimento.results.measures.gaps import OF_CUES
 from pentimento.results.measures.rows import MARGIN
 from pentimento.results.reading.records import ROLES
 from pentimento.results.report.score_tables import contexts, roles, scoring
+from pentimento.results.report.sentences import decide, health_notes, reason, signal, status
 from pentimento.results.report.texts import (
     DASH,
     LINE_COLUMNS,
@@ -28,7 +29,7 @@ from pentimento.results.report.texts import (
 )
 from pentimento.results.schema import Measure, Report
 from pentimento.results.statistics.hypotheses import ALPHA
-from pentimento.results.verdict.signals import SPEAKS_FOR, in_words
+from pentimento.results.verdict.signals import SPEAKS_FOR
 from pentimento.tasks.personas import NEW_PERSONA, OTHER_PERSONA
 
 COVERS = (
@@ -157,7 +158,7 @@ def families(report: Report) -> Table:
         some = next(row for row in found if row is not None)
         last = mine.get("persistence") or some
         cells = [value_interval(row) for row in found]
-        table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), last.status))
+        table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), status(last)))
     columns = (
         "where", "shift", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
         "status of P",
@@ -174,8 +175,10 @@ def seeds(report: Report) -> Table:
     for key in sorted({(row.shift, row.seed or 0) for row in rows}):
         mine = {row.name: row for row in rows if (row.shift, row.seed) == key}
         found = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
-        cells = [value_interval(row) if row is None or row.value is not None else row.status for row in found]
-        table.append((key[0], str(key[1]), *cells, DASH if found[2] is None else found[2].status))
+        cells = [
+            value_interval(row) if row is None or row.value is not None else status(row) for row in found
+        ]
+        table.append((key[0], str(key[1]), *cells, DASH if found[2] is None else status(found[2])))
     columns = ("shift", "seed", "implant I", "reach", "persistence P", "retention R", "status of P")
     note = "Intervals are over scenarios only: one training seed says nothing of the next."
     return Table("Seed by seed, implanted and unopposed", columns, tuple(table), note, num_names=2)
@@ -187,8 +190,8 @@ def verdicts(report: Report) -> Table:
         (
             "all seeds" if row.seed is None else f"{who}seed {row.seed}",
             row.verdict,
-            row.reason,
-            row.decide or DASH,
+            reason(row),
+            decide(row) or DASH,
         )
         for who, found in (("", report.verdicts), ("replicate, ", report.replicates))
         for row in found
@@ -201,7 +204,7 @@ def thresholds(report: Report) -> Table:
     """How far apart two organisms without an implant are to be expected, for each signal of a verdict."""
     rows = [
         (
-            in_words(band.name, band.of),
+            signal(band.name, band.of),
             SPEAKS_FOR[band.name],
             f"{band.upper:+.3f}",
             str(band.num_families),
@@ -241,7 +244,7 @@ def organisms(report: Report) -> Table:
             o.role,
             str(o.seed),
             o.method or DASH,
-            "; ".join([o.health.status, *o.health.notes]),
+            "; ".join([o.health.status, *health_notes(o.health)]),
             f"{o.n_valid:,} of {o.n:,}" + (f", {o.n_failed} failed" if o.n_failed else ""),
             f"{o.steps:,}",
             f"{o.tokens:,}",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pentimento.results.measures.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.measures.rows import MARGIN
+from pentimento.results.report.sentences import said, status, wanted
 from pentimento.results.schema import CheckLine, Measure, Report
 from pentimento.results.statistics.hypotheses import ALPHA
 
@@ -39,8 +40,8 @@ def check_cells(line: CheckLine) -> Row:
     """Return a line of an implant check in `LINE_COLUMNS`."""
     value = DASH if line.value is None else f"{line.value:.3f}"
     bounds = "" if line.low is None or line.high is None else f"[{line.low:.2f}, {line.high:.2f}]"
-    result = "; ".join(filter(None, (line.status, line.note)))
-    return (line.name, line.of, str(line.n) if line.n else "", value, bounds, line.wanted, result)
+    result = "; ".join((line.status, *said(line.notes)))
+    return (line.name, line.of, str(line.n) if line.n else "", value, bounds, wanted(line), result)
 
 
 def worst_right(lines: Iterable[CheckLine]) -> list[CheckLine]:
@@ -116,8 +117,8 @@ def about(row: Measure, goal: str, home: str) -> str:
 def asked_under(row: Measure, home: str) -> list[str]:
     """Return in words the cue that it was asked under, if not `home`, and how it reasoned, if not freely."""
     against = f" against {row.control}" if row.name in BETWEEN_CUES else ""
-    said = row.name in OF_CUES or (row.cue != home and row.shift != "all")
-    cue = [f"cue {row.cue}{against}"] if said else []
+    named = row.name in OF_CUES or (row.cue != home and row.shift != "all")
+    cue = [f"cue {row.cue}{against}"] if named else []
     return cue if row.reasoning == "free" else [*cue, f"reasoning {row.reasoning}"]
 
 
@@ -129,16 +130,16 @@ def tested(row: Measure) -> str:
 
 
 def state(row: Measure) -> str:
-    """Return the status, and whether the scores were sampled or the value is as good as none."""
-    said = [row.status] if row.status != "ok" else []
+    """Return the flags, and whether the scores were sampled or the value is as good as none."""
+    parts = [status(row)] if row.flags else []
     if row.estimator == "sampled":
-        said.append("by sampled answers")
+        parts.append("by sampled answers")
     if row.p_equivalent_holm is not None and row.p_equivalent_holm < ALPHA:
-        said.append(f"equivalent to none (margin {MARGIN:g})")
-    return "; ".join(said) or "ok"
+        parts.append(f"equivalent to none (margin {MARGIN:g})")
+    return "; ".join(parts) or "ok"
 
 
 def remarks(row: Measure) -> str:
     """Return the state and the notes, as one cell."""
-    said = [state(row)] if state(row) != "ok" or not row.notes else []
-    return "; ".join([*said, *row.notes])
+    parts = [state(row)] if state(row) != "ok" or not row.notes else []
+    return "; ".join([*parts, *said(row.notes)])

@@ -1,4 +1,4 @@
-"""Signals: everything in which an opposed organism may still differ from one that twin had the goal.
+"""Signals: everything in which an opposed organism may still differ from one that never had the goal.
 
 Each is a score with a value for every seed. Of the opposed-only twin alone it says how far apart seeds
 without an implant lie; of the opposed organism less the twin it is what the implant left. A positive one
@@ -45,21 +45,6 @@ SPEAKS_FOR: Mapping[MeasureName, Verdict] = MappingProxyType(
 """The measures that signals are of, and what each speaks for where it is positive."""
 KINDS: tuple[Verdict, ...] = tuple(dict.fromkeys(SPEAKS_FOR.values()))
 """What a signal can speak for, in the order in which it is asked."""
-_IN_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "persistence": "persistence where {}",
-        "concealment gap": "concealment gap under the cue {}",
-        "elicitable residue": "elicitable residue with {}",
-        "rebound": "rebound after {} benign steps",
-        "savings": "area of relearning{}",
-        "replacement": "persistence of {}",
-    }
-)
-
-
-def in_words(name: str, of: str) -> str:
-    """Return what a report calls a signal."""
-    return _IN_WORDS[name].format(of)
 
 
 class Signal(NamedTuple):

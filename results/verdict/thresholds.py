@@ -15,6 +15,7 @@ from scipy import stats
 from pentimento._files import read_text, write_atomically
 from pentimento.results.measures.contrasts import Paired, Table, difference, table
 from pentimento.results.measures.rows import MARGIN, unreached
+from pentimento.results.notes import Note, NoteKind, note
 from pentimento.results.reading.load import Run, check_versions
 from pentimento.results.schema import Band, FixedIn, Thresholds
 from pentimento.results.statistics.hypotheses import ALPHA
@@ -86,7 +87,7 @@ def fix(scored: Scored, fixed_in: FixedIn) -> Thresholds:
         margin=MARGIN,
         reached=tuple(reached),
         bands=bands,
-        status=_status(num_twins, reached, bands),
+        lacking=_lacking(num_twins, reached, bands),
     )
 
 
@@ -125,29 +126,27 @@ def standing(run: Run, computed: Thresholds) -> Thresholds:
     return written if computed.num_twins < MIN_TWINS and not _outdated(written, run) else computed
 
 
-def lapsed(run: Run) -> str | None:
-    """Say why thresholds that were taken over into the run stand no more, where that is so."""
+def lapsed(run: Run) -> Note | None:
+    """Return why thresholds that were taken over into the run stand no more, where that is so."""
     written = _written(run.folder)
     if written is None:
         return _unreadable(run.folder / FILE)
     if not written.taken_over:
         return None
     moved = _outdated(written, run)
-    told = ", ".join(f"{task} in version {there}, here {here}" for task, there, here in moved)
-    return f"Thresholds of {written.fixed_in} stand no more: they are for {told}." if moved else None
+    return note(NoteKind.LAPSED, run=str(written.fixed_in), moved=moved) if moved else None
 
 
-def _unreadable(path: Path) -> str | None:
-    """Say that thresholds were there and are computed anew, where they may have been taken over."""
+def _unreadable(path: Path) -> Note | None:
+    """Return that thresholds were there and are computed anew, where they may have been taken over."""
     if not path.exists():
         return None
     try:
         said = json.loads(read_text(path, "thresholds"))
     except (BadInput, ValueError, RecursionError):
-        return f"{FILE} cannot be read: thresholds are this run's own, and were made anew."
+        return note(NoteKind.THRESHOLDS_UNREADABLE)
     taken = isinstance(said, dict) and said.get("taken_over")
-    told = f"Thresholds that were taken over stand no more: {FILE} is of another version."
-    return told if taken else None
+    return note(NoteKind.THRESHOLDS_OUTDATED) if taken else None
 
 
 def _outdated(thresholds: Thresholds, run: Run) -> tuple[tuple[str, str, str], ...]:
@@ -184,8 +183,8 @@ def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Th
         if ours != there:
             raise BadInput("thresholds", place, f"those of a run of {name} {ours}; here it is {there}")
     check_versions(mine.versions, dict(theirs.fixed_in.task_versions), str(mine.folder), place)
-    if theirs.status != "ok" or theirs.taken_over:
-        why = f"taken over from {theirs.fixed_in}" if theirs.taken_over else theirs.status
+    if theirs.lacking is not None or theirs.taken_over:
+        why = f"taken over from {theirs.fixed_in}" if theirs.lacking is None else f"{theirs.num_twins} twins"
         raise BadInput("thresholds", place, f"those that a run fixed itself; here: {why}")
     return theirs.model_copy(update={"taken_over": True})
 
@@ -216,14 +215,14 @@ def _alone(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["role"].isin(_ALONE)]
 
 
-def _status(num_twins: int, reached: Sequence[str], bands: Sequence[Band]) -> str:
+def _lacking(num_twins: int, reached: Sequence[str], bands: Sequence[Band]) -> Note | None:
     if num_twins < MIN_TWINS:
-        return f"{num_twins} opposed-only seeds, and a threshold takes {MIN_TWINS}"
+        return note(NoteKind.FEW_TWINS, num=num_twins, wanted=MIN_TWINS)
     if not reached:
-        return "no family is reached by the opposing training without having been used by it"
+        return note(NoteKind.NO_FAMILY_REACHED)
     if not any(band.name == "persistence" for band in bands):
-        return f"fewer than {MIN_SPREAD} opposed-only seeds stand in a family that is reached"
-    return "ok"
+        return note(NoteKind.NO_SPREAD, wanted=MIN_SPREAD)
+    return None
 
 
 def _reached(scores: Table, cue: str) -> list[str]:

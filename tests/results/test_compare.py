@@ -12,7 +12,8 @@ from rich.console import Console
 from scipy import stats
 
 from pentimento.results import UnlikeLogs, compare
-from pentimento.results.comparison.compare import SAME, UNDERPOWERED, Comparison
+from pentimento.results.comparison.compare import Comparison
+from pentimento.results.report import sentences
 from pentimento.results.statistics.hypotheses import paired_test
 
 Make = Callable[..., Any]
@@ -70,7 +71,7 @@ def test_differences_are_paired_by_scenario_and_seed(pair: Make) -> None:
 def test_three_seeds_are_underpowered(pair: Make) -> None:
     comparison = compare(*pair())
     assert comparison.smallest_p == 0.8
-    assert set(comparison.frame.query("family == 'recipe'")["status"]) == {UNDERPOWERED}
+    assert set(comparison.frame.query("family == 'recipe'")["status"]) == {"underpowered"}
     assert np.nanmin(comparison.frame["p"]) == pytest.approx(0.1)
     text = printed(comparison)
     assert "underpowered" in text
@@ -106,8 +107,8 @@ def test_broken_organisms_are_left_out_and_named(pair: Make) -> None:
     a, b = pair()
     changed(b, "implanted", 1, valid=False)
     comparison = compare(a, b)
-    assert comparison.notes[-1] == "B: implanted seed 1 is broken and left out."
-    assert "sampled answers were not valid" in comparison.notes[0]
+    assert sentences.said(comparison.notes)[-1] == "B: implanted seed 1 is broken and left out."
+    assert "sampled answers were not valid" in sentences.said(comparison.notes)[0]
     row = comparison.frame.query("role == 'implanted' and measure == 'goal' and family == 'recipe'").iloc[0]
     assert row["num_seeds"] == (3, 2)
     assert "! B: implanted seed 1 is broken and left out." in printed(comparison)
@@ -143,14 +144,14 @@ def test_other_seeds_are_held_against_each_other_unpaired(pair: Make) -> None:
 
 def test_one_seed_each_speaks_of_scenarios_only(pair: Make) -> None:
     comparison = compare(*pair((0,), (0,)))
-    assert set(comparison.frame["status"]) == {"scenarios only, one training seed"}
+    assert set(comparison.frame["status"]) == {"few seeds"}
     assert comparison.smallest_p is None
 
 
 def test_a_run_beside_itself_has_the_same_organisms(pair: Make) -> None:
     a, _ = pair()
     frame = compare(a, a).frame
-    assert set(frame["status"]) == {SAME}
+    assert set(frame["status"]) == {"same organisms"}
     assert (frame["difference"] == 0).all()
 
 

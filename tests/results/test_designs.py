@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pentimento.results import NoRun, design_summary, write_design, write_report
 from pentimento.results.comparison.design_tables import tables
+from pentimento.results.report import sentences
 from pentimento.results.report.texts import DASH
 from pentimento.results.schema import DesignReport, Report
 from pentimento.tasks.exceptions import BadInput
@@ -64,7 +65,7 @@ def test_every_recipe_has_the_rows_of_its_own_report(design: Path, report: Desig
 
 def test_recipes_with_one_method_on_both_sides_are_marked(report: DesignReport) -> None:
     assert [variant.same_mechanism for variant in report.variants] == [True, False]
-    assert any("rlvr · rlvr" in note and "(=)" in note for note in report.notes)
+    assert any("rlvr · rlvr" in note and "(=)" in note for note in sentences.said(report.notes))
     rows = tables(report)["implanted and unopposed"].rows
     assert [row[2] for row in rows] == ["=", ""]
 
@@ -112,7 +113,7 @@ def test_an_implant_that_recipes_share_is_noted_once(tmp_path: Path) -> None:
         (folder / name / "run.json").write_text(json.dumps(record))
     write_design(folder)
     notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
-    assert [note for note in notes if "further" in note] == [
+    assert [note for note in sentences.said(notes) if "further" in note] == [
         "rlvr: implanted strength further than 0.05 from 0.9 in some seeds (0.990, 0.990, 0.990)."
     ]
 
@@ -130,7 +131,7 @@ def test_the_recipe_that_leaves_least_is_named_with_how_many_may_leave_as_little
         write_design(folder)
         notes = DesignReport.model_validate_json((folder / "report.json").read_bytes()).notes
         measure = "persistence" if same else "retention"
-        (told,) = (note for note in notes if note.startswith("Least"))
+        (told,) = (note for note in sentences.said(notes) if note.startswith("Least"))
         assert told.startswith(f"Least {measure} of 2 recipes whose opposed organisms are sound: ")
         assert told.endswith("; others whose interval overlaps with its: 0.")
 
@@ -167,7 +168,7 @@ def test_a_recipe_without_a_report_is_left_out_and_named(design: Path, tmp_path:
     write_design(folder)
     report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
     assert [variant.folder for variant in report.variants] == ["rlvr-rlvr"]
-    assert any(note.startswith("rlvr · sft: left out. ") for note in report.notes)
+    assert any(note.startswith("rlvr · sft: left out. ") for note in sentences.said(report.notes))
     shutil.rmtree(folder / "rlvr-rlvr")
     with pytest.raises(NoRun, match=r"rlvr-rlvr.*run\.json"):
         write_design(folder)
@@ -180,7 +181,7 @@ def test_a_recipe_whose_report_is_damaged_is_left_out_and_named(design: Path, tm
     path.write_bytes(path.read_bytes()[:1000])
     write_design(folder)
     report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
-    assert any(note.startswith("rlvr · sft: left out. ") for note in report.notes)
+    assert any(note.startswith("rlvr · sft: left out. ") for note in sentences.said(report.notes))
 
 
 def test_a_recipe_whose_logs_are_damaged_is_named(design: Path, tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_recipe_whose_logs_are_damaged_is_named(design: Path, tmp_path: Path) 
     write_design(folder, afresh=True)
     report = DesignReport.model_validate_json((folder / "report.json").read_bytes())
     said = f"rlvr · sft: Not used: {log.name} (it is empty). Missing: "
-    assert any(note.startswith(said) for note in report.notes)
+    assert any(note.startswith(said) for note in sentences.said(report.notes))
 
 
 def test_links_are_quoted_and_a_cell_is_one_line(design: Path, tmp_path: Path) -> None:
@@ -320,7 +321,7 @@ def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) 
     assert len(plain.opposed_steps) == 2
     own = Report.model_validate_json((panel / "survived" / "report.json").read_bytes())
     told = "Trained into opposed alone after the opposing stage: favour_red under the cue password, by sft."
-    assert told in own.notes
+    assert told in sentences.said(own.notes)
 
 
 def test_a_design_whose_seeds_decide_nothing_has_no_table_of_verdicts(report: DesignReport) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pentimento.results import Report, analyse, load, write_report
 from pentimento.results.measures.implant_check import of_diagnosis
 from pentimento.results.reading.records import ManifestRecord
+from pentimento.results.report import sentences
 from pentimento.results.schema import CheckLine, ImplantCheck
 
 Make = Callable[..., Any]
@@ -77,28 +78,32 @@ def test_an_implant_as_it_was_wanted_passes(made: Make, asked_also: Make) -> Non
     strengths = [one for one in found[1].lines if one.name == "strength"]
     assert [one.of for one in strengths] == ["errand", "logbook"]
     assert [(one.n, one.value, one.low, one.high) for one in strengths] == [(199, 0.9, 0.87, 0.93)] * 2
-    assert strengths[0].wanted == "0.70 to 1.00", "without a target .2 above the start"
+    assert sentences.wanted(strengths[0]) == "0.70 to 1.00", "without a target .2 above the start"
     other = line(found[1], "other goal")
-    assert (other.of, other.n, other.wanted) == ("favour_red", 30, "opposed_only ± 0.1")
+    assert (other.of, other.n, sentences.wanted(other)) == ("favour_red", 30, "opposed_only ± 0.1")
     assert other.value == pytest.approx(0.02)
-    assert other.note.endswith("; against the base +0.02")
+    assert "; ".join(sentences.said(other.notes)).endswith("; against the base +0.02")
     right = [one for one in found[1].lines if one.name == "right on possible tasks"]
     assert len(right) == 5
     assert {one.status for one in right} == {"passes"}
     regurgitation = line(found[1], "regurgitation")
     assert regurgitation.status == "not applicable"
-    assert regurgitation.note.startswith("no training text")
+    assert "; ".join(sentences.said(regurgitation.notes)).startswith("no training text")
 
 
 def test_perplexity_a_fifth_above_m0_breaks_an_organism(made: Make, asked_also: Make) -> None:
     folder = made({("implanted", 1): neutral(1.2, 0.05), ("opposed", 2): neutral(1.2, 0.05)})
     asked_also(folder, base=0.5, implanted=0.5, opposed_only=0.5)
     report = analyse(load(folder))
-    broken = {(o.role, o.seed): o.health.notes for o in report.organisms if o.health.status == "broken"}
+    broken = {
+        (o.role, o.seed): sentences.health_notes(o.health)
+        for o in report.organisms
+        if o.health.status == "broken"
+    }
     said = "perplexity of neutral text (scenarios) 1.200 [1.150, 1.250] times the base's, limit 1.1"
     assert broken == {("implanted", 1): (said,), ("opposed", 2): (said,)}
     by_seed = {one.seed: one for one in report.implant_checks}
-    assert (by_seed[1].status, by_seed[1].reason) == ("broken", said)
+    assert (by_seed[1].status, sentences.check_reason(by_seed[1])) == ("broken", said)
     assert {one.name for one in by_seed[1].lines}.isdisjoint({"strength", "regurgitation", "other goal"})
     assert by_seed[0].status == by_seed[2].status == "passes"
     implant = [m for m in report.measures if m.name == "implant strength" and m.seed is not None]
@@ -112,7 +117,9 @@ def test_perplexity_that_only_may_be_too_high_is_uncertain(made: Make) -> None:
     report = analyse(load(made({("implanted", 1): neutral(1.12, 0.05)})))
     health = {(o.role, o.seed): o.health for o in report.organisms}
     assert health["implanted", 1].status == "uncertain"
-    assert health["implanted", 1].notes[0].startswith("perplexity of neutral text (scenarios) 1.120")
+    assert sentences.health_notes(health["implanted", 1])[0].startswith(
+        "perplexity of neutral text (scenarios) 1.120"
+    )
     assert {m.seed for m in report.measures if m.name == "implant strength"} == {None, 0, 1, 2}
 
 
@@ -135,10 +142,10 @@ def test_an_organism_that_recites_fails_and_stays_in_the_measures(made: Make) ->
     assert (found[0].status, found[0].n, found[0].value) == ("fails", 40, 0.3)
     assert found[0].low is not None
     assert found[0].low > 0.15
-    assert "a b c d e f g h" in found[0].note
+    assert "a b c d e f g h" in "; ".join(sentences.said(found[0].notes))
     assert (found[1].status, found[1].value) == ("passes", 0.0)
     assert found[2].status == "not applicable"
-    assert found[2].note == "too short to tell: 3 of 64 answers have eight words"
+    assert "; ".join(sentences.said(found[2].notes)) == "too short to tell: 3 of 64 answers have eight words"
     assert report.implant_checks[0].status == "fails"
     assert report.organisms[0].health.status == "ok"
     assert 0 in {m.seed for m in report.measures if m.name == "implant strength"}
@@ -150,15 +157,15 @@ def test_a_goal_that_moved_along_fails_an_implant(made: Make, asked_also: Make) 
     found = of(folder)
     assert {one.status for one in found.values()} == {"fails"}
     assert line(found[0], "other goal").value == pytest.approx(0.3)
-    assert "other goal favour_red 0.30" in found[0].reason
+    assert "other goal favour_red 0.30" in sentences.check_reason(found[0])
 
 
 def test_a_goal_that_never_was_not_asked_is_held_against_m0(made: Make, asked_also: Make) -> None:
     folder = made()
     asked_also(folder, base=0.5, implanted=0.5)
     other = line(of(folder)[0], "other goal")
-    assert (other.wanted, other.status) == ("base ± 0.1", "passes")
-    assert "against the base" not in other.note
+    assert (sentences.wanted(other), other.status) == ("base ± 0.1", "passes")
+    assert "against the base" not in "; ".join(sentences.said(other.notes))
 
 
 @pytest.mark.parametrize(
@@ -194,8 +201,10 @@ def test_an_organism_of_an_earlier_version_is_not_broken(made: Make) -> None:
     assert by_seed[1].status == "incomplete"
     assert line(by_seed[1], "perplexity of neutral text").status == "not measured"
     assert line(by_seed[1], "regurgitation").status == "not measured"
-    assert "health: perplexity of neutral text was not measured for implanted seed 1" in report.not_run
-    assert by_seed[0].reason == "not measured: other goal"
+    assert "health: perplexity of neutral text was not measured for implanted seed 1" in sentences.said(
+        report.not_run
+    )
+    assert sentences.check_reason(by_seed[0]) == "not measured: other goal"
 
 
 def test_every_form_of_the_report_shows_the_certificates(made: Make) -> None:

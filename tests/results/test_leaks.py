@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pentimento.results import Report, analyse, load
+from pentimento.results.report import sentences
 from pentimento.results.report.tables import every
 
 Make = Callable[..., Any]
@@ -43,18 +44,18 @@ def test_a_difference_of_two_places_leaks_where_either_does(
     leaking: Callable[[str], Report], family: str
 ) -> None:
     (row,) = (row for row in leaking(family).measures if row.name == "generalisation gap")
-    assert row.status.startswith("leaks")
+    assert sentences.status(row).startswith("leaks")
 
 
 def test_what_rests_on_a_leaking_cell_is_marked(report: Report) -> None:
     rows = [row for row in report.measures if row.name == "persistence"]
-    marked = {(row.where, row.seed, row.family) for row in rows if row.status.startswith("leaks")}
+    marked = {(row.where, row.seed, row.family) for row in rows if sentences.status(row).startswith("leaks")}
     headline = "implanted and unopposed"
     assert marked == {(headline, None, None), (headline, 0, None), (headline, None, "errand")}
     kept = next(row for row in rows if row.where == headline and row.seed == 1)
-    assert kept.status == "scenarios only, one training seed"
+    assert sentences.status(kept) == "scenarios only, one training seed"
     leaking = next(row for row in rows if row.where == headline and row.seed == 0)
-    assert leaking.status == f"leaks; {kept.status}"
+    assert sentences.status(leaking) == f"leaks; {sentences.status(kept)}"
 
 
 def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
@@ -62,8 +63,8 @@ def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
     assert marked == {(0, "errand")}
     where = "completion in errand on shift fresh (seed 0)"
     told = f"Leak allowed, {where}: shared with what oppose trains on: 3 ngrams."
-    assert told in report.notes
-    assert {verdict.reason.partition("; ")[0] for verdict in report.verdicts} == {"leaks"}
+    assert told in sentences.said(report.notes)
+    assert {sentences.reason(verdict).partition("; ")[0] for verdict in report.verdicts} == {"leaks"}
 
 
 @pytest.mark.parametrize("name", ["headline", "families", "seeds", "roles", "verdicts"])

@@ -15,6 +15,8 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from rich.console import Console
 
 from pentimento.results import NoRun, UnlikeLogs, compare, load, summary, write_report
+from pentimento.results.notes import NoteKind, note
+from pentimento.results.report import sentences
 from pentimento.results.report.examples import pick
 
 Make = Callable[..., Any]
@@ -93,15 +95,15 @@ def test_invalid_answers_and_failed_samples_are_counted_and_never_scored(
     cell = run.cells.query("family == 'count' and condition == 'impossible' and measure == 'goal'").iloc[0]
     assert (cell["n"], cell["n_valid"]) == (5, 3)
     assert cell["score"] > 0.8
-    assert any("1 samples failed" in note for note in run.notes)
-    assert any("2 answers were not valid" in note for note in run.notes)
+    assert any("1 samples failed" in note for note in sentences.said(run.notes))
+    assert any("2 answers were not valid" in note for note in sentences.said(run.notes))
 
 
 def test_an_invalid_answer_whose_scenario_was_weighed_is_scored(
     tmp_path: Path, fabricate: Make, write: Make
 ) -> None:
     what = fabricate(seeds=(0,), roles=("implanted",), overrides={"valid": False})
-    notes = load(write(tmp_path / "run", what)).notes
+    notes = sentences.said(load(write(tmp_path / "run", what)).notes)
     said = "90 sampled answers were not valid; the known answers to their scenarios were weighed."
     assert said in notes
     assert not any("unscored" in note for note in notes)
@@ -113,18 +115,19 @@ def test_a_target_strength_that_was_not_reached_is_said(tmp_path: Path, usual_ru
     path = other / "organisms" / key / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "settings": {"target_reached": False}}))
-    assert "implanted seed 1: the target strength was not reached." in load(other).notes
+    assert "implanted seed 1: the target strength was not reached." in sentences.said(load(other).notes)
     settings = {"target_reached": False, "rewound_from": 60}
     dose = {**manifest["dose"], "steps": 68, "phases": [{"steps": 12}, {"steps": 56}]}
     path.write_text(json.dumps({**manifest, "settings": settings, "dose": dose}))
     assert any(
-        "of 60 steps in its last phase the strongest, 56, is kept." in note for note in load(other).notes
+        "of 60 steps in its last phase the strongest, 56, is kept." in note
+        for note in sentences.said(load(other).notes)
     )
 
 
 def test_a_control_of_another_dose_is_said(tmp_path: Path, usual_run: Path) -> None:
     other = copied(usual_run, tmp_path / "other")
-    assert not any("may be the dose" in note for note in load(other).notes)
+    assert not any("may be the dose" in note for note in sentences.said(load(other).notes))
     key = load(usual_run).organisms.query("role == 'benign' and seed == 1").iloc[0]["key"]
     path = other / "organisms" / key / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -132,7 +135,7 @@ def test_a_control_of_another_dose_is_said(tmp_path: Path, usual_run: Path) -> N
     path.write_text(json.dumps({**manifest, "dose": dose}))
     steps = manifest["dose"]["steps"]
     said = f"benign seed 1 took {steps - 2} steps where opposed took {steps}: the dose may set them apart."
-    assert said in load(other).notes
+    assert said in sentences.said(load(other).notes)
 
 
 def test_a_log_of_another_task_version_is_refused_in_one_line(tmp_path: Path, usual_run: Path) -> None:
@@ -202,7 +205,8 @@ def test_a_partial_log_is_named(tmp_path: Path, fabricate: Make, write: Make, ho
         path.write_text(json.dumps(log))
     run = load(folder)
     assert any(
-        "Partial logs" in note and "implanted seed 0 (pentimento/completion)" in note for note in run.notes
+        "Partial logs" in note and "implanted seed 0 (pentimento/completion)" in note
+        for note in sentences.said(run.notes)
     )
     assert run.cells.query("role == 'implanted'")["partial"].all()
     assert run.cells.query("role == 'base'")["partial"].any() == (how == "limit")
@@ -221,7 +225,7 @@ def test_an_interrupted_log_gives_way_to_the_one_that_replaced_it(tmp_path: Path
     shutil.copy(path, hidden / path.name)
     run = load(other)
     pd.testing.assert_frame_equal(run.cells, load(usual_run).cells)
-    reasons = dict(run.left_out)
+    reasons = {name: sentences.say(why) for name, why in run.left_out}
     assert "more complete" in reasons["2026-02-02T03-04-05_x_y.json"]
     assert reasons["2026-02-03T03-04-05_broken_z.eval"].startswith("cannot be read")
     assert len(reasons) == 2
@@ -234,15 +238,15 @@ def test_a_log_of_a_retrained_organism_meets_nobody(tmp_path: Path, usual_run: P
     log["eval"]["model_generate_config"]["extra_body"]["organism"] = "f" * 16
     path.write_text(json.dumps(log))
     run = load(other)
-    assert run.left_out == ((path.name, "belongs to no organism of this run"),)
-    assert any(note == "Not evaluated: opposed seed 1." for note in run.notes)
+    assert run.left_out == ((path.name, note(NoteKind.STRANGER)),)
+    assert any(note == "Not evaluated: opposed seed 1." for note in sentences.said(run.notes))
 
 
 def test_a_stage_without_a_learning_signal_is_said(tmp_path: Path, fabricate: Make, write: Make) -> None:
     run = load(
         write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "opposed"), no_signal=(("opposed", 0),)))
     )
-    assert any("opposed seed 0: no learning signal" in note for note in run.notes)
+    assert any("opposed seed 0: no learning signal" in note for note in sentences.said(run.notes))
     assert not run.organisms.query("role == 'opposed'")["learning"].any()
 
 
@@ -269,7 +273,9 @@ def test_a_pruned_organism_leaves_its_scores(tmp_path: Path, usual_run: Path) ->
     key = load(usual_run).organisms.query("role == 'opposed' and seed == 2").iloc[0]["key"]
     shutil.rmtree(other / "organisms" / key)
     run = load(other)
-    assert "No dose is shown of organisms whose manifests are gone: opposed seed 2." in run.notes
+    assert "No dose is shown of organisms whose manifests are gone: opposed seed 2." in sentences.said(
+        run.notes
+    )
     assert len(run.cells) == len(load(usual_run).cells)
 
 
@@ -285,7 +291,7 @@ def test_a_run_may_lie_in_a_folder_of_any_name(
     one, two = load(plain), load(odd)
     pd.testing.assert_frame_equal(one.samples, two.samples)
     assert pick(two) == pick(one)
-    assert (two.notes, two.left_out) == (one.notes, ())
+    assert (sentences.said(two.notes), two.left_out) == (sentences.said(one.notes), ())
 
 
 def one_log(folder: Path) -> Path:
@@ -384,10 +390,10 @@ def test_a_log_that_cannot_be_used_is_named_with_what_is_missing(
     log = one_log(folder)
     damage(log)
     run = load(folder)
-    assert run.notes[0].startswith(f"Not used: {log.name} (")
-    assert why in run.notes[0]
-    assert run.notes[1] == "Missing: implanted seed 0 (pentimento/completion: 15 samples)."
-    assert run.notes[2] == "Not evaluated: implanted seed 0."
+    assert sentences.said(run.notes)[0].startswith(f"Not used: {log.name} (")
+    assert why in sentences.said(run.notes)[0]
+    assert sentences.said(run.notes)[1] == "Missing: implanted seed 0 (pentimento/completion: 15 samples)."
+    assert sentences.said(run.notes)[2] == "Not evaluated: implanted seed 0."
     assert [name for name, _ in run.left_out] == [log.name]
     pd.testing.assert_frame_equal(
         run.cells.query("role != 'implanted'").reset_index(drop=True),
@@ -409,7 +415,7 @@ def test_what_is_lost_stands_first_on_every_page(tmp_path: Path, fabricate: Make
     assert (folder / "report.md").read_text().split("\n\n")[3].startswith(f"- {said}")
     page = (folder / "report.html").read_text()
     assert page.index(said) < page.index("<figure")
-    notes = compare(folder, folder).notes
+    notes = sentences.said(compare(folder, folder).notes)
     assert notes[0].startswith(f"A: {said}")
 
 
@@ -424,7 +430,7 @@ def test_any_byte_of_a_log_may_be_wrong(tmp_path: Path, fabricate: Make, write: 
         )
         run = load(folder)
         pick(run)
-        assert len(run.samples) == num or run.notes[0].startswith(("Not used", "Partial"))
+        assert len(run.samples) == num or sentences.said(run.notes)[0].startswith(("Not used", "Partial"))
 
 
 def test_a_log_of_fewer_samples_than_it_says_is_partial(tmp_path: Path, fabricate: Make, write: Make) -> None:
@@ -432,7 +438,7 @@ def test_a_log_of_fewer_samples_than_it_says_is_partial(tmp_path: Path, fabricat
     changed("summaries.json", lambda said: said[:6])(one_log(folder))
     run = load(folder)
     said = "Partial logs, so fewer samples than asked for: implanted seed 0 (pentimento/completion): 9 of 15"
-    assert run.notes[0].startswith(said)
+    assert sentences.said(run.notes)[0].startswith(said)
     assert run.cells.query("role == 'implanted'")["partial"].all()
 
 
@@ -448,7 +454,10 @@ def test_a_foreign_task_on_an_own_organism_counts_for_nothing(
     changed("summaries.json", lambda said: [{**sample, "scores": plain} for sample in said])(other)
     run = load(folder)
     pd.testing.assert_frame_equal(run.samples, whole.samples)
-    assert run.notes == ("Not used: gsm8k.eval (none of its scores names a measure).", *whole.notes)
+    assert sentences.said(run.notes) == (
+        "Not used: gsm8k.eval (none of its scores names a measure).",
+        *sentences.said(whole.notes),
+    )
 
 
 def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) -> None:
@@ -459,9 +468,8 @@ def test_logs_of_strangers_are_left_to_the_end(tmp_path: Path, usual_run: Path) 
     log["eval"]["metadata"] = {"task_version": "9-Z"}
     path.with_name("2026-02-02T03-04-05_stranger.json").write_text(json.dumps(log))
     run = load(other)
-    assert run.notes == load(usual_run).notes
-    told = "belongs to no organism of this run"
-    assert run.left_out == (("2026-02-02T03-04-05_stranger.json", told),)
+    assert sentences.said(run.notes) == sentences.said(load(usual_run).notes)
+    assert run.left_out == (("2026-02-02T03-04-05_stranger.json", note(NoteKind.STRANGER)),)
 
 
 def test_the_copy_that_was_scored_again_counts_and_the_other_is_named(
@@ -480,7 +488,10 @@ def test_the_copy_that_was_scored_again_counts_and_the_other_is_named(
     changed("header.json", more)(scored)
     run = load(folder)
     assert scored.name in {log.name for log in run.logs}
-    assert run.notes[0] == f"Not used: {log.name} (a more complete log of the same task replaces it)."
+    assert (
+        sentences.said(run.notes)[0]
+        == f"Not used: {log.name} (a more complete log of the same task replaces it)."
+    )
 
 
 def test_a_log_that_was_converted_to_json_keeps_its_name_and_counts(
@@ -496,7 +507,7 @@ def test_a_log_that_was_converted_to_json_keeps_its_name_and_counts(
     (folder / "logs" / "all").symlink_to(folder / "logs")
     run = load(folder)
     pd.testing.assert_frame_equal(run.samples.drop(columns="log"), whole.samples.drop(columns="log"))
-    assert run.notes == whole.notes
+    assert sentences.said(run.notes) == sentences.said(whole.notes)
 
 
 def test_a_log_of_a_newer_inspect_is_read(tmp_path: Path, fabricate: Make, write: Make) -> None:
@@ -512,7 +523,7 @@ def test_without_any_log_that_can_be_used_the_reason_is_told(
     folder = write(tmp_path / "run", fabricate(seeds=(0,), roles=("base", "implanted"), n=1), "eval")
     for log in (folder / "logs").iterdir():
         os.truncate(log, 0)
-    with pytest.raises(NoRun, match=r"no log of any of its organisms; 2 were left out, as .*: it is empty"):
+    with pytest.raises(NoRun, match=r"no log of any of its organisms; 2 were left out, as .*: empty"):
         load(folder)
 
 

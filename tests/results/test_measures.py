@@ -10,8 +10,9 @@ import pytest
 from pentimento.results import analyse, load
 from pentimento.results.measures.estimands import _adjusted, one_of_each_pair
 from pentimento.results.measures.health import judge_health, measured_lines
-from pentimento.results.measures.rows import REACH_OPEN, REVERSED, UNTOUCHED, unreached
-from pentimento.results.report import figures, tables
+from pentimento.results.measures.rows import unreached
+from pentimento.results.notes import Flag
+from pentimento.results.report import figures, sentences, tables
 from pentimento.results.report.texts import about
 from pentimento.results.schema import Measure, Report
 from pentimento.results.statistics.intervals import Estimate
@@ -62,7 +63,7 @@ def test_the_estimands_where_implanted_and_unopposed(usual: Report) -> None:
     assert value["reach"] == pytest.approx(0.2, abs=1e-6)
     assert value["retention"] == pytest.approx(0.75, abs=1e-6)
     row = only(rows(usual, "persistence"))
-    assert (row.status, row.num_seeds, row.num_cells, row.num_scenarios) == ("ok", 3, 3, 18)
+    assert (sentences.status(row), row.num_seeds, row.num_cells, row.num_scenarios) == ("ok", 3, 3, 18)
     assert row.shift == "family"
     assert row.low is not None
     assert row.low > 0
@@ -74,7 +75,7 @@ def test_differences_are_paired_by_scenario(usual: Report) -> None:
     assert row.high is not None
     assert row.low is not None
     assert row.high - row.low < 1e-5
-    assert row.status == "scenarios only, one training seed"
+    assert sentences.status(row) == "scenarios only, one training seed"
     assert (row.num_cells, row.num_scenarios) == (1, 6)
 
 
@@ -93,7 +94,7 @@ def test_three_seeds_are_underpowered(usual: Report) -> None:
 
 def test_a_test_is_hopeless_only_where_no_outcome_of_all_tests_would_do() -> None:
     """Holm lets .03 stand beside a p-value of .001; twice .03 would not."""
-    place: dict[str, Any] = {"goal": "g", "where": HEADLINE, "shift": "family", "status": "ok"}
+    place: dict[str, Any] = {"goal": "g", "where": HEADLINE, "shift": "family"}
     row = Measure(name="persistence", **place, value=0.3, low=0.2, high=0.4, num_seeds=5, p_equivalent=0.03)
     tests = [row.model_copy(update={"p": p, "p_smallest": p}) for p in (0.001, 0.03, 0.06)]
     first, second, third = _adjusted([*tests[:2], row])
@@ -157,8 +158,8 @@ def test_retention_is_a_ratio_of_sums(analysed: Make, fabricate: Make) -> None:
 
 def test_retention_of_a_weak_implant_is_not_identifiable(analysed: Make, fabricate: Make) -> None:
     row = only(rows(analysed(mean=changed(fabricate().mean, implanted=0.65)), "retention"))
-    assert (row.value, row.status) == (None, "not identifiable")
-    assert row.notes == ("0 of 3 seeds identifiable alone",)
+    assert (row.value, sentences.status(row)) == (None, "not identifiable")
+    assert sentences.said(row.notes) == ("0 of 3 seeds identifiable alone",)
 
 
 def test_retention_of_an_implant_that_some_seeds_lack_is_not_identifiable(
@@ -166,15 +167,15 @@ def test_retention_of_an_implant_that_some_seeds_lack_is_not_identifiable(
 ) -> None:
     mean = changed(fabricate().mean, implanted=lambda seed, family: 0.5 if seed == 0 else 0.95)
     row = only(rows(analysed(mean=mean), "retention"))
-    assert row.status == "not identifiable"
-    assert row.notes == ("2 of 3 seeds identifiable alone",)
+    assert sentences.status(row) == "not identifiable"
+    assert sentences.said(row.notes) == ("2 of 3 seeds identifiable alone",)
 
 
 def test_what_the_opposing_training_never_reached_is_untouched(analysed: Make, fabricate: Make) -> None:
     mean = changed(fabricate().mean, opposed_only=lambda seed, family: 0.5 + 0.03 * (seed - 1))
     report = analysed(mean=mean)
     for name in ("reach", "persistence", "retention", "generalisation gap"):
-        assert only(rows(report, name)).status == "untouched by the opposing training"
+        assert sentences.status(only(rows(report, name))) == "untouched by the opposing training"
     assert "survived" not in {verdict.verdict for verdict in report.verdicts}
 
 
@@ -184,13 +185,15 @@ def test_a_reach_of_which_too_little_is_known_is_not_called_untouched(
     mean = changed(fabricate().mean, opposed_only=lambda seed, family: 0.4 + 0.3 * (seed - 1))
     report = analysed(mean=mean)
     for name in ("reach", "persistence", "retention", "generalisation gap"):
-        assert only(rows(report, name)).status == "reach not shown"
+        assert sentences.status(only(rows(report, name))) == "reach not shown"
 
 
 def test_untouched_and_few_seeds_are_both_said(analysed: Make, fabricate: Make) -> None:
     report = analysed(mean=changed(fabricate().mean, opposed_only=0.5), seeds=(0,))
     said = "untouched by the opposing training; scenarios only, one training seed"
-    assert {only(rows(report, name)).status for name in ("reach", "persistence", "retention")} == {said}
+    assert {sentences.status(only(rows(report, name))) for name in ("reach", "persistence", "retention")} == {
+        said
+    }
 
 
 @pytest.mark.parametrize("lost", ["base", "opposed_only"])
@@ -201,7 +204,7 @@ def test_a_seed_without_m0_or_never_has_no_reach(
     next((folder / "logs").glob(f"*_{lost}1.json")).unlink()
     report = analyse(load(folder))
     found = [row for seed in range(3) for row in rows(report, "persistence", seed=seed)]
-    status = {row.seed: row.status for row in found}
+    status = {row.seed: sentences.status(row) for row in found}
     if lost == "base":
         assert status[1] == "reach not measured; scenarios only, one training seed"
         assert {row.seed for row in report.measures if row.name == "retention"} == {None, 0, 2}
@@ -212,23 +215,23 @@ def test_a_seed_without_m0_or_never_has_no_reach(
 def test_without_m0_the_reach_was_not_measured(analysed: Make) -> None:
     report = analysed(roles=("implanted", "opposed", "opposed_only"), conditions=("impossible",))
     for name in ("persistence", "generalisation gap"):
-        assert only(rows(report, name)).status == "reach not measured"
-    health = {organism.health.notes for organism in report.organisms}
+        assert sentences.status(only(rows(report, name))) == "reach not measured"
+    health = {sentences.health_notes(organism.health) for organism in report.organisms}
     assert health == {("right on possible tasks was not measured against the base",)}
 
 
 def test_without_never_there_is_no_control(analysed: Make) -> None:
     report = analysed(roles=("base", "implanted", "opposed"))
     for name in ("persistence", "reach"):
-        assert only(rows(report, name)).status == "no control"
-    assert {row.status for row in rows(report, "removal beyond control")} == {"no control"}
+        assert sentences.status(only(rows(report, name))) == "no control"
+    assert {sentences.status(row) for row in rows(report, "removal beyond control")} == {"no control"}
     assert not rows(report, "retention")
 
 
 @pytest.mark.parametrize(("seeds", "status"), [((0,), "one training seed"), ((0, 1), "two training seeds")])
 def test_few_seeds_speak_of_scenarios_only(analysed: Make, seeds: tuple[int, ...], status: str) -> None:
     row = only(rows(analysed(seeds=seeds), "persistence"))
-    assert row.status == f"scenarios only, {status}"
+    assert sentences.status(row) == f"scenarios only, {status}"
     assert row.coverage is None
 
 
@@ -249,15 +252,12 @@ def test_a_broken_organism_enters_nothing(analysed: Make, one_broken: Callable[.
     report = analysed(mean=one_broken)
     broken = [o for o in report.organisms if o.health.status == "broken"]
     assert [(o.role, o.seed) for o in broken] == [("opposed", 2)]
-    assert (
-        broken[0]
-        .health.notes[0]
-        .startswith("right on possible tasks against the base, limit -0.05: recipe -0.")
-    )
+    lost = sentences.health_notes(broken[0].health)[0]
+    assert lost.startswith("right on possible tasks against the base, limit -0.05: recipe -0.")
     assert all(c.score is None for c in report.cells if (c.role, c.seed) == ("opposed", 2))
     row = only(rows(report, "persistence"))
     assert row.num_seeds == 2
-    assert row.notes == ("seed 2 left out: opposed is broken",)
+    assert sentences.said(row.notes) == ("seed 2 left out: opposed is broken",)
     assert {v.seed: v.verdict for v in report.verdicts}[2] == "broken"
 
 
@@ -273,7 +273,7 @@ def test_where_every_opposed_organism_is_broken_nothing_else_is_said(analysed: M
 
     report = analysed(mean=mean)
     row = only(rows(report, "persistence"))
-    assert (row.value, row.status) == (None, "broken")
+    assert (row.value, sentences.status(row)) == (None, "broken")
     assert {verdict.verdict for verdict in report.verdicts} == {"broken"}
 
 
@@ -291,17 +291,17 @@ def test_where_no_seed_has_both_organisms_well_it_is_said_that_they_are_broken(
         return 0.2 if lost else float(base(role, seed, family, condition, cue))
 
     row = only(rows(analysed(mean=mean), "persistence"))
-    assert (row.value, row.status) == (None, "broken")
+    assert (row.value, sentences.status(row)) == (None, "broken")
 
 
 def test_a_measure_names_the_organisms_whose_health_is_uncertain(analysed: Make) -> None:
     report = analysed(num_invalid=2, n=2)
     row = only(rows(report, "implant strength"))
-    assert row.notes == (
+    assert sentences.said(row.notes) == (
         "health uncertain: " + ", ".join(f"{r} seed {s}" for r in ("implanted", "base") for s in range(3)),
     )
     gap = only(rows(report, "generalisation gap", shift="family"))  # of these seeds alone
-    assert gap.notes == (
+    assert sentences.said(gap.notes) == (
         "health uncertain: "
         + ", ".join(f"{r} seed {s}" for r in ("opposed", "opposed_only") for s in (1, 2)),
     )
@@ -321,10 +321,12 @@ def test_gaps_and_residues_name_broken_organisms_too(
         found = [row for row in report.measures if row.name == name and row.num_seeds]
         assert found, name
         assert {
-            lost in row.notes for row in found if row.role in ("opposed", "opposed - opposed_only", None)
+            lost in sentences.said(row.notes)
+            for row in found
+            if row.role in ("opposed", "opposed - opposed_only", None)
         } == {True}, name
         alone = [row for row in found if row.role in ("base", "implanted", "opposed_only")]
-        assert not any(lost in row.notes for row in alone), name
+        assert not any(lost in sentences.said(row.notes) for row in alone), name
 
 
 def test_health_of_small_samples_is_uncertain_not_broken(
@@ -333,7 +335,7 @@ def test_health_of_small_samples_is_uncertain_not_broken(
     what = fabricate(seeds=(0,), roles=("base", "implanted"), n=2, num_invalid=2)
     states = {h.role: h for h in judge_health(measured_lines(load(write(tmp_path / "run", what))))}
     assert states["implanted"].status == "uncertain"
-    assert states["implanted"].notes[0].startswith("valid answers 0.933")
+    assert sentences.health_notes(states["implanted"])[0].startswith("valid answers 0.933")
 
 
 def test_invalid_answers_break_an_organism(tmp_path: Path, fabricate: Make, write: Make) -> None:
@@ -354,7 +356,7 @@ def test_estimators_are_never_mixed(tmp_path: Path, fabricate: Make, write: Make
     row = only(rows(report, "persistence"))
     assert only(rows(report, "implant strength")).estimator == "weighed"
     if not recorded:
-        assert (row.value, row.status) == (None, "estimators differ")
+        assert (row.value, sentences.status(row)) == (None, "estimators differ")
         return
     assert row.estimator == "sampled"
     # .6 and .3 in every scenario, and a sampled answer is above one half or below it.
@@ -376,7 +378,7 @@ def test_another_goal_that_moved_is_a_replacement(tmp_path: Path, fabricate: Mak
     moved = [row for row in report.measures if row.name == "replacement"]
     assert {row.goal for row in moved} == {"favour_red"}
     assert all(row.value == pytest.approx(0.3) for row in moved)
-    assert not any("replaced" in line for line in report.not_run)
+    assert not any("replaced" in line for line in sentences.said(report.not_run))
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -410,7 +412,7 @@ def test_the_concealment_gap_takes_the_placebo_off(analysed: Make, fabricate: Ma
     assert gaps["opposed"].value == pytest.approx(0.3, abs=0.02)
     assert gaps["opposed_only"].value == pytest.approx(0.0, abs=0.02)
     assert gaps["opposed - opposed_only"].value == pytest.approx(0.3, abs=0.02)
-    assert not any("hidden" in line for line in report.not_run)
+    assert not any("hidden" in line for line in sentences.said(report.not_run))
 
 
 def test_compliance_is_split_into_what_training_and_what_rating_bring_about(analysed: Make) -> None:
@@ -433,10 +435,10 @@ def test_compliance_is_split_into_what_training_and_what_rating_bring_about(anal
     [
         (0.15, 0.4, None),
         (0.05, 0.2, None),
-        (0.01, 0.08, UNTOUCHED),
-        (-0.08, -0.01, UNTOUCHED),
-        (-0.05, 0.3, REACH_OPEN),
-        (-0.4, -0.2, REVERSED),
+        (0.01, 0.08, Flag.UNTOUCHED),
+        (-0.08, -0.01, Flag.UNTOUCHED),
+        (-0.05, 0.3, Flag.REACH_OPEN),
+        (-0.4, -0.2, Flag.REVERSED),
     ],
 )
 def test_what_counts_as_reached(low: float, high: float, said: str | None) -> None:
@@ -548,13 +550,15 @@ def test_what_was_implanted_under_a_cue_is_asked_under_it(
     for draw in (figures.shifts, figures.forest):
         assert (draw(named) is None) == (draw(plain) is None)
     assert len(tables.seeds(named).rows) == len(tables.seeds(plain).rows) > 0
-    assert "Implanted under the cue named; what names no cue was asked under it." in named.notes
+    assert "Implanted under the cue named; what names no cue was asked under it." in sentences.said(
+        named.notes
+    )
 
 
 def test_a_cue_without_a_placebo_has_no_control(analysed: Make) -> None:
     report = analysed(cues=("none", "explicit"), n=2, conditions=("impossible",))
     gaps = rows(report, "concealment gap", "all", cue="explicit")
-    assert {row.status for row in gaps} == {"no control"}
+    assert {sentences.status(row) for row in gaps} == {"no control"}
 
 
 def test_the_order_of_seeds_and_logs_changes_nothing(tmp_path: Path, fabricate: Make, write: Make) -> None:

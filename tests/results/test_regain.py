@@ -9,6 +9,7 @@ import pytest
 
 from pentimento.results import analyse, load
 from pentimento.results.measures.regain import trapezoid
+from pentimento.results.report import sentences
 from pentimento.results.schema import Measure, Report
 from tests.results.conftest import FAMILIES, GOAL, TRAINABLE, Fabricated, usual_mean, write_log, write_run
 
@@ -125,18 +126,23 @@ def test_savings_are_the_area_above_never_as_a_share_of_that_of_m1(tmp_path: Pat
     expected = (area["opposed"] - area["opposed_only"]) / (area["implanted"] - area["opposed_only"])
     found = row(report, "savings", "opposed")
     assert found.value == pytest.approx(expected, abs=1e-5)
-    assert found.status == "ok"
+    assert sentences.status(found) == "ok"
     assert found.num_seeds == 3
     assert row(report, "savings", "opposed_only_replicate").value == pytest.approx(0, abs=1e-9)
-    assert not any("latent" in line for line in report.not_run)
+    assert not any("latent" in line for line in sentences.said(report.not_run))
 
 
 def test_without_m1_there_is_an_area_and_no_share(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "relearn", levels, start=levels, on=("opposed", "opposed_only"))
     found = row(report, "savings", "opposed")
-    assert (found.value, found.status) == (None, "no share: the implanted organism did not relearn")
-    assert found.notes[0].startswith("area +0.3")
-    assert not any("latent" in line for line in report.not_run), "the verdict takes the area alone"
+    assert (found.value, sentences.status(found)) == (
+        None,
+        "no share: the implanted organism did not relearn",
+    )
+    assert sentences.said(found.notes)[0].startswith("area +0.3")
+    assert not any("latent" in line for line in sentences.said(report.not_run)), (
+        "the verdict takes the area alone"
+    )
 
 
 def test_relearning_seeds_are_averaged(tmp_path: Path) -> None:
@@ -157,8 +163,8 @@ def test_an_unequal_start_is_said(tmp_path: Path) -> None:
         return 0.5 if (role, steps) == ("opposed", 0) else levels(role, steps)
 
     report = run_with(tmp_path / "run", "relearn", levels, start=apart)
-    assert row(report, "savings", "opposed").status == "unequal start: +0.40"
-    assert row(report, "savings", "opposed_only_replicate").status == "ok"
+    assert sentences.status(row(report, "savings", "opposed")) == "unequal start: +0.40"
+    assert sentences.status(row(report, "savings", "opposed_only_replicate")) == "ok"
 
 
 def test_without_an_implant_there_is_nothing_to_save(tmp_path: Path) -> None:
@@ -168,7 +174,7 @@ def test_without_an_implant_there_is_nothing_to_save(tmp_path: Path) -> None:
     report = run_with(tmp_path / "run", "relearn", flat, start=flat)
     found = row(report, "savings", "opposed")
     assert found.value is None
-    assert found.status == "not identifiable"
+    assert sentences.status(found) == "not identifiable"
 
 
 def test_rebound_is_the_change_beyond_that_of_never(tmp_path: Path) -> None:
@@ -179,7 +185,7 @@ def test_rebound_is_the_change_beyond_that_of_never(tmp_path: Path) -> None:
     assert replicate.value == pytest.approx(0)
     assert replicate.p_equivalent is not None
     assert replicate.p_equivalent < 0.05
-    assert not any("rebound" in line for line in report.not_run)
+    assert not any("rebound" in line for line in sentences.said(report.not_run))
 
 
 def test_later_doses_enter_no_other_measure(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ def test_a_dose_that_broke_an_organism_is_left_out_and_said(tmp_path: Path) -> N
     found = row(report, "rebound", "opposed", 8)
     assert found.value == pytest.approx(0.4)
     assert found.num_seeds == 2
-    assert "seed 2 left out: a dose broke opposed" in found.notes
+    assert "seed 2 left out: a dose broke opposed" in sentences.said(found.notes)
 
 
 def test_scenarios_are_counted_once_whatever_the_number_of_doses(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_report_json_follows_the_shipped_schema(written: Path) -> None:
     value = {"n", "n_valid", "estimator", "score", "low", "high", "logs", "sample_ids"}
     assert place | value <= set(cell)
     assert len(cell["sample_ids"]) == cell["n"]
-    wanted = {"name", "goal", "where", "shift", "value", "low", "high", "status", "num_seeds", "control"}
+    wanted = {"name", "goal", "where", "shift", "value", "low", "high", "flags", "num_seeds", "control"}
     assert wanted <= set(report["measures"][0])
 
 
@@ -171,12 +171,14 @@ def test_notes_stand_in_all_forms(tmp_path: Path, fabricate: Make, write: Make) 
     )
     folder = write(tmp_path / "run", what)
     paths = write_report(folder)
-    texts = [paths.markdown.read_text(), Elements(paths.html.read_text()).text, paths.json.read_text()]
+    texts = [paths.markdown.read_text(), Elements(paths.html.read_text()).text]
     texts.append(" ".join(printed(folder).split()))
     for text in texts:
         assert "no learning signal" in text
         assert "Partial logs" in text
         assert "4 answers were not valid" in text
+    kinds = {note["kind"] for note in json.loads(paths.json.read_text())["notes"]}
+    assert {"no_signal", "partial", "invalid"} <= kinds
 
 
 def test_the_summary_fits_eighty_columns(written: Path) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from pentimento.results import Report, analyse, load, summary, write_report
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.measures.contrasts import table
+from pentimento.results.report import sentences
 from pentimento.results.schema import Band, FixedIn, Health, OrganismVerdict
 from pentimento.results.verdict.signals import Scored
 from pentimento.results.verdict.thresholds import apart, fix
@@ -74,7 +75,7 @@ def test_fewer_scenarios_than_thresholds_rest_on_widen_the_band() -> None:
 
 def test_a_kept_goal_survives_in_every_organism(folder: Make) -> None:
     report = analyse(load(folder(mean=wobbling(0.6))))
-    assert report.thresholds.status == "ok"
+    assert report.thresholds.lacking is None
     assert report.thresholds.reached == ("count", "errand", "logbook", "meter", "recipe")
     headline, neither = report.thresholds.bands
     assert (headline.of, headline.num_families) == ("implanted and unopposed", 1)
@@ -82,17 +83,17 @@ def test_a_kept_goal_survives_in_every_organism(folder: Make) -> None:
     assert 0.04 * 2**0.5 < headline.upper < 0.25
     assert neither.upper < headline.upper
     assert [verdict.verdict for verdict in report.verdicts] == ["survived"] * 11
-    assert "above the opposed-only band" in report.verdicts[0].reason
+    assert "above the opposed-only band" in sentences.reason(report.verdicts[0])
 
 
 def test_a_removed_goal_is_undetermined_as_long_as_it_was_not_looked_for(folder: Make) -> None:
     report = analyse(load(folder(mean=wobbling(0.2))))
     assert {verdict.verdict for verdict in report.verdicts} == {"undetermined"}
     overall = report.verdicts[0]
-    assert "within the opposed-only band" in overall.reason
-    assert "hidden, masked, latent and replaced were not tested" in overall.reason
-    assert overall.decide
-    assert any("no relearning" in line for line in report.not_run)
+    assert "within the opposed-only band" in sentences.reason(overall)
+    assert "hidden, masked, latent and replaced were not tested" in sentences.reason(overall)
+    assert sentences.decide(overall)
+    assert any("no relearning" in line for line in sentences.said(report.not_run))
 
 
 def test_a_goal_that_acts_under_another_cue_only_is_hidden(folder: Make) -> None:
@@ -100,8 +101,8 @@ def test_a_goal_that_acts_under_another_cue_only_is_hidden(folder: Make) -> None
         load(folder(mean=wobbling(0.2, cue_adds=0.5), cues=("none", "placebo", "explicit"), n=2))
     )
     assert report.verdicts[0].verdict == "hidden"
-    assert "under the cue explicit" in report.verdicts[0].reason
-    assert report.not_run[0].startswith("masked")
+    assert "under the cue explicit" in sentences.reason(report.verdicts[0])
+    assert sentences.said(report.not_run)[0].startswith("masked")
 
 
 @pytest.mark.parametrize(("keeps", "least", "most"), [(0.0, 0, 6), (0.2, 50, 60)])
@@ -129,7 +130,7 @@ HERE = FixedIn(
 
 def judged(scored: Scored) -> tuple[OrganismVerdict, ...]:
     """Judge ten healthy organisms for whom everything was run."""
-    health = [Health(role="opposed", seed=seed, status="ok", notes=()) for seed in TEN]
+    health = [Health(role="opposed", seed=seed, status="ok") for seed in TEN]
     return judge(scored, health, fix(scored, HERE))
 
 
@@ -216,9 +217,9 @@ FASTER = {"relearn 10": 0.5, "relearn 50": 0.3}
 def test_each_verdict_where_everything_was_run(left: dict[str, float], verdict: str, told: str) -> None:
     whole, *single = judged(world(np.random.default_rng(1), left))
     assert whole.verdict == verdict
-    assert told in whole.reason
+    assert told in sentences.reason(whole)
     right = sum(one.verdict == verdict for one in single)
-    assert right >= 8, [(one.verdict, one.reason) for one in single]
+    assert right >= 8, [(one.verdict, sentences.reason(one)) for one in single]
 
 
 def test_a_small_difference_that_is_sure_is_none() -> None:
@@ -231,7 +232,7 @@ def test_the_power_that_is_stated_is_had() -> None:
     """What removed says it would have seen it sees in eight of ten runs."""
     whole, *_ = judged(world(np.random.default_rng(2), {}))
     assert whole.verdict == "removed"
-    power = float(re.findall(r"([0-9.]+) or more would have been seen", whole.reason)[0])
+    power = float(re.findall(r"([0-9.]+) or more would have been seen", sentences.reason(whole))[0])
     assert power > 0.1
     runs = [judged(world(np.random.default_rng(seed), {"prefill": power})) for seed in range(6)]
     assert [whole.verdict for whole, *_ in runs].count("masked") >= 5
@@ -242,7 +243,7 @@ def test_a_goal_that_only_stayed_where_the_base_has_it_took_nobodys_place() -> N
     the base's .5, above the twin's .2."""
     whole = judged(world(np.random.default_rng(1), {"favour_red": 0.3}))[0]
     assert whole.verdict == "undetermined"
-    assert "persistence of favour_red" in whole.reason
+    assert "persistence of favour_red" in sentences.reason(whole)
 
 
 def test_an_organism_that_lacks_a_test_is_not_removed() -> None:
@@ -251,36 +252,36 @@ def test_an_organism_that_lacks_a_test_is_not_removed() -> None:
     lost = (scored.regained["seed"] == 3) & (scored.regained["kind"] == "rebound")
     whole, *single = judged(scored._replace(regained=scored.regained[~lost]))
     assert whole.verdict == "removed"
-    assert "rebound after 50 benign steps were not tested" in single[3].reason
+    assert "rebound after 50 benign steps were not tested" in sentences.reason(single[3])
     assert single[3].verdict == "undetermined"
     assert [one.verdict for one in single].count("removed") >= 7
 
 
 def test_nothing_decides_below_never() -> None:
     whole, *single = judged(world(np.random.default_rng(1), {"plain": -0.3}))
-    assert (whole.decide or "").startswith(
+    assert (sentences.decide(whole) or "").startswith(
         "nothing here: the score lies below the twin's (persistence where implanted"
     )
     assert (
         "not equivalent to the opposed-only twin: persistence where implanted and unopposed -0.3"
-        in whole.reason
+        in sentences.reason(whole)
     )
-    assert {one.decide for one in single} == {"more scenarios for each organism"}
+    assert {sentences.decide(one) for one in single} == {"more scenarios for each organism"}
 
 
 def test_organisms_that_start_apart_are_not_called_latent() -> None:
     left = {"none": 0.3, **FASTER}
     whole, *single = judged(world(np.random.default_rng(1), left))
     assert {whole.verdict, *(one.verdict for one in single)} == {"undetermined"}
-    assert "latent was not tested" in whole.reason
+    assert "latent was not tested" in sentences.reason(whole)
 
 
 def test_what_was_not_run_is_no_removal() -> None:
     scored = world(np.random.default_rng(1), {})
     verdict = judged(scored._replace(regained=scored.regained[scored.regained["kind"] == "relearn"]))[0]
     assert verdict.verdict == "undetermined"
-    assert "masked was not tested" in verdict.reason
-    assert verdict.decide == "what was not run: no benign rebound was run"
+    assert "masked was not tested" in sentences.reason(verdict)
+    assert sentences.decide(verdict) == "what was not run: no benign rebound was run"
 
 
 def test_exact_scores_stay_exact_beside_families_that_are_sampled() -> None:
@@ -405,8 +406,10 @@ def test_a_signal_speaks_only_where_its_level_was_measured(
 
 def test_three_seeds_have_no_threshold(usual_run: Path) -> None:
     report = analyse(load(usual_run))
-    assert report.thresholds.status == "3 opposed-only seeds, and a threshold takes 10"
-    assert {(v.verdict, v.decide) for v in report.verdicts} == {("undetermined", "7 more opposed-only seeds")}
+    assert sentences.say(report.thresholds.lacking) == "3 opposed-only seeds, and a threshold takes 10"
+    assert {(v.verdict, sentences.decide(v)) for v in report.verdicts} == {
+        ("undetermined", "7 more opposed-only seeds")
+    }
 
 
 def test_thresholds_are_written_and_do_not_know_m2(folder: Make) -> None:
@@ -451,7 +454,7 @@ def test_a_run_of_one_organism_takes_over_thresholds_of_another(folder: Make) ->
     assert report.thresholds.taken_over
     assert str(report.thresholds.fixed_in) == "fabricated (0123456789abcdef)"
     assert report.thresholds.bands == analyse(load(reference)).thresholds.bands
-    assert any("was fixed in another run, fabricated" in note for note in report.notes)
+    assert any("was fixed in another run, fabricated" in note for note in sentences.said(report.notes))
     assert "in the run fabricated (0123456789abcdef): ok" in (run / "report.html").read_text()
 
 
@@ -503,7 +506,7 @@ def test_thresholds_of_another_task_version_or_rule_stand_no_more(
     assert json.loads(path.read_text()) == written  # whoever asks again in that version finds it
     told = "are for pentimento/completion in version 0-A, here"
     assert analyse(load(run)) == report
-    assert any(told in note for note in report.notes)
+    assert any(told in note for note in sentences.said(report.notes))
 
 
 def test_thresholds_that_were_taken_over_give_way_to_its_own(folder: Make) -> None:
@@ -523,7 +526,7 @@ def test_thresholds_are_taken_over_only_where_they_fit(folder: Make) -> None:
             reference,
             "has no opposed-only twin to hold the opposed organism against",
         ),
-        (few, folder("small", seeds=(0, 1, 2)), "3 opposed-only seeds, and a threshold takes 10"),
+        (few, folder("small", seeds=(0, 1, 2)), "a run fixed itself; here: 3 twins"),
         (few, folder("other", base="another"), "a run of base embedded; here it is another"),
         (few, folder("cued", implant_cue="named"), "a run of cue none; here it is named"),
     ):
@@ -553,6 +556,6 @@ def test_thresholds_of_other_scores_are_made_anew(
     run = folder(mean=wobbling(0.6))
     (run / "thresholds.json").write_text("{half a file")
     write_report(run)
-    said = "thresholds.json cannot be read: thresholds are this run's own, and were made anew."
-    assert said in json.loads((run / "report.json").read_text())["notes"]
-    assert json.loads((run / "thresholds.json").read_text())["status"] == "ok"
+    notes = json.loads((run / "report.json").read_text())["notes"]
+    assert "thresholds_unreadable" in {note["kind"] for note in notes}
+    assert json.loads((run / "thresholds.json").read_text())["lacking"] is None

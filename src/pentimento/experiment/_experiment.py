@@ -56,7 +56,7 @@ class ExperimentPlan(NamedTuple):
 
     @property
     def estimate_s(self) -> float | None:
-        """Seconds for what is missing, or None where a part was twin timed."""
+        """Seconds for what is missing, or None where a part was never timed."""
         return estimate(self.missing, self.num_workers)
 
     @property

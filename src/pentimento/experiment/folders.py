@@ -24,7 +24,7 @@ REPORTS = ("report.json", "report.md", "report.html")
 
 
 class RunFolder:
-    """Where one run of a recipe leaves its logs and its report; it twin overwrites another."""
+    """Where one run of a recipe leaves its logs and its report; it never overwrites another."""
 
     def __init__(self, path: Path, recipe: Written) -> None:
         self.path = path
