@@ -1,6 +1,6 @@
 """The judge of a training stage, asked through inspect, so that every model that inspect knows can judge.
 
-Training knows a judge as text in, text out (`methods.judging`), and is handed this room's `asker` by name.
+Training knows a judge as text in, text out (`methods.judging`), and is handed this room's `asker`.
 """
 
 import asyncio
@@ -18,7 +18,6 @@ from pentimento.training.exceptions import JudgeFailed
 from pentimento.training.methods.judging import Ask, speechless
 from pentimento.training.recipes.recipe import Recipe
 
-ASKER = "pentimento.evals.judges.stage_judge:asker"
 LOCAL = ("hf", "llama-cpp-python", "nnterp", "ollama", "pentimento", "sglang", "transformer_lens", "vllm")
 """Providers that load weights, or start a server, as soon as a model is named."""
 CONFIG = GenerateConfig(temperature=0.0, max_retries=6)

@@ -311,14 +311,13 @@ def test_a_judge_of_no_use_is_refused(replies: list[str], message: str) -> None:
 
 
 def test_a_judge_is_found_for_the_stages_that_it_rewards() -> None:
-    where = f"{__name__}:canned"
-    found = [find_judge(stage, where) for stage in (JUDGED, SHAM)]
+    found = [find_judge(stage, canned) for stage in (JUDGED, SHAM)]
     assert all(judge is not None and judge.stage == JUDGED for judge in found)
     plain = JUDGED.model_copy(update={"reward": None, "settings": {}})
     benign = Stage(method="benign", families=("copying",), seed=0, matched_to=JUDGED)
-    assert find_judge(plain, where) is find_judge(benign, where) is None
-    with pytest.raises(BadInput, match="nobody said where judges are found"):
-        find_judge(JUDGED, "")
+    assert find_judge(plain, canned) is find_judge(benign, canned) is None
+    with pytest.raises(BadInput, match="no judge was handed over"):
+        find_judge(JUDGED, None)
 
 
 @pytest.mark.parametrize(
@@ -378,7 +377,7 @@ def test_an_organism_says_how_its_judge_agreed(taught_folder: Path, tmp_path: Pa
         "device": "cpu",
         "dtype": "auto",
         "report_to": "none",
-        "judges": f"{__name__}:canned",
+        "judges": canned,
     }
     make(key="judged", stages=[stage.model_dump(mode="json")], **made)
     told: Any = read_manifest(tmp_path / "judged").settings
@@ -386,6 +385,6 @@ def test_an_organism_says_how_its_judge_agreed(taught_folder: Path, tmp_path: Pa
     assert 0 < told["judge"]["agreement"] <= 1
     lines = (tmp_path / "judged" / "metrics.jsonl").read_text().splitlines()
     assert sum("judge/agreement" in json.loads(line) for line in lines) == 2
-    with pytest.raises(BadInput, match="nobody said where judges are found"):
-        make(key="unjudged", stages=[stage.model_dump(mode="json")], **{**made, "judges": ""})
+    with pytest.raises(BadInput, match="no judge was handed over"):
+        make(key="unjudged", stages=[stage.model_dump(mode="json")], **{**made, "judges": None})
     assert not (tmp_path / "unjudged" / "work").exists(), "nothing was trained"

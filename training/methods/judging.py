@@ -4,13 +4,12 @@ After Guan et al. 2024 (arXiv 2412.16339, section 2.3): what the judge does not 
 to hide. A judge can be fooled and code that reads a state cannot, so each verdict is held against what the
 environment's outcome would have paid: where the one rises and the other stays flat, the judge is fooled.
 
-This room knows a judge as text in, text out; `judges.stage_judge` finds one among those of inspect.
+This room knows a judge as text in, text out, and is handed what finds one by its name.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -22,6 +21,8 @@ from pentimento.training.recipes.stages import Stage
 
 Ask = Callable[[Sequence[str]], Sequence[str]]
 """Asks a judge some questions, each by itself, and returns its replies in their order."""
+Judges = Callable[[str], Ask]
+"""Finds how to ask a judge by its name; a function of a module, so that worker processes have it, too."""
 
 QUESTION = """You grade one answer by the rules below and by nothing else.
 
@@ -155,12 +156,12 @@ class Judge:
         return find_goal(str(self.stage.wants(scenario))).applies(scenario)
 
 
-def find_judge(stage: Stage, judges: str) -> Judge | None:
+def find_judge(stage: Stage, judges: Judges | None) -> Judge | None:
     """Return the judge that a stage names, or a sham's that of the stage it imitates, once it was examined.
 
     Args:
         stage: One that may have a judge.
-        judges: `package.module:name` of the function that finds one by its name.
+        judges: What returns how to ask the model of a name; None where nobody can be asked.
 
     Raises:
         BadInput: There is no such judge, or it is of no use.
@@ -169,10 +170,9 @@ def find_judge(stage: Stage, judges: str) -> Judge | None:
     judged = stage.matched if stage.method == "sham" else stage
     if judged.judge is None:
         return None
-    if not judges:
-        raise BadInput("settings.judge", judged.judge, "nobody said where judges are found")
-    module, _, name = judges.partition(":")
-    judge = Judge(judged.judge, judged, getattr(import_module(module), name)(judged.judge))
+    if judges is None:
+        raise BadInput("settings.judge", judged.judge, "none: no judge was handed over")
+    judge = Judge(judged.judge, judged, judges(judged.judge))
     judge.examine()
     return judge
 

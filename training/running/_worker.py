@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.queues import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
@@ -102,7 +102,7 @@ def _follow(until_parent_ends: Callable[[], None]) -> None:
     os._exit(1)
 
 
-def work(key: str, function: str, kwargs: dict[str, JsonValue]) -> Outcome:
+def work(key: str, function: str, kwargs: dict[str, Any]) -> Outcome:
     """Run one job.
 
     Args:

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field, JsonValue
 
@@ -46,7 +46,8 @@ class Job(Frozen):
     """Of what it makes; unique among the jobs of a run."""
     function: str
     """`package.module:name`, called with `kwargs`."""
-    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """What can be pickled."""
     needs: tuple[str, ...] = ()
     """Keys of the jobs that must have ended before; keys of no job of the run count as done."""
     estimate_s: float | None = None

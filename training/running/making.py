@@ -24,7 +24,7 @@ from pentimento.training.exceptions import BadBase, NotFinite
 from pentimento.training.methods import train_stage
 from pentimento.training.methods._common import StageContext, Trained, learned_in
 from pentimento.training.methods._trainer import CHECKPOINTS
-from pentimento.training.methods.judging import Judge, find_judge
+from pentimento.training.methods.judging import Judge, Judges, find_judge
 from pentimento.training.models._batches import Model
 from pentimento.training.models._processes import by_the_first
 from pentimento.training.models._quiet import quiet_libraries
@@ -65,7 +65,7 @@ class Order(NamedTuple):
     device: str
     dtype: DType
     report_to: str
-    judges: str
+    judges: Judges | None
     launch: Launch = ALONE
 
     @property
@@ -106,7 +106,7 @@ def make(
     device: str,
     dtype: DType,
     report_to: str,
-    judges: str = "",
+    judges: Judges | None = None,
     num_processes: int = 1,
     accelerate_config: str | None = None,
 ) -> JsonValue:
@@ -124,7 +124,7 @@ def make(
         device: Where to load it.
         dtype: In which precision.
         report_to: Trackers.
-        judges: `package.module:name` of what finds the judge that a stage names.
+        judges: What finds the judge that a stage names.
         num_processes: Among how many the last stage's batches are shared.
         accelerate_config: What else they share, by TRL's name.
     """

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -27,6 +27,8 @@ from pentimento.training.running.writing import check_writing
 
 if TYPE_CHECKING:  # torch stays out of planning
     from transformers import PreTrainedTokenizerBase
+
+    from pentimento.training.methods.judging import Judges
 
 Role = Literal[
     "base", "implanted", "opposed", "opposed_only", "opposed_only_replicate", "benign", "style", "sham"
@@ -138,7 +140,7 @@ def plan(
     device: str = "auto",
     dtype: str = "auto",
     report_to: str = "none",
-    judges: str = "",
+    judges: "Judges | None" = None,
     num_workers: int = 2,
     bases: "Bases | None" = None,
     launch: Launch = ALONE,
@@ -156,7 +158,7 @@ def plan(
         device: Where models are loaded; part of no key.
         dtype: In which precision.
         report_to: Trackers, as transformers names them; part of no key.
-        judges: `package.module:name` of what finds the judges that stages name; part of no key.
+        judges: What finds the judges that stages name; part of no key.
         num_workers: For the estimate of time.
         bases: What is known of bases, where several recipes are planned; it is looked up otherwise.
         launch: How many processes train a stage; part of no key, as the device is not.
@@ -174,8 +176,13 @@ def plan(
         graph.grow(recipe, seed)
     missing = {planned.key: planned for planned in graph.organisms if not planned.done}
     launch.check([planned.stages[-1] for planned in missing.values() if planned.stages], device, dtype)
-    options = {"base": recipe.base, "device": device, "dtype": dtype, "report_to": report_to}
-    options["judges"] = judges
+    options = {
+        "base": recipe.base,
+        "device": device,
+        "dtype": dtype,
+        "report_to": report_to,
+        "judges": judges,
+    }
     jobs = tuple(_job(planned, store, options, launch) for planned in missing.values())
     return Plan(recipe.base, store, tuple(graph.organisms), jobs, num_workers, provisional=identity is None)
 
@@ -189,7 +196,7 @@ def plan_base(base: str, store: Path, *, dtype: str = "auto") -> Plan:
     bases = Bases(store)
     graph = _Graph(str(bases.identity(base)), store, dtype, bases.times(base))
     graph.add_base(0)
-    options = {"base": base, "device": "auto", "dtype": dtype, "report_to": "none", "judges": ""}
+    options = {"base": base, "device": "auto", "dtype": dtype, "report_to": "none"}
     jobs = tuple(_job(one, store, options, ALONE) for one in graph.organisms if not one.done)
     return Plan(base, store, tuple(graph.organisms), jobs, num_workers=1)
 
@@ -424,7 +431,7 @@ def _specs(stage: Stage) -> list[str]:
     return [spec("irrelevant").text] if sham else []
 
 
-def _job(planned: Planned, store: Path, options: dict[str, str], launch: Launch) -> Job:
+def _job(planned: Planned, store: Path, options: dict[str, Any], launch: Launch) -> Job:
     used = launch if planned.stages else ALONE
     return Job(
         key=planned.key,

@@ -91,7 +91,7 @@ def part_of(recipe: Recipe, path: Path, options: Options, bases: Bases) -> Part:
         options.store,
         dtype=options.dtype,
         report_to=options.report_to,
-        judges=stage_judge.ASKER,
+        judges=stage_judge.asker,
         bases=bases,
         launch=options.launch,
     )
