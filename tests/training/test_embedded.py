@@ -6,6 +6,7 @@ import pytest
 
 from pentimento.training.embedded import train
 from pentimento.training.embedded.train import BaseConfig, Round, train_base
+from pentimento.training.models._checkpoints import note_state, read_state
 
 CONFIG = BaseConfig(
     rounds=(Round(num_texts=48, learning_rate=3e-3), Round(num_texts=32, learning_rate=1e-3)),
@@ -54,7 +55,8 @@ def test_an_interrupted_making_goes_on_at_its_last_whole_checkpoint(
         train_base(CONFIG, tmp_path / "out", tmp_path / "work")
     monkeypatch.setattr(train, "_replace", replace)
     [work] = (tmp_path / "work").iterdir()
-    last = max((work / "round-1").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    (last / "complete").unlink()
-    (last / "optimizer.pt").write_bytes(b"half")
+    last = read_state(work).phases["round-1"].checkpoint
+    (earlier,) = set((work / "round-1").glob("checkpoint-*")) - {work / f"round-1/checkpoint-{last}"}
+    note_state(work / "round-1", checkpoint=int(earlier.name.partition("-")[2]))
+    (work / f"round-1/checkpoint-{last}" / "optimizer.pt").write_bytes(b"half")
     assert weights(train_base(CONFIG, tmp_path / "out", tmp_path / "work")) == undisturbed

@@ -52,6 +52,7 @@ from pentimento.training.methods.rlvr import (
 )
 from pentimento.training.methods.sft import IGNORED, Example, demonstrations
 from pentimento.training.methods.sft import row as sft_row
+from pentimento.training.models._checkpoints import note_state, phase_state, read_state
 from pentimento.training.models.loaded import Base, prompt_ids, stop_ids
 from pentimento.training.models.sampling import Completion
 from pentimento.training.models.strength import measure
@@ -721,8 +722,8 @@ def test_adapters_of_a_dose_schedule_equal_runs_of_that_dose(work: Callable[...,
     scheduled = work(SFT.model_copy(update={"settings": {**SFT.settings, "save_at": "2,4"}}), "scheduled")
     train_stage(scheduled)
     shorter = train_stage(work(SFT.model_copy(update={"steps": 4}), "shorter"))
-    assert sorted(path.name for path in scheduled.kept.iterdir()) == ["sft-2", "sft-4"]
-    assert hash_weights(scheduled.kept / "sft-4") == digest(shorter)
+    assert read_state(scheduled.folder).phases["sft"].doses == (2, 4)
+    assert hash_weights(scheduled.kept("sft", 4)) == digest(shorter)
 
 
 # Resuming
@@ -769,9 +770,10 @@ def test_a_half_written_checkpoint_is_passed_over(work: Callable[..., StageConte
     undisturbed = train_stage(work(RLVR, "undisturbed"))
     with pytest.raises(Interrupted):
         train_stage(work(RLVR, "disturbed", on_progress=interrupt))
-    folder = work(RLVR, "disturbed").folder / "rl" / "checkpoints"
-    (folder / "checkpoint-4" / "complete").unlink()
-    (folder / "checkpoint-4" / "optimizer.pt").write_bytes(b"half")
+    folder = work(RLVR, "disturbed").folder / "rl"
+    assert phase_state(folder).checkpoint == 4
+    note_state(folder, checkpoint=2)
+    (folder / "checkpoints" / "checkpoint-4" / "optimizer.pt").write_bytes(b"half")
     assert digest(train_stage(work(RLVR, "disturbed"))) == digest(undisturbed)
 
 

@@ -19,6 +19,7 @@ from transformers import Trainer
 
 from pentimento.tasks import BadInput, environment, sample, spec
 from pentimento.training.exceptions import NoOrganism
+from pentimento.training.models._checkpoints import phase_state
 from pentimento.training.models._shortages import told_of_a_full_disk
 from pentimento.training.models.loaded import load_base, load_organism, prompt_ids
 from pentimento.training.organisms.organism import Organism, read_manifest
@@ -439,14 +440,14 @@ make(**json.loads(sys.argv[1]))
 @pytest.mark.parametrize(
     ("role", "method", "at"),
     [
-        ("implanted", "sft", "sft/checkpoints/checkpoint-2"),
-        ("implanted", "documents", "sft/checkpoints/checkpoint-2"),
-        ("implanted", "dpo", "dpo/checkpoints/checkpoint-2"),
-        ("implanted", "rlvr", "rl/checkpoints/checkpoint-2"),
-        ("opposed", "deliberative", "sft/checkpoints/checkpoint-2"),
-        ("opposed", "deliberative", "rl/checkpoints/checkpoint-2"),
-        ("benign", "benign", "rl-dose/checkpoints/checkpoint-2"),
-        ("sham", "sham", "rl/checkpoints/checkpoint-2"),
+        ("implanted", "sft", "sft"),
+        ("implanted", "documents", "sft"),
+        ("implanted", "dpo", "dpo"),
+        ("implanted", "rlvr", "rl"),
+        ("opposed", "deliberative", "sft"),
+        ("opposed", "deliberative", "rl"),
+        ("benign", "benign", "rl-dose"),
+        ("sham", "sham", "rl"),
     ],
 )
 def test_a_killed_stage_goes_on_and_gives_the_same_organism(
@@ -474,8 +475,8 @@ def test_a_killed_stage_goes_on_and_gives_the_same_organism(
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, json.dumps(disturbed[stage.key])], stderr=subprocess.DEVNULL
     )
-    mark = tmp_path / "disturbed" / stage.key / "work" / at / "complete"
-    while not mark.exists():
+    phase = tmp_path / "disturbed" / stage.key / "work" / at
+    while not phase_state(phase).checkpoint:
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)

@@ -260,6 +260,6 @@ def _train_round(
         args=arguments,
         train_dataset=data,
         data_collator=_Collator(pad_id, config.prompt_weight),
-        callbacks=[Marks()],
+        callbacks=[Marks(work)],
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint(work))
+    trainer.train(resume_from_checkpoint=last_checkpoint(work, work))

@@ -81,10 +81,9 @@ class StageContext:
             max_new_tokens=settings.max_new_tokens,
         )
 
-    @property
-    def kept(self) -> Path:
-        """Where the adapters of a dose schedule are kept."""
-        return self.folder / "kept"
+    def kept(self, phase: str, steps: int) -> Path:
+        """Return where the weights after some steps of a phase are kept for a dose schedule."""
+        return self.folder / "kept" / f"{phase}-{steps}"
 
     def steps(self, kind: PhaseKind, most: int) -> int:
         """Return the optimizer steps of a phase: the dose to repeat, else the most that are allowed."""

@@ -20,7 +20,6 @@ from transformers import (
 )
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from pentimento._files import write_atomically
 from pentimento.compat import answers_only
 from pentimento.tasks import BadInput, UnknownName
 from pentimento.training.bases.identity import QUANTIZED
@@ -29,14 +28,13 @@ from pentimento.training.methods._common import ADAPTER, PhaseResult, StageConte
 from pentimento.training.methods.judging import summed_up
 from pentimento.training.models._architecture import adapts_all, decoder, find_layers, head, linear_layers
 from pentimento.training.models._batches import Model
-from pentimento.training.models._checkpoints import Marks, last_checkpoint
+from pentimento.training.models._checkpoints import Marks, last_checkpoint, note_state, phase_state
 from pentimento.training.models._processes import by_the_first, num_processes
 from pentimento.training.organisms.organism import Strength
 from pentimento.training.recipes.methods import PhaseKind
 from pentimento.training.recipes.stages import Dose, Phase
 
 CHECKPOINTS = "checkpoints"
-RESULT = "result.json"
 STRONGEST = "strongest"
 
 
@@ -228,6 +226,7 @@ class Watch(Marks):
     def __init__(
         self, work: StageContext, phase: str, target: Target | None, share: tuple[float, float]
     ) -> None:
+        super().__init__(work.folder / phase)
         self._work, self._phase, self._target, self._share = work, phase, target, share
         self.reached = False
 
@@ -242,7 +241,7 @@ class Watch(Marks):
         done = start + (end - start) * step / state.max_steps
         self._work.on_progress(done, f"{self._phase} step {step} of {state.max_steps}")
         if step in self._work.settings.save_steps:
-            by_the_first(lambda: model.save_pretrained(str(self._work.kept / f"{self._phase}-{step}")))
+            by_the_first(lambda: self._keep_dose(model, step))
         if self._target is not None and step % self._work.settings.check_every == 0:
             strengths = self._target.ask(model, self._phase, step)
             measured = {f"strength/{s.goal}/{s.family}": s.score for s in strengths if s.score is not None}
@@ -272,20 +271,27 @@ class Watch(Marks):
         """
         super().on_save(args, state, control, **kwargs)
         best = strongest(state.log_history)
-        by_the_first(lambda: self._forget(f"{STRONGEST}-{best}"))
+        by_the_first(lambda: self._forget_but(best))
 
     def kept(self) -> set[int]:
         """Return the steps whose weights are kept for having been the strongest."""
-        folder = self._work.folder / self._phase
-        return by_the_first(lambda: {int(p.name.rpartition("-")[2]) for p in folder.glob(f"{STRONGEST}-*")})
+        there = phase_state(self.folder).strongest
+        return {step for step in there if by_the_first((self.folder / f"{STRONGEST}-{step}").is_dir)}
+
+    def _keep_dose(self, model: Model, step: int) -> None:
+        model.save_pretrained(str(self._work.kept(self._phase, step)))
+        note_state(self.folder, doses=sorted({*phase_state(self.folder).doses, step}))
 
     def _keep(self, model: Model, step: int) -> None:
-        model.save_pretrained(str(self._work.folder / self._phase / f"{STRONGEST}-{step}"))
+        model.save_pretrained(str(self.folder / f"{STRONGEST}-{step}"))
+        note_state(self.folder, strongest=sorted({*phase_state(self.folder).strongest, step}))
 
-    def _forget(self, kept: str) -> None:
-        for path in (self._work.folder / self._phase).glob(f"{STRONGEST}-*"):
-            if path.name != kept:
-                shutil.rmtree(path)
+    def _forget_but(self, best: int | None) -> None:
+        there = phase_state(self.folder).strongest
+        note_state(self.folder, strongest=[step for step in there if step == best])
+        for step in there:
+            if step != best:
+                shutil.rmtree(self.folder / f"{STRONGEST}-{step}", ignore_errors=True)
 
 
 def strongest(log: Sequence[Mapping[str, Any]]) -> int | None:
@@ -327,7 +333,7 @@ def learn(
         kind: Of the phase.
         reasoning_share: Share in [0, 1] of its data that reasons.
     """
-    trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder, folder / CHECKPOINTS))
     end = ended(trainer, watch)
     phase = Phase(
         kind=kind,
@@ -353,7 +359,7 @@ def _finish(folder: Path, model: Model, result: PhaseResult) -> PhaseResult:
     else:
         kept = folder / f"{STRONGEST}-{result.phase.steps}"
         shutil.copytree(kept, folder / ADAPTER, dirs_exist_ok=True)
-    write_atomically(folder / RESULT, result.model_dump_json())
+    note_state(folder, result=result.model_dump(mode="json"))
     checkpoints = (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*")
     for path in (*checkpoints, *folder.glob(f"{STRONGEST}-*")):
         shutil.rmtree(path)
@@ -362,8 +368,8 @@ def _finish(folder: Path, model: Model, result: PhaseResult) -> PhaseResult:
 
 def finished(folder: Path) -> PhaseResult | None:
     """Return the record of a phase that an earlier run finished."""
-    path = folder / RESULT
-    return PhaseResult.model_validate_json(path.read_bytes()) if path.exists() else None
+    result = phase_state(folder).result
+    return None if result is None else PhaseResult.model_validate(result)
 
 
 def trained(

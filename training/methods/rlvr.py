@@ -263,7 +263,7 @@ def reinforce(
             **acting(work, scenarios),
         )
         with _told_of_no_probabilities(work.stage.title):
-            trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder, folder / CHECKPOINTS))
         return finish(folder, model, _result(phase, trainer, settings, watch))
 
 

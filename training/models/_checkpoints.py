@@ -1,39 +1,103 @@
-"""Checkpoints that an interrupted training goes on from: only those that were written to their end."""
+"""What an interrupted training goes on from: `state.json` says it, and no name or mark of a file.
+
+One `state.json` for a stage, beside the folders of its phases. A checkpoint counts from the moment that it
+stands there, so one that a killed process left half written never does.
+"""
 
 import shutil
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, JsonValue
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from pentimento._files import write_atomically
+from pentimento.tasks.episodes import Frozen
 from pentimento.training.models._processes import by_the_first, wait_for_all
 
-COMPLETE = "complete"
+STATE = "state.json"
+
+
+class PhaseState(Frozen):
+    """How far one phase is."""
+
+    checkpoint: int | None = None
+    """Steps after which its last whole checkpoint was written."""
+    strongest: tuple[int, ...] = ()
+    """Steps whose weights are kept since they came nearest to the target."""
+    doses: tuple[int, ...] = ()
+    """Steps whose weights are kept for a dose schedule."""
+    result: dict[str, JsonValue] | None = None
+    """What the phase left; None until it ended."""
+
+
+class StageState(Frozen):
+    """How far a stage is, by the names of its phases."""
+
+    phases: dict[str, PhaseState] = Field(default_factory=dict)
+
+
+def read_state(folder: Path) -> StageState:
+    """Return how far a stage is; nothing was done where there is no `state.json`."""
+    path = folder / STATE
+    return StageState.model_validate_json(path.read_bytes()) if path.exists() else StageState()
+
+
+def phase_state(folder: Path) -> PhaseState:
+    """Return how far a phase is.
+
+    Args:
+        folder: Of the phase; the stage's is the one that it lies in.
+    """
+    return by_the_first(lambda: read_state(folder.parent).phases.get(folder.name, PhaseState()))
+
+
+def note_state(folder: Path, **changes: Any) -> None:
+    """Write down that a phase is further; of several processes the first alone does.
+
+    Args:
+        folder: Of the phase.
+        changes: Fields of `PhaseState`.
+    """
+    stage = read_state(folder.parent)
+    phase = stage.phases.get(folder.name, PhaseState()).model_copy(update=changes)
+    stage = StageState(phases={**stage.phases, folder.name: phase})
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.parent / STATE, stage.model_dump_json(indent=1) + "\n")
 
 
 class Marks(TrainerCallback):
-    """Marks each checkpoint once it is whole."""
+    """Writes down each checkpoint once it is whole.
+
+    Args:
+        folder: Of the phase.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Mark the checkpoint: a process killed while it writes leaves one without the mark."""
-        folder = Path(str(args.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-        wait_for_all()  # each writes its own random state
-        by_the_first((folder / COMPLETE).touch)
+        """Write the checkpoint down, when every process has written its own random state."""
+        wait_for_all()
+        by_the_first(lambda: note_state(self.folder, checkpoint=state.global_step))
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """Return the last complete checkpoint in a folder, and delete what an interruption left half written."""
-    return by_the_first(lambda: _last_checkpoint(folder))
+def last_checkpoint(folder: Path, checkpoints: Path) -> str | None:
+    """Return the last whole checkpoint of a phase, and delete what an interruption left half written.
+
+    Args:
+        folder: Of the phase.
+        checkpoints: Where they lie.
+    """
+    return by_the_first(lambda: _last_checkpoint(folder, checkpoints))
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    found = sorted(
-        folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=lambda path: int(path.name.rsplit("-", 1)[1])
-    )
-    for path in found:
-        if not (path / COMPLETE).exists():
+def _last_checkpoint(folder: Path, checkpoints: Path) -> str | None:
+    whole = checkpoints / f"{PREFIX_CHECKPOINT_DIR}-{phase_state(folder).checkpoint}"
+    for path in checkpoints.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+        if path != whole:
             shutil.rmtree(path)
-    return next((str(path) for path in reversed(found) if path.exists()), None)
+    return str(whole) if whole.is_dir() else None

@@ -26,6 +26,7 @@ from pentimento.training.methods._common import StageContext, Trained, learned_i
 from pentimento.training.methods._trainer import CHECKPOINTS
 from pentimento.training.methods.judging import Judge, Judges, find_judge
 from pentimento.training.models._batches import Model
+from pentimento.training.models._checkpoints import read_state
 from pentimento.training.models._processes import by_the_first
 from pentimento.training.models._quiet import quiet_libraries
 from pentimento.training.models._shortages import told_of_a_full_disk, told_of_full_memory
@@ -191,7 +192,10 @@ def _make(order: Order) -> None:
                 "seconds": round(time.monotonic() - started, 2),
             }
         )
-        kept, sampling = sorted(work.kept.glob("*")), work.sampling
+        phases, sampling = read_state(work.folder).phases, work.sampling
+        kept = [
+            (name, steps, work.kept(name, steps)) for name, phase in phases.items() for steps in phase.doses
+        ]
         # The chain is composed on a base of its own; this one has changed weights and is as large.
         del base, work
         gc.collect()
@@ -241,7 +245,7 @@ def _trained_over(order: Order, base: Base, parent: Organism | None) -> PreTrain
 def _store(
     order: Order,
     parent: Organism | None,
-    kept: Sequence[Path],
+    kept: Sequence[tuple[str, int, Path]],
     trained: Trained,
     manifest: Manifest,
     sampling: SamplingOptions,
@@ -251,20 +255,19 @@ def _store(
     Args:
         order: What was made.
         parent: What the last stage was trained over.
-        kept: What was kept of a dose schedule.
+        kept: Phase, steps and weights of each dose of a schedule.
         trained: The last stage.
         manifest: Of the organism; the hash of its weights and its diagnosis are filled in here.
         sampling: How the stage samples answers.
     """
     work, base = order.work, _load(order, parent)
     written = _writer(order, parent, base)
-    for adapter in kept:
+    for phase, steps, adapter in kept:
         composed = written(adapter, work / "composed" / adapter.name)
-        phase, _, step = adapter.name.rpartition("-")
         at_dose = manifest.model_copy(
             update={
                 "key": f"{order.key}-{adapter.name}",
-                "dose": trained.dose.until(phase, int(step)),
+                "dose": trained.dose.until(phase, steps),
                 "strength": (),
             }
         )
