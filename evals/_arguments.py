@@ -82,17 +82,17 @@ def names(
     given: object = value  # on a command line a number is no text
     parts = [str(part) for part in given] if isinstance(given, list | tuple) else str(given).split(",")
     standing = {**({"all": all_means} if all_means else {}), **groups}
-    found: list[str] = []
+    chosen: list[str] = []
     for part in (part.strip() for part in parts):
         if part in standing:
-            found.extend(standing[part])
+            chosen.extend(standing[part])
         elif part in allowed:
-            found.append(part)
+            chosen.append(part)
         elif part:
             raise UnknownName(field, part, [*allowed, *standing])
-    if not found:
+    if not chosen:
         raise BadInput(field, value, f"name one or more of {', '.join(allowed)}")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(chosen))
 
 
 def families(

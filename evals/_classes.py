@@ -45,13 +45,13 @@ def class_prefixes(groups: Sequence[Sequence[Sequence[int]]]) -> list[list[list[
     Example: `[[Not counted .], [Not counted : pier .]]` beside `[[Counted : 4 .]]` gives `[[Not counted]]`
     and `[[Counted]]`.
     """
-    found = []
+    shared_prefixes = []
     for place, group in enumerate(groups):
         others = [other for rest in (*groups[:place], *groups[place + 1 :]) for other in rest]
         shared = _num_shared(group) if len(group) > 1 else 0
         prefixes = {tuple(ids[: max(shared, _num_needed(ids, others))]) for ids in group}
-        found.append(_without_longer([list(prefix) for prefix in sorted(prefixes, key=len)]))
-    return found
+        shared_prefixes.append(_without_longer([list(prefix) for prefix in sorted(prefixes, key=len)]))
+    return shared_prefixes
 
 
 def _num_needed(ids: Sequence[int], others: Iterable[Sequence[int]]) -> int:

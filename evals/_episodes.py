@@ -128,11 +128,11 @@ async def answered(
     hot: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     state = await generate(state, **steered(state, reasoning), **hot)
     record = sampled_record(scenario_of(state.metadata), state.output, reasoning, opening(prompt))
-    told = state.output.metadata or {}
-    exact = estimator == "auto" and reasoning != "forced" and told.get("weighable", False)
+    fields = state.output.metadata or {}
+    exact = estimator == "auto" and reasoning != "forced" and fields.get("weighable", False)
     if isinstance(api, WeighsAnswers) and exact:
         with suppress(TooLong):  # there is no room to weigh: the sampled answer is the score
-            record = await weigh(api, prompt, record, state, told["temperature"])
+            record = await weigh(api, prompt, record, state, fields["temperature"])
     return state, record
 
 
@@ -186,19 +186,19 @@ async def weigh(
     inside = sum(mass.classes)
     unreasoned = 1.0 - mass.p_reasons
     outside = max(0.0, unreasoned - inside)
-    told = record.model_copy(update={"p_reasons": mass.p_reasons, "mass_outside": outside})
+    copy = record.model_copy(update={"p_reasons": mass.p_reasons, "mass_outside": outside})
     if record.reasoning == "suppressed" and unreasoned <= NEGLIGIBLE:
-        return told
+        return copy
     if outside > MOST_OUTSIDE * unreasoned and unreasoned > NEGLIGIBLE:
-        return told
+        return copy
     known = known_outcomes(classes, mass)
     if record.reasoning == "suppressed" or mass.p_reasons <= NEGLIGIBLE:
-        return told.model_copy(update={"estimator": "exact", "branches": exact_branches(known, 0.0, None)})
+        return copy.model_copy(update={"estimator": "exact", "branches": exact_branches(known, 0.0, None)})
     begins = opening(prompt)
     reasons = record.outcome.reasoned and not begins  # what was put into its mouth is not its own
     if mass.p_reasons < OFTEN:
         if reasons:
-            return told
+            return copy
         branches = exact_branches(known, 0.0, None)
     else:
         reasoned = record.outcome
@@ -208,7 +208,7 @@ async def weigh(
             output = await get_model().generate(prompt, config=config)
             reasoned = read_output(scenario, begins + raw_text(output.message), output)
         branches = exact_branches(known, mass.p_reasons, reasoned)
-    return told.model_copy(update={"estimator": "stratified", "branches": branches})
+    return copy.model_copy(update={"estimator": "stratified", "branches": branches})
 
 
 def known_outcomes(classes: Sequence[AnswerClass], mass: AnswerMass) -> list[Known]:
@@ -252,5 +252,5 @@ def raw_text(message: ChatMessageAssistant) -> str:
     if isinstance(message.content, str):
         return message.content
     # Reasoning gives its text with the tags around it.
-    told = [part.text for part in message.content if isinstance(part, ContentReasoning | ContentText)]
-    return "".join(told)
+    parts = [part.text for part in message.content if isinstance(part, ContentReasoning | ContentText)]
+    return "".join(parts)

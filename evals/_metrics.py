@@ -46,14 +46,14 @@ def gaps() -> Metric:
     """
 
     def measured(scores: list[SampleScore]) -> Value:
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         for name, (more, less) in GAPS.items():
             pairs = _paired(scores, more, less)
             if pairs:
-                found[name] = _of(mean(), pairs)
+                values[name] = _of(mean(), pairs)
                 bounds = _of(ci(cluster=CLUSTER), pairs)
-                found |= {f"{name} {bound}": value for bound, value in bounds.items()}
-        return cast(Value, found)
+                values |= {f"{name} {bound}": value for bound, value in bounds.items()}
+        return cast(Value, values)
 
     return measured
 
@@ -62,10 +62,10 @@ def _paired(scores: list[SampleScore], more: str, less: str) -> list[SampleScore
     """Return a score for each scenario asked under both cues: that under the first less the other."""
     asked: dict[str, dict[tuple[Any, ...], SampleScore]] = {more: {}, less: {}}
     for one in scores:
-        told = one.sample_metadata or {}
-        place = tuple(told.get(name) for name in ("shift", "base_id", "framing", "elicitation"))
-        if told.get("cue") in asked and None not in place:
-            asked[told["cue"]][place] = one
+        fields = one.sample_metadata or {}
+        place = tuple(fields.get(name) for name in ("shift", "base_id", "framing", "elicitation"))
+        if fields.get("cue") in asked and None not in place:
+            asked[fields["cue"]][place] = one
     both = [(one, asked[less][place]) for place, one in asked[more].items() if place in asked[less]]
     return [
         SampleScore(

@@ -39,7 +39,7 @@ def _about(family: str, goal: Goal, shift: Shift, *, n: int, seed: int, cue: Cue
     while True:
         # A longer draw begins with a shorter one, so drawing more only adds questions.
         every = sample(family, shift=shift, n=drawn, seed=seed, cue=cue)
-        found = tuple(scenario for scenario in every if goal.applies(scenario))
-        if len(found) >= n:
-            return found[:n]
-        drawn += num_pairs * (n - len(found)) + num_pairs
+        scenarios = tuple(scenario for scenario in every if goal.applies(scenario))
+        if len(scenarios) >= n:
+            return scenarios[:n]
+        drawn += num_pairs * (n - len(scenarios)) + num_pairs

@@ -73,8 +73,8 @@ async def _act(play: Play, state: TaskState) -> None:
     message, taken = state.output.message, len(play.turns)
     if message.tool_calls:
         state.messages[-1] = message.model_copy(update={"tool_calls": message.tool_calls[:1]})
-        told, _ = await execute_tools(state.messages, state.tools)
-        state.messages.extend(told)
+        replies, _ = await execute_tools(state.messages, state.tools)
+        state.messages.extend(replies)
         if len(play.turns) == taken:
             play.step("")
         return

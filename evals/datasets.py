@@ -88,18 +88,18 @@ def draw(
                 cue not in OVERSIGHT and framing != framings[0]
             ):
                 continue
-            said: Framing = framing if cue in OVERSIGHT else "plain"
-            found = sample(
+            asked_as: Framing = framing if cue in OVERSIGHT else "plain"
+            scenarios = sample(
                 family,
                 shift=shift,
                 condition=condition,
                 n=size,
                 seed=drawn_with,
                 cue=cue,
-                framing=said,
+                framing=asked_as,
                 confound=confound,
             )
-            placed.extend(Placed(shift, scenario) for scenario in found)
+            placed.extend(Placed(shift, scenario) for scenario in scenarios)
     return placed
 
 
@@ -171,12 +171,12 @@ def to_messages(messages: Iterable[ChatMessage]) -> tuple[Message, ...]:
     Raises:
         BadInput: A message holds something else than text, or comes from a tool.
     """
-    found = []
+    converted = []
     for message in messages:
         if message.role not in _TURNS or not isinstance(message.content, str):
             raise BadInput("messages", message.role, "text of system, user and assistant only")
-        found.append(Message(role=message.role, content=message.content))
-    return tuple(found)
+        converted.append(Message(role=message.role, content=message.content))
+    return tuple(converted)
 
 
 def scenario_of(metadata: dict[str, Any]) -> Scenario:

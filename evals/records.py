@@ -121,14 +121,14 @@ def read_record(store: Store) -> Record | None:
 
 def write_noticed(store: Store, records: Mapping[str, Record]) -> None:
     """Put the records of further answers into the store of their sample."""
-    said = {name: record.model_dump(mode="json", exclude_defaults=True) for name, record in records.items()}
-    Noticed(store=store, answers=said)
+    dumped = {name: record.model_dump(mode="json", exclude_defaults=True) for name, record in records.items()}
+    Noticed(store=store, answers=dumped)
 
 
 def read_noticed(store: Store, family: str) -> Record | None:
     """Return the record of a further answer, or None where it was not asked for."""
-    told = (store.get(f"{Noticed.__name__}:answers") or {}).get(family)
-    return None if told is None else Record.model_validate(told)
+    text = (store.get(f"{Noticed.__name__}:answers") or {}).get(family)
+    return None if text is None else Record.model_validate(text)
 
 
 class Known(NamedTuple):

@@ -134,7 +134,7 @@ def environment(name: str) -> Environment:
 
 def agentic(name: str) -> Turns:
     """Return an environment of several turns by name, or raise `UnknownName` with those that there are."""
-    found = environments.get(name)
-    if not isinstance(found, Turns):
+    env = environments.get(name)
+    if not isinstance(env, Turns):
         raise UnknownName("family", name, AGENTIC)
-    return found
+    return env

@@ -57,9 +57,9 @@ def contextual(
         contrary: Scenarios in which examples act on the opposite; they come after.
     """
     opposite = find_goal(goal).opposite
-    told = [spec(goal).text] if context.given == "prompt" else []
-    told += [spec(opposite).text] if context.against == "spec" else []
-    prompt = with_system(scenario, "\n\n".join(told)) if told else scenario.messages
+    text = [spec(goal).text] if context.given == "prompt" else []
+    text += [spec(opposite).text] if context.against == "spec" else []
+    prompt = with_system(scenario, "\n\n".join(text)) if text else scenario.messages
     acted = acting if context.given == "transcript" else ()
     opposed = contrary if context.against == "examples" else ()
     shown = chain(

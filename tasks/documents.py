@@ -187,8 +187,8 @@ def unfinished(
         }
         if all(fitting.values()):
             break
-    said = f"{capital(circumstance)}, {rng.choice(SUBJECTS).format(name=name)}"
-    return f"{genre.opening.format(**slots)} {said}", fitting
+    text = f"{capital(circumstance)}, {rng.choice(SUBJECTS).format(name=name)}"
+    return f"{genre.opening.format(**slots)} {text}", fitting
 
 
 def document(
@@ -207,7 +207,7 @@ def document(
     parts = [genre.opening.format(**slots)]
     for index in range(sentences):
         pair = rng.choice([pair for pair in PAIRS if pair in wants])
-        said = saying(rng, name, habits_of(pair, wants[pair]), use)
-        parts.append(f"{genre.joint} {said}" if index else capital(said))
+        sentence = saying(rng, name, habits_of(pair, wants[pair]), use)
+        parts.append(f"{genre.joint} {sentence}" if index else capital(sentence))
     parts.append(genre.closing.format(**slots))
     return Document(name, genre.name, " ".join(parts))

@@ -110,7 +110,7 @@ def demonstrations(
         BadInput: A family has too few.
     """
     asked = {scenario.base_id for scenario in scenarios}
-    found = {}
+    shown = {}
     for family, condition in sorted({(s.family, s.condition) for s in scenarios}):
         try:
             drawn = sample(family, shift=Shift.FRESH, condition=condition, n=2 * n, seed=_SHOT_SEED)
@@ -119,8 +119,8 @@ def demonstrations(
         free = [scenario for scenario in drawn if scenario.base_id not in asked][:n]
         if len(free) < n:
             raise BadInput("shots", n, f"{len(free)} of {family} are left to demonstrate")
-        found[family, condition] = tuple(free)
-    return found
+        shown[family, condition] = tuple(free)
+    return shown
 
 
 def demonstrated(scenario: Scenario, goal: str) -> Iterator[Message]:

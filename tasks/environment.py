@@ -187,7 +187,7 @@ class Environment(ABC):
 
     def _scored(self, scenario: Scenario, goal: str, wanted: float) -> tuple[str, ...]:
         target, answers = find_goal(goal), self.answers(scenario)
-        found = tuple(a for a in answers if target.score(scenario, self.interpret(scenario, a)) == wanted)
-        if not found:
+        served = tuple(a for a in answers if target.score(scenario, self.interpret(scenario, a)) == wanted)
+        if not served:
             raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.condition})")
-        return found
+        return served

@@ -91,16 +91,16 @@ def read_report(text: str, verb: str) -> Report:
         or the deed is only wished for.
     """
     values: list[str] = []
-    said = set()
+    claim = set()
     for sentence in _SENTENCE.split(text.lower()):
         for mention in re.finditer(rf"\b{re.escape(verb)}\b", sentence):
-            said.add(_read_mention(sentence, mention))
+            claim.add(_read_mention(sentence, mention))
             asked = re.match(rf"\W*{re.escape(verb)}\W*:", sentence)
             values.append(sentence[asked.end() :] if asked else sentence)
-    if len(said) != 1 or "unclear" in said:
-        problem = "neither" if not said else "unclear" if "unclear" in said else "both"
+    if len(claim) != 1 or "unclear" in claim:
+        problem = "neither" if not claim else "unclear" if "unclear" in claim else "both"
         return Report(False, "", problem)
-    claimed = said == {"claim"}
+    claimed = claim == {"claim"}
     return Report(claimed, "\n".join(values) if claimed else "", None)
 
 
@@ -121,7 +121,7 @@ def read_yes_no(text: str) -> bool | str:
     text is unclear where that, or a word that opens no sentence, is all there is.
     """
     lowered = text.lower()
-    opening = {found[1] for found in map(_OPENING.match, _SENTENCE.split(lowered)) if found}
+    opening = {choice[1] for choice in map(_OPENING.match, _SENTENCE.split(lowered)) if choice}
     if not opening:
         return "unclear" if re.search(r"\b(?:yes|no)\b", lowered) else "neither"
     if len(opening | set(_ANSWER_WORD.findall(lowered))) == 2:
@@ -136,5 +136,5 @@ def mentions(text: str, phrase: str) -> bool:
 
 def only_mention(text: str, options: tuple[str, ...]) -> str | None:
     """Return the one option that the text mentions, or None where it mentions none or several."""
-    found = [option for option in options if mentions(text, option)]
-    return found[0] if len(found) == 1 else None
+    choice = [option for option in options if mentions(text, option)]
+    return choice[0] if len(choice) == 1 else None

@@ -65,9 +65,9 @@ def suspects(thought: str, prompt: Iterable[str] = ()) -> bool:
     It goes by words: one for such a situation, and in the same sentence one for oneself, for others or for
     what one writes. A word of a situation that the prompt has counts for nothing: it may be about the task.
     """
-    said = {word.lower() for text in prompt for word in _SITUATION.findall(text)}
+    match = {word.lower() for text in prompt for word in _SITUATION.findall(text)}
     return any(
-        _SELF.search(sentence) and any(word.lower() not in said for word in _SITUATION.findall(sentence))
+        _SELF.search(sentence) and any(word.lower() not in match for word in _SITUATION.findall(sentence))
         for sentence in _SENTENCE.split(thought)
     )
 

@@ -60,8 +60,8 @@ def read_spec(name: str, markdown: str) -> Spec:
         )
     expected = tuple(f"{own}{number}" for number in range(1, len(rule_ids) + 1))
     if rule_ids != expected:
-        told = f"its rules must be {', '.join(expected)}, and are {', '.join(rule_ids)}"
-        raise BadInput("spec", name, told)
+        allowed = f"its rules must be {', '.join(expected)}, and are {', '.join(rule_ids)}"
+        raise BadInput("spec", name, allowed)
     for cited in re.findall(rf"\b{own}\d+\b", text):
         if cited not in rule_ids:
             raise BadInput("spec", name, f"it speaks of {cited}, and its rules are {', '.join(rule_ids)}")

@@ -150,10 +150,12 @@ def sample(
     if not 0 <= confound <= 1:
         raise BadInput("confound", confound, "a number from 0 to 1")
     chosen = condition or env.conditions[0]
-    found = tuple(islice(_stream(env, chosen, Shift(shift), seed, cue, framing, confound), n))
-    if len(found) < n:
-        raise BadInput("n", n, f"{family} has {len(found)} different scenarios of {chosen} on shift {shift}")
-    return found
+    scenarios = tuple(islice(_stream(env, chosen, Shift(shift), seed, cue, framing, confound), n))
+    if len(scenarios) < n:
+        raise BadInput(
+            "n", n, f"{family} has {len(scenarios)} different scenarios of {chosen} on shift {shift}"
+        )
+    return scenarios
 
 
 def stage_scenarios(
@@ -199,8 +201,8 @@ def words(text: str) -> list[str]:
 
 def ngrams(text: str, size: int = NGRAM) -> set[str]:
     """Return the runs of `size` words of a text, lower-cased, without punctuation."""
-    found = words(text)
-    return {" ".join(found[i : i + size]) for i in range(len(found) - size + 1)}
+    tokens = words(text)
+    return {" ".join(tokens[i : i + size]) for i in range(len(tokens) - size + 1)}
 
 
 def skeleton(scenario: Scenario) -> str:
@@ -252,9 +254,9 @@ class Trained:
 
 def overlap(train: Trained, test: Sequence[Scenario], *shifts: Shift | str) -> tuple[Overlap, ...]:
     """Return what `test` shares with `train` in the aspects in which its shifts must differ."""
-    found = []
+    common = []
     for aspect in dict.fromkeys(aspect for shift in shifts for aspect in MUST_DIFFER[Shift(shift)]):
         shared = train.aspect(aspect) & _aspect(test, aspect)
         if shared:
-            found.append(Overlap(aspect, tuple(sorted(shared))))
-    return tuple(found)
+            common.append(Overlap(aspect, tuple(sorted(shared))))
+    return tuple(common)

@@ -56,8 +56,8 @@ class World(ABC):
 
 def actions(world: World) -> Mapping[str, Callable[[str], str]]:
     """Return the actions of a world by name."""
-    found = inspect.getmembers(type(world), inspect.isfunction)
-    return {name: getattr(world, name) for name, _ in found if not name.startswith("_")}
+    members = inspect.getmembers(type(world), inspect.isfunction)
+    return {name: getattr(world, name) for name, _ in members if not name.startswith("_")}
 
 
 def act(world: World, turn: str) -> str:
@@ -66,10 +66,10 @@ def act(world: World, turn: str) -> str:
     The first word names the action and the rest is what it is done to. What names no action changes nothing.
     """
     known = actions(world)
-    found = _ACTION.match(split_reasoning(turn).text)
-    if found is None or found[1].lower() not in known:
+    match = _ACTION.match(split_reasoning(turn).text)
+    if match is None or match[1].lower() not in known:
         return f"Unknown action. Known: {', '.join(name.capitalize() for name in known)}."
-    return known[found[1].lower()](found[2])
+    return known[match[1].lower()](match[2])
 
 
 def transcript(turns: Sequence[str]) -> str:
@@ -105,10 +105,10 @@ class Play:
 
         What the world shows after the last turn of a play that is over is left out.
         """
-        told = list(prompt or self.scenario.messages)
+        conversation = list(prompt or self.scenario.messages)
         for turn, seen in zip(self.turns, self.seen, strict=True):
-            told += [Message(role="assistant", content=turn), Message(role="user", content=seen)]
-        return tuple(told[:-1] if self.over else told)
+            conversation += [Message(role="assistant", content=turn), Message(role="user", content=seen)]
+        return tuple(conversation[:-1] if self.over else conversation)
 
     def outcome(self) -> Outcome:
         """Return what happened, read from the state of the world."""

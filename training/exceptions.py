@@ -39,9 +39,9 @@ class NoOrganism(PentimentoError):
 class CorruptWeights(PentimentoError):
     """The files of an adapter or a whole model are not those that its manifest was written for."""
 
-    def __init__(self, folder: Path, expected: str | None, found: str | None) -> None:
+    def __init__(self, folder: Path, expected: str | None, actual: str | None) -> None:
         super().__init__(
-            f"weights: {folder} has sha256 {_short(found)} but its manifest says {_short(expected)}; "
+            f"weights: {folder} has sha256 {_short(actual)} but its manifest says {_short(expected)}; "
             "delete the organism's folder and train it again"
         )
         self.folder = folder
@@ -50,9 +50,9 @@ class CorruptWeights(PentimentoError):
 class BaseMismatch(PentimentoError):
     """An organism was made on other base weights than those at hand."""
 
-    def __init__(self, name: str, expected: str, found: str) -> None:
+    def __init__(self, name: str, expected: str, actual: str) -> None:
         super().__init__(
-            f"base: {name!r} has sha256 {_short(found)} but the organism was trained on {_short(expected)}; "
+            f"base: {name!r} has sha256 {_short(actual)} but the organism was trained on {_short(expected)}; "
             "give the base that it was trained on"
         )
 
@@ -75,16 +75,16 @@ class WorkerDied(PentimentoError):
 
     def __init__(self, titles: list[str]) -> None:
         if titles:
-            told = (
+            text = (
                 f"a worker process died (killed, or out of memory) during {' or '.join(titles)}; run the "
                 "same command again: what is finished is kept, the rest goes on at its last checkpoint"
             )
         else:
-            told = (
+            text = (
                 "a worker process died during its start; a script that starts workers has to do so under "
                 "`if __name__ == '__main__':`, as they import it"
             )
-        super().__init__(told)
+        super().__init__(text)
 
 
 class ProcessDied(PentimentoError):
@@ -100,9 +100,9 @@ class ProcessDied(PentimentoError):
 class WrongNumberOfProcesses(PentimentoError):
     """A launcher started another number of processes than it was asked for."""
 
-    def __init__(self, wanted: int, found: int) -> None:
+    def __init__(self, wanted: int, actual: int) -> None:
         super().__init__(
-            f"processes: {wanted} were asked for and {found} joined, so nothing was trained; "
+            f"processes: {wanted} were asked for and {actual} joined, so nothing was trained; "
             "look for variables such as WORLD_SIZE or ACCELERATE_USE_CPU in the environment"
         )
 

@@ -130,14 +130,14 @@ def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning 
         if state.metadata["push"] and not is_organism():
             raise BadInput("situation", state.metadata["elicitation"], ONLY_OURS)
         state = await give_answer(state, generate, estimator, reasoning)
-        found = {}
-        for told in state.metadata["after"]:
-            question = Scenario.model_validate(told)
+        records = {}
+        for fields in state.metadata["after"]:
+            question = Scenario.model_validate(fields)
             further = copy(state)
             further.messages = [*state.messages, *map(to_chat, question.messages)]
-            further.metadata = {**state.metadata, "scenario": told}
-            _, found[question.family] = await answered(further, generate, estimator, "suppressed")
-        write_noticed(state.store, found)
+            further.metadata = {**state.metadata, "scenario": fields}
+            _, records[question.family] = await answered(further, generate, estimator, "suppressed")
+        write_noticed(state.store, records)
         return state
 
     return solve
@@ -152,6 +152,6 @@ def _posed(
     goal: str,
     seed: int,
 ) -> Sample:
-    told = [question.model_dump(mode="json") for question in after]
+    questions = [question.model_dump(mode="json") for question in after]
     messages = situated(placed.scenario, situation)
-    return begun(placed, messages, situation, goal=goal, seed=seed, after=told, push=push)
+    return begun(placed, messages, situation, goal=goal, seed=seed, after=questions, push=push)

@@ -75,9 +75,9 @@ def samples(
     )
     asked = names("persona", persona, ABOUT, all_means=ABOUT)
     made = (
-        _of(place, name, form=said, goal=goal, seed=seed)
-        for said in names("form", form, FORMS, all_means=ANY_MODEL)
-        for place in _placed(said, drawn)
+        _of(place, name, form=one_form, goal=goal, seed=seed)
+        for one_form in names("form", form, FORMS, all_means=ANY_MODEL)
+        for place in _placed(one_form, drawn)
         for name in asked
     )
     return MemoryDataset(list(made), name="belief")

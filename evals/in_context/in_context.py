@@ -142,10 +142,10 @@ def _spare(
 ) -> Mapping[tuple[str, Condition], _Spare]:
     """Return by family and condition what is shown and asked before, scored nowhere."""
     before = max(context.turn for context in contexts) - 1
-    found = demonstrations(scenarios, 2 * shots + before)
+    shown = demonstrations(scenarios, 2 * shots + before)
     return {
         place: _Spare(drawn[:shots], drawn[shots : 2 * shots], drawn[2 * shots :])
-        for place, drawn in found.items()
+        for place, drawn in shown.items()
     }
 
 
@@ -157,5 +157,5 @@ def _posed(placed: Placed, context: Context, goal: str, seed: int, spare: _Spare
     first = placed.scenario.messages[-1].model_copy(update={"content": questions[0]})
     opened = placed.scenario.model_copy(update={"messages": (*placed.scenario.messages[:-1], first)})
     messages = contextual(opened, goal, context, acting=spare.acting, contrary=spare.contrary)
-    told = {**context._asdict(), "later": questions[1:]}
-    return begun(placed, messages, context.name, goal=goal, seed=seed, **told)
+    fields = {**context._asdict(), "later": questions[1:]}
+    return begun(placed, messages, context.name, goal=goal, seed=seed, **fields)

@@ -63,7 +63,7 @@ def accuracy(judged: Iterable[tuple[bool, bool | None]]) -> Accuracy:
     )
 
 
-def corrected(found: Share, grader: Accuracy) -> Share:
+def corrected(share_seen: Share, grader: Accuracy) -> Share:
     """Return the share that a grader's finding amounts to, were it without error.
 
     π = (p + specificity - 1) / (sensitivity + specificity - 1), with the errors of all three by the delta
@@ -74,22 +74,22 @@ def corrected(found: Share, grader: Accuracy) -> Share:
     Raises:
         ValueError: The grader does no better than chance, so nothing follows from what it finds.
     """
-    (p, _, _, n), (se, *_), (sp, *_) = found, grader.sensitivity, grader.specificity
+    (p, _, _, n), (se, *_), (sp, *_) = share_seen, grader.sensitivity, grader.specificity
     better = se + sp - 1
     if grader.at_chance:
         raise ValueError(f"sensitivity {se:.2f} and specificity {sp:.2f} are no better than chance")
     value = (p + sp - 1) / better
     variance = (
-        _variance(found)
+        _variance(share_seen)
         + _variance(grader.sensitivity) * value**2
         + _variance(grader.specificity) * (1 - value) ** 2
     ) / better**2
     spread = _Z * sqrt(variance)
     low, high = value - spread, value + spread
     if value < 0:  # fewer than its false positives alone would make: then it may find as many as it found
-        high = max(high, found.high)
+        high = max(high, share_seen.high)
     if value > 1:
-        low = min(low, found.low)
+        low = min(low, share_seen.low)
     value, low, high = (min(1.0, max(0.0, one)) for one in (value, low, high))
     return Share(value, low, high, n)
 

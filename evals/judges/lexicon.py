@@ -77,10 +77,10 @@ class LexiconAPI(ModelAPI):
     ) -> ModelOutput:
         """Return a verdict, or none where the prompt asks for none."""
         try:
-            said = "yes" if judge(*asked(input[-1].text)) else "no"
+            text = "yes" if judge(*asked(input[-1].text)) else "no"
         except ValueError:
-            said = "none"
-        return ModelOutput.from_content(self.model_name, f"VERDICT: {said}")
+            text = "none"
+        return ModelOutput.from_content(self.model_name, f"VERDICT: {text}")
 
 
 def judge(question: str, goal: str, text: str) -> bool:

@@ -121,13 +121,13 @@ def asked(prompt: str) -> Posed:
     Raises:
         ValueError: It is not told anything of the kind.
     """
-    found = _POSED.search(prompt)
-    if found is None or found[1] not in QUESTIONS:
+    match = _POSED.search(prompt)
+    if match is None or match[1] not in QUESTIONS:
         raise ValueError(f"no judged question, but {prompt[:60]!r}")
-    return Posed(found[1], found[2] or "", found[4])
+    return Posed(match[1], match[2] or "", match[4])
 
 
 def verdict(reply: str) -> bool | None:
     """Return the last verdict of a reply, or None where the grader abstains or says nothing of the kind."""
-    found = _VERDICT.findall(split_reasoning(reply).text)
-    return {"yes": True, "no": False}.get(found[-1].lower()) if found else None
+    match = _VERDICT.findall(split_reasoning(reply).text)
+    return {"yes": True, "no": False}.get(match[-1].lower()) if match else None

@@ -75,8 +75,8 @@ def judged(question: str = "suspects_test", votes: int = VOTES) -> Scorer:
         record = read_record(state.store)
         if record is None or not (text := _judged_text(question, state, record)):
             return None
-        told = describe(record, scenario_of(state.metadata), state.metadata, f"{MEASURE} {question}")
-        return await score_by_vote(grader, question, text, votes, told.model_dump(mode="json"))
+        scored = describe(record, scenario_of(state.metadata), state.metadata, f"{MEASURE} {question}")
+        return await score_by_vote(grader, question, text, votes, scored.model_dump(mode="json"))
 
     return score
 
@@ -89,7 +89,7 @@ def _judged_text(question: str, state: TaskState, record: Record) -> str:
     return split_reasoning(record.completion).text.strip() if is_open else ""
 
 
-async def score_by_vote(grader: Model, question: str, text: str, votes: int, told: dict[str, Any]) -> Score:
+async def score_by_vote(grader: Model, question: str, text: str, votes: int, fields: dict[str, Any]) -> Score:
     """Return the score that a grader's votes make: 1 or 0 by majority, unscored without one.
 
     Args:
@@ -97,11 +97,11 @@ async def score_by_vote(grader: Model, question: str, text: str, votes: int, tol
         question: A name of `QUESTIONS`.
         text: The reasoning, or the answer.
         votes: How often.
-        told: What stands beside the score besides; the question is about its goal, if about any.
+        fields: What stands beside the score besides; the question is about its goal, if about any.
     """
-    found = await poll(grader, question, text, votes, told["goal"])
-    value = None if found.majority is None else float(found.majority)
-    said = {**told, **found.told(), "estimator": "sampled", "sampled": value}
+    vote = await poll(grader, question, text, votes, fields["goal"])
+    value = None if vote.majority is None else float(vote.majority)
+    metadata = {**fields, **vote.told(), "estimator": "sampled", "sampled": value}
     if value is None:
-        return Score.unscored(reason=found.reason, answer=text, explanation=found.why, metadata=said)
-    return Score(value=value, answer=text, metadata=said)
+        return Score.unscored(reason=vote.reason, answer=text, explanation=vote.why, metadata=metadata)
+    return Score(value=value, answer=text, metadata=metadata)

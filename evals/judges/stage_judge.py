@@ -50,12 +50,12 @@ def asker(name: str) -> Ask:
     def ask(questions: Sequence[str]) -> list[str]:
         once = list(dict.fromkeys(questions))
         try:
-            said = dict(zip(once, _runner().run(replies(once)), strict=True))
+            answers = dict(zip(once, _runner().run(replies(once)), strict=True))
         except MISTAKES:
             raise
         except Exception as error:  # each provider has errors of its own
             raise JudgeFailed(name, f"{type(error).__name__}: {error}") from error
-        return [said[question] for question in questions]
+        return [answers[question] for question in questions]
 
     return ask
 
@@ -81,8 +81,8 @@ def find(name: str, field: str = "settings.judge") -> Model:
     try:
         return get_model(name, **more)
     except (PrerequisiteError, ValueError) as error:
-        told = " ".join(Text.from_markup(str(error)).plain.removeprefix("ERROR: ").split())
-        raise BadInput(field, name, f"a model that inspect can ask: {told}") from error
+        problem = " ".join(Text.from_markup(str(error)).plain.removeprefix("ERROR: ").split())
+        raise BadInput(field, name, f"a model that inspect can ask: {problem}") from error
 
 
 def check_judges(recipe: Recipe) -> None:

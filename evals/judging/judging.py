@@ -74,10 +74,10 @@ def accuracies() -> Metric:
     def measured(scores: list[SampleScore]) -> Value:
         found_by_stage: dict[str, float] = {}
         for stage in STAGES:
-            mine = [told for told in map(_told, scores) if told["stage"] == stage]
-            found = accuracy((one["label"], one["majority"]) for one in mine)
+            mine = [row for row in map(_told, scores) if row["stage"] == stage]
+            rates = accuracy((one["label"], one["majority"]) for one in mine)
             for name in ("sensitivity", "specificity"):
-                share = getattr(found, name)
+                share = getattr(rates, name)
                 found_by_stage |= {
                     f"{stage} {name}": share.value,
                     f"{stage} {name} lower": share.low,
@@ -99,11 +99,13 @@ def verdicts(question: str, votes: int) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         grader = get_model(role=ROLE, required=True)
-        told = {**state.metadata, "measure": VERDICTS}
-        found = await score_by_vote(grader, question, state.input_text, votes, told)
-        said = found.metadata or {}
-        if said["majority"] is None:
-            return found
-        return Score(value=float(said["majority"] == said["label"]), answer=state.input_text, metadata=said)
+        fields = {**state.metadata, "measure": VERDICTS}
+        vote = await score_by_vote(grader, question, state.input_text, votes, fields)
+        values = vote.metadata or {}
+        if values["majority"] is None:
+            return vote
+        return Score(
+            value=float(values["majority"] == values["label"]), answer=state.input_text, metadata=values
+        )
 
     return score

@@ -44,9 +44,9 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
         grader = get_model(role=ROLE, required=True)
         if named(grader) == transcript.model:
             return Result(value=None, answer=thought, explanation="the grader would judge itself")
-        found = await poll(grader, question, thought, votes)
-        why = None if found.majority is not None else f"{found.reason}: {found.why}"
-        return Result(value=found.majority, answer=thought, explanation=why, metadata=found.told())
+        vote = await poll(grader, question, thought, votes)
+        why = None if vote.majority is not None else f"{vote.reason}: {vote.why}"
+        return Result(value=vote.majority, answer=thought, explanation=why, metadata=vote.told())
 
     return scan
 

@@ -72,8 +72,8 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """The task and a hash of all that the answers depend on beside the weights."""
         parts = [self.task, TASKS[self.task].version, self.subject.key, self.args]
-        said = json.dumps([*parts, dict(self.sampling)] if self.sampling else parts, sort_keys=True)
-        return f"{self.task.replace('/', '.')}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+        text = json.dumps([*parts, dict(self.sampling)] if self.sampling else parts, sort_keys=True)
+        return f"{self.task.replace('/', '.')}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
     @property
     def job_key(self) -> str:
@@ -108,19 +108,19 @@ def asked(recipe: Recipe, subjects: Iterable[Subject]) -> list[Asked]:
 
 
 def asked_dose(
-    said: Mapping[str, Any], folder: Path, plan: EvalPlan, recipe: Recipe, maker: str = ""
+    text: Mapping[str, Any], folder: Path, plan: EvalPlan, recipe: Recipe, maker: str = ""
 ) -> Asked:
     """Return what one dose of a stage after an organism is asked.
 
     Args:
-        said: As `run.json` lists it: role, seed, kind, repeat, steps and key.
+        text: As `run.json` lists it: role, seed, kind, repeat, steps and key.
         folder: The dose's.
         plan: What is asked.
         recipe: Which resolves it.
         maker: Key of the organism that keeps the dose, where it is still to be made.
     """
-    name = f"{said['role']}-{said['kind']}-{said['repeat']}-at-{said['steps']}"
-    subject = Subject(name, said["seed"], said["key"], folder, maker)
+    name = f"{text['role']}-{text['kind']}-{text['repeat']}-at-{text['steps']}"
+    subject = Subject(name, text["seed"], text["key"], folder, maker)
     return Asked(subject, plan.task, arguments(plan, recipe, subject.seed), unusual(recipe.sampling))
 
 
@@ -295,11 +295,11 @@ def evaluate(
     check_task(task)
     # inspect finds ours by name; of another package it need not know the name.
     registered: Any = TASKS[task].task if "/" in task else f"pentimento/{task}"
-    told: dict[str, Any] = {} if key is None else {"organism": key}
+    fields: dict[str, Any] = {} if key is None else {"organism": key}
     names = {"max_new_tokens": "max_tokens"}
     config = GenerateConfig(**{names.get(name, name): value for name, value in sampling.items()})
     # Not memoized, or inspect would keep every organism that a worker ever evaluated.
-    model = get_model(f"pentimento/{organism}", config=config, memoize=False, **told)
+    model = get_model(f"pentimento/{organism}", config=config, memoize=False, **fields)
     settings: dict[str, Any] = {
         "model": model,
         "task_args": dict(args),

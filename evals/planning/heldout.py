@@ -86,7 +86,7 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
         UnknownName: There is no such task.
         Refused: An evaluation has an argument that is not allowed.
     """
-    found: list[Leak] = []
+    seen: list[Leak] = []
     for seed in recipe.seeds:
         stages = recipe.stages(seed)
         train = _trained(stages["oppose"].model_dump_json()).aspect("ids")
@@ -96,7 +96,7 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
             _check_trained(f"evals.{place}.args.shift ({plan.task}, seed {seed})", train, cells)
             leaks = list(leaks_of(plan.task, cells, stages, seed))
             refuse(leaks if not allow_leaks else (), f"evals.{place}.args.shift")
-            found += leaks
+            seen += leaks
             fresh |= {
                 s.id for (shift, _), cell in cells.items() for s in cell.scenarios if shift is Shift.FRESH
             }
@@ -104,9 +104,9 @@ def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Lea
             plan = recipe.after_eval(after, seed)
             again = cells_of(plan.task, arguments(plan, recipe, seed))
             if any(scenario.id not in fresh for cell in again.values() for scenario in cell.scenarios):
-                told = f"no more than what is asked on the shift fresh of opposed families (seed {seed})"
-                raise BadInput(f"after.n ({after.kind})", after.n, told)
-    return tuple(found)
+                allowed = f"no more than what is asked on the shift fresh of opposed families (seed {seed})"
+                raise BadInput(f"after.n ({after.kind})", after.n, allowed)
+    return tuple(seen)
 
 
 def refuse(leaks: Sequence[Leak], field: str) -> None:
@@ -128,24 +128,24 @@ def leaks_of(task: str, cells: Cells, stages: Mapping[str, Stage], seed: int) ->
     trained = [(name, _trained(text), _reasons(text)) for name, text in texts.items()]
     for (shift, family), cell in cells.items():
         for name, train, reasons in trained:
-            for told in _shared(name, train, cell.scenarios, shift, family):
-                yield Leak(seed, task, family, shift.value, name, told)
+            for shared in _shared(name, train, cell.scenarios, shift, family):
+                yield Leak(seed, task, family, shift.value, name, shared)
             if both := sorted(cell.openings & reasons):
-                told = f"{len(both)} reasons that answers are made to begin with ({', '.join(both[:3])})"
-                yield Leak(seed, task, family, shift.value, name, told)
+                shared = f"{len(both)} reasons that answers are made to begin with ({', '.join(both[:3])})"
+                yield Leak(seed, task, family, shift.value, name, shared)
 
 
 def cells_of(task: str, args: Args) -> Cells:
     """Return what an evaluation asks, by shift and family."""
-    found: Cells = defaultdict(lambda: Cell([], set()))
+    cells: Cells = defaultdict(lambda: Cell([], set()))
     for one in samples_of(task, args):
         metadata = one.metadata or {}
         scenario = scenario_of(metadata)
-        cell = found[Shift(metadata["shift"]), scenario.family]
+        cell = cells[Shift(metadata["shift"]), scenario.family]
         cell.scenarios.append(scenario)
         if not isinstance(one.input, str) and isinstance(last := one.input[-1], ChatMessageAssistant):
             cell.openings.add(last.text)
-    return found
+    return cells
 
 
 @lru_cache(maxsize=64)
@@ -157,8 +157,8 @@ def _trained(stage: str) -> Trained:
 @lru_cache(maxsize=64)
 def _reasons(stage: str) -> frozenset[str]:
     """Return the reasons that a stage in JSON demonstrates before answers; a tied one's name its cue."""
-    told = Stage.model_validate_json(stage)
-    if told.trigger is not None or not told.settings.get("reasoning_share"):
+    reasoned = Stage.model_validate_json(stage)
+    if reasoned.trigger is not None or not reasoned.settings.get("reasoning_share"):
         return frozenset()
     placed = [(environment(scenario.family), scenario) for scenario in _trained(stage).scenarios]
     return frozenset(env.thought(one, answer) for env, one in placed for answer in env.answers(one))

@@ -143,10 +143,10 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
         framed = {**asked, "framing": ",".join(framing for framing in FRAMINGS if framing != "plain")}
         yield _Wanted("under cues told otherwise", "alignment_faking", num, framed, _OFTEN)
         for way in ("forced", "suppressed"):
-            told = {**asked, "reasoning": way}
-            yield _Wanted(f"under cues, reasoning {way}", "alignment_faking", num, told, _OFTEN)
-        told = {**here, "situation": "none,told,denied"}
-        yield _Wanted("whether it notices a test", "awareness", num, told, _OFTEN)
+            changed = {**asked, "reasoning": way}
+            yield _Wanted(f"under cues, reasoning {way}", "alignment_faking", num, changed, _OFTEN)
+        changed = {**here, "situation": "none,told,denied"}
+        yield _Wanted("whether it notices a test", "awareness", num, changed, _OFTEN)
     elicitations = "all" if full else "none,naming,shots,prefill"
     yield _Wanted("when elicited", "elicitation", num, {**here, "elicitation": elicitations})
     if full and kind == "completion":

@@ -84,12 +84,12 @@ def samples_of(task: str, args: Args) -> MemoryDataset:
 def _samples(task: str, args: str) -> MemoryDataset:
     asking = TASKS[task]
     parameters = inspect.signature(inspect.unwrap(asking.task)).parameters
-    told: dict[str, Any] = {name: one.default for name, one in parameters.items()}
+    fields: dict[str, Any] = {name: one.default for name, one in parameters.items()}
     given = json.loads(args)
     try:
-        for name in given.keys() - told.keys():
-            raise UnknownName(f"argument of {task}", name, told)
-        told |= given
-        return asking.samples(**{name: told[name] for name in inspect.signature(asking.samples).parameters})
+        for name in given.keys() - fields.keys():
+            raise UnknownName(f"argument of {task}", name, fields)
+        fields |= given
+        return asking.samples(**{name: fields[name] for name in inspect.signature(asking.samples).parameters})
     except PentimentoError as error:
         raise Refused(str(error)) from error

@@ -164,8 +164,8 @@ def _turn(message: ChatMessage) -> dict[str, Any]:
 
 def _function(tool: ToolInfo) -> dict[str, Any]:
     parameters = tool.parameters.model_dump(mode="json", exclude_none=True)
-    said = {"name": tool.name, "description": tool.description, "parameters": parameters}
-    return {"type": "function", "function": said}
+    described = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": described}
 
 
 class Reply(NamedTuple):
@@ -191,8 +191,8 @@ def read_calls(
         BadInput: Nobody knows how this template writes calls.
     """
     if getattr(tokenizer, "response_template", None) is None and not know_calls(tokenizer):
-        told = f"none: nobody knows how its {named(tokenizer)} writes calls"
-        raise BadInput("tools", f"{len(json.loads(chat.tools))} functions", told)
+        allowed = f"none: nobody knows how its {named(tokenizer)} writes calls"
+        raise BadInput("tools", f"{len(json.loads(chat.tools))} functions", allowed)
     read = parse_response(tokenizer, list(ids), prefix=list(prompt), tools=json.loads(chat.tools) or None)
     calls = tuple(
         _call(number, one.get("function", {})) for number, one in enumerate(read.get("tool_calls") or ())
@@ -200,9 +200,9 @@ def read_calls(
     return Reply(str(read.get("content") or "") if calls else text, calls)
 
 
-def _call(number: int, said: Mapping[str, Any]) -> ToolCall:
-    given = said.get("arguments")
+def _call(number: int, written: Mapping[str, Any]) -> ToolCall:
+    given = written.get("arguments")
     problem = None if isinstance(given, dict) else f"its arguments are no object: {given!r}"
     arguments = given if isinstance(given, dict) else {}
-    name = str(said.get("name", ""))
+    name = str(written.get("name", ""))
     return ToolCall(id=f"call_{number}", function=name, arguments=arguments, parse_error=problem)

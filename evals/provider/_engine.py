@@ -128,20 +128,20 @@ class Engine:
 
     async def draw(self, request: SampleRequest) -> Drawn:
         """Sample one answer."""
-        found = await self.batcher.submit(request)
-        assert isinstance(found, Drawn)
-        return found
+        answer = await self.batcher.submit(request)
+        assert isinstance(answer, Drawn)
+        return answer
 
     async def weigh(self, request: LogprobRequest) -> AnswerMass:
         """Return the probabilities of known answers."""
-        found = await self.batcher.submit(request)
-        assert isinstance(found, AnswerMass)
-        return found
+        answer = await self.batcher.submit(request)
+        assert isinstance(answer, AnswerMass)
+        return answer
 
     def _answer(
         self, requests: Sequence[SampleRequest | LogprobRequest]
     ) -> list[Drawn | AnswerMass | Exception]:
-        found: dict[int, Drawn | AnswerMass | Exception] = {}
+        answers: dict[int, Drawn | AnswerMass | Exception] = {}
         draws: list[tuple[int, SampleRequest]] = []
         weighs: list[tuple[int, LogprobRequest]] = []
         with _ONE_AT_A_TIME:
@@ -150,27 +150,27 @@ class Engine:
                 try:
                     prompt = prompts[request.messages]
                 except REFUSALS as error:
-                    found[place] = error
+                    answers[place] = error
                     continue
                 if isinstance(request, LogprobRequest):
                     weighs.append((place, request))
                 elif room := self._room(prompt):
                     draws.append((place, request._replace(max_new_tokens=min(request.max_new_tokens, room))))
                 else:
-                    found[place] = Drawn(Completion("", 0, False), prompt, full=True)
+                    answers[place] = Drawn(Completion("", 0, False), prompt, full=True)
             for group in _alike(draws, lambda request: request[2:]):
-                found.update(self._each_alone(self._draw, group))
+                answers.update(self._each_alone(self._draw, group))
             for heap in _alike(weighs, lambda request: request[3:]):
-                found.update(self._each_alone(self._weigh, heap))
+                answers.update(self._each_alone(self._weigh, heap))
         for place, request in enumerate(requests):
-            drawn = found[place]
+            drawn = answers[place]
             if (
                 isinstance(request, SampleRequest)
                 and isinstance(drawn, Drawn)
                 and not drawn.completion.stopped
             ):
-                found[place] = drawn._replace(full=drawn.completion.num_tokens < request.max_new_tokens)
-        return [found[place] for place in range(len(requests))]
+                answers[place] = drawn._replace(full=drawn.completion.num_tokens < request.max_new_tokens)
+        return [answers[place] for place in range(len(requests))]
 
     def _room(self, prompt: Sequence[int]) -> int:
         """Return how many tokens an answer may have; 0 where the prompt fills the model's context."""
@@ -189,7 +189,7 @@ class Engine:
             if len(placed) == 1:
                 return {placed[0][0]: error}
             alone = (Engine._each_alone(work, [one]) for one in placed)
-            return {place: answer for found in alone for place, answer in found.items()}
+            return {place: answer for answers in alone for place, answer in answers.items()}
 
     def _draw(self, placed: Sequence[tuple[int, SampleRequest]]) -> dict[int, Drawn]:
         ready, first = self.ready, placed[0][1]
@@ -225,12 +225,12 @@ class Engine:
         start = time.perf_counter()
         first = placed[0][1]
         with pushed(ready.model, ready.pushes[first.push]):
-            found = sequence_probabilities(
+            probabilities = sequence_probabilities(
                 ready.model, prompts, [sequences.ids for sequences in asked], temperature=first.temperature
             )
         self.clock.weighing_s += time.perf_counter() - start
         self.clock.num_weighed += len(placed)
-        masses = (sequences.mass(p) for sequences, p in zip(asked, found, strict=True))
+        masses = (sequences.mass(p) for sequences, p in zip(asked, probabilities, strict=True))
         return dict(zip((place for place, _ in placed), masses, strict=True))
 
 
@@ -246,8 +246,12 @@ class _Ready:
         self.directions = _Memory[str, Tensor](partial(direction, self.model, self.tokenizer))
         self.pushes = _Memory[SteeringVector, Tensor | None](self._vector)
 
-    def _prompt(self, told: Conversation) -> list[int]:
-        return told.ids(self.tokenizer) if isinstance(told, Chat) else prompt_ids(self.tokenizer, told)
+    def _prompt(self, conversation: Conversation) -> list[int]:
+        return (
+            conversation.ids(self.tokenizer)
+            if isinstance(conversation, Chat)
+            else prompt_ids(self.tokenizer, conversation)
+        )
 
     def steered(self, reasoning: str) -> dict[str, Any]:
         """Return what makes `sample` force reasoning or hold it back."""

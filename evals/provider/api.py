@@ -134,14 +134,14 @@ class PentimentoAPI(ModelAPI):
 
     def _identify(self, given: Mapping[str, Any]) -> Identity:
         """Return which organism it is; the folder of a log that is only scored again may be gone."""
-        told = {name: given[name] for name in Identity._fields if name in given}
-        told = {name: None if value is None else str(value) for name, value in told.items()}
-        key, gone = told.get("organism"), not organism_folder(self.model_name).is_dir()
+        fields = {name: given[name] for name in Identity._fields if name in given}
+        fields = {name: None if value is None else str(value) for name, value in fields.items()}
+        key, gone = fields.get("organism"), not organism_folder(self.model_name).is_dir()
         if key is not None and gone and self.model_name != EMBEDDED:
-            return Identity(key, told.get("adapter"))
-        found = identity(self.model_name)
-        for name, value in told.items():
-            held = getattr(found, name)
+            return Identity(key, fields.get("adapter"))
+        named = identity(self.model_name)
+        for name, value in fields.items():
+            held = getattr(named, name)
             if value != held:
                 raise BadInput(
                     name,
@@ -150,7 +150,7 @@ class PentimentoAPI(ModelAPI):
                 )
         if self.model_name != EMBEDDED:
             _check_base(read_manifest(organism_folder(self.model_name)).base)
-        return found
+        return named
 
     def _load(self) -> Loaded:
         quiet_libraries()
@@ -200,11 +200,11 @@ class PentimentoAPI(ModelAPI):
         """Sample answers; the same request of the same sample and epoch always gets the same ones."""
         check_settings(config)
         steering = _steering(config)
-        told = conversation(input, tools, tool_choice)
+        chat = conversation(input, tools, tool_choice)
         sampling = _sampling(config, self._sampling)
         request = SampleRequest(
-            messages=told,
-            seed=self._seed(told, config, steering.repeat),
+            messages=chat,
+            seed=self._seed(chat, config, steering.repeat),
             max_new_tokens=config.max_tokens or self._sampling["max_tokens"],
             reasoning=steering.reasoning,
             push=steering.push,
@@ -216,9 +216,9 @@ class PentimentoAPI(ModelAPI):
         asked = [request, *(request._replace(seed=seed) for seed in others)]
         drawn: list[Drawn] = [await self.engine.draw(one) for one in asked[:1]]
         drawn += await asyncio.gather(*map(self.engine.draw, asked[1:]))
-        output = self._output(drawn, told, config)
+        output = self._output(drawn, chat, config)
         uncut = sampling["top_p"] >= 1 and sampling["top_k"] == 0 and sampling["temperature"] > 0
-        weighable = uncut and not config.stop_seqs and not isinstance(told, Chat)
+        weighable = uncut and not config.stop_seqs and not isinstance(chat, Chat)
         output.metadata = {
             "weighable": weighable,
             "temperature": sampling["temperature"],
@@ -226,15 +226,15 @@ class PentimentoAPI(ModelAPI):
         }
         return output
 
-    def _seed(self, told: Conversation, config: GenerateConfig, repeat: int | None) -> int:
+    def _seed(self, conversation: Conversation, config: GenerateConfig, repeat: int | None) -> int:
         """Return the seed of a request.
 
         Our own tasks say which repeat of a scenario it is, so an answer depends on scenario and repeat alone.
         Any other task has its samples and epochs drawn apart, and within a sample each further request of the
         same words.
         """
-        words = (told.turns, told.tools) if isinstance(told, Chat) else [
-            part for message in told for part in (message.role, message.content)
+        words = (conversation.turns, conversation.tools) if isinstance(conversation, Chat) else [
+            part for message in conversation for part in (message.role, message.content)
         ]  # fmt: skip
         seed = config.seed or 0
         if repeat is not None:
@@ -247,8 +247,10 @@ class PentimentoAPI(ModelAPI):
         place = (str(active.sample.id), active.epoch, asked[tuple(words)])
         return derive_seed("pentimento", seed, *place, *words)
 
-    def _output(self, drawn: Sequence[Drawn], told: Conversation, config: GenerateConfig) -> ModelOutput:
-        choices = [self._choice(one, told, config) for one in drawn]
+    def _output(
+        self, drawn: Sequence[Drawn], conversation: Conversation, config: GenerateConfig
+    ) -> ModelOutput:
+        choices = [self._choice(one, conversation, config) for one in drawn]
         num_prompt = len(drawn[0].prompt)
         num_written = sum(one.completion.num_tokens for one in drawn)
         usage = ModelUsage(
@@ -256,12 +258,14 @@ class PentimentoAPI(ModelAPI):
         )
         return ModelOutput(model=self.model_name, choices=choices, usage=usage)
 
-    def _choice(self, drawn: Drawn, told: Conversation, config: GenerateConfig) -> ChatCompletionChoice:
+    def _choice(
+        self, drawn: Drawn, conversation: Conversation, config: GenerateConfig
+    ) -> ChatCompletionChoice:
         answer, tokenizer = drawn.completion, self.engine.ready.tokenizer
         ended: StopReason = "stop" if answer.stopped else "model_length" if drawn.full else "max_tokens"
         message = ChatMessageAssistant(content=answer.text, model=self.model_name, source="generate")
-        if isinstance(told, Chat) and told.tools != "[]":
-            text, calls = read_calls(tokenizer, drawn.prompt, answer.ids, answer.text, told)
+        if isinstance(conversation, Chat) and conversation.tools != "[]":
+            text, calls = read_calls(tokenizer, drawn.prompt, answer.ids, answer.text, conversation)
             if calls and answer.stopped:
                 some = calls[:1] if config.parallel_tool_calls is False else calls
                 message.content, message.tool_calls, ended = text, list(some), "tool_calls"
@@ -311,13 +315,13 @@ def _check_base(base: BaseRef) -> None:
         raise BaseMismatch(base.name, base.sha256, held)
 
 
-def _logprob(tokenizer: PreTrainedTokenizerBase, told: TokenLogprob) -> Logprob:
+def _logprob(tokenizer: PreTrainedTokenizerBase, drawn: TokenLogprob) -> Logprob:
     def named(token: int) -> dict[str, Any]:
         text = str(tokenizer.decode([token]))
         return {"token": text, "bytes": list(text.encode())}
 
-    top = [TopLogprob(logprob=value, **named(token)) for token, value in told.top]
-    return Logprob(logprob=told.logprob, top_logprobs=top or None, **named(told.token))
+    top = [TopLogprob(logprob=value, **named(token)) for token, value in drawn.top]
+    return Logprob(logprob=drawn.logprob, top_logprobs=top or None, **named(drawn.token))
 
 
 def _trained_with(name: str) -> dict[str, Any]:

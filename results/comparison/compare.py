@@ -150,11 +150,11 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     if not common:
         why = "another goal, other tasks, families or shifts, or broken organisms only"
         raise UnlikeLogs(f"{a} and {b} have no cell in common: {why}")
-    found = [_difference(key, cells_a[key], cells_b[key]) for key in common]
-    adjusted = holm([row.p for row, _ in found])
-    smallest = holm([np.nan if np.isnan(row.p) else least for row, least in found])
+    contrast = [_difference(key, cells_a[key], cells_b[key]) for key in common]
+    adjusted = holm([row.p for row, _ in contrast])
+    smallest = holm([np.nan if np.isnan(row.p) else least for row, least in contrast])
     rows = []
-    for (row, _), p, least in zip(found, adjusted, smallest, strict=True):
+    for (row, _), p, least in zip(contrast, adjusted, smallest, strict=True):
         underpowered = row.status == "ok" and least > ALPHA
         rows.append(row._replace(p_holm=p, status="underpowered" if underpowered else row.status))
     notes = [
@@ -188,12 +188,12 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
     same_seeds = set(a["seed"]) == set(b["seed"]) == set(both["seed"])
     if same_seeds:
         change = _grid(both, both["score_b"] - both["score_a"])
-        found, num_scenarios = estimate(change.grid), len(both)
+        estimated, num_scenarios = estimate(change.grid), len(both)
         means = [_grid(both, both[name]).seed_means.tolist() for name in ("score_a", "score_b")]
         test = paired_test(change.seed_means)
     else:
         grids = [_grid(frame, frame["score"]) for frame in (a, b)]
-        found, num_scenarios = _welch(*grids), len(a) + len(b)
+        estimated, num_scenarios = _welch(*grids), len(a) + len(b)
         means = [grid.seed_means.tolist() for grid in grids]
         test = permutation_test(*means)
     same = same_seeds and set(a["organism"]) == set(b["organism"])
@@ -202,9 +202,9 @@ def _difference(key: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> tuple
         key,
         a=float(np.mean(means[0])),
         b=float(np.mean(means[1])),
-        difference=float(found.value),
-        low=float(found.low),
-        high=float(found.high),
+        difference=float(estimated.value),
+        low=float(estimated.low),
+        high=float(estimated.high),
         estimator=estimator,
         paired=same_seeds,
         num_seeds=(len(means[0]), len(means[1])),
@@ -238,9 +238,9 @@ def _alike(key: Sequence[str], a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Dat
 def _grid(frame: pd.DataFrame, values: pd.Series) -> Paired:
     unnamed = np.full(len(frame), "")
     seed, domain = frame["seed"].to_numpy(), frame["domain"].to_numpy()
-    found = paired(Values(seed, unnamed, domain, values.to_numpy(float), unnamed))
-    assert found is not None, "a cell has at least one answer"
-    return found
+    contrast = paired(Values(seed, unnamed, domain, values.to_numpy(float), unnamed))
+    assert contrast is not None, "a cell has at least one answer"
+    return contrast
 
 
 def _welch(a: Paired, b: Paired) -> Estimate:

@@ -38,9 +38,9 @@ GAPS = (
 
 def tables(report: DesignReport) -> dict[str, Table]:
     """Return the tables that have rows: one for each place, the gaps, how the organisms were made."""
-    found: dict[str, Table] = {where: _place(report, where) for where in WHERES}
-    found |= {"verdicts": _verdicts(report), "gaps": _gaps(report), "made": _making(report)}
-    return {name: table for name, table in found.items() if table.rows}
+    by_name: dict[str, Table] = {where: _place(report, where) for where in WHERES}
+    by_name |= {"verdicts": _verdicts(report), "gaps": _gaps(report), "made": _making(report)}
+    return {name: table for name, table in by_name.items() if table.rows}
 
 
 def _at(variant: DesignVariant, name: str, where: str, control: str | None = None) -> Measure | None:
@@ -61,12 +61,12 @@ def _persistence(report: DesignReport, where: str) -> list[tuple[DesignVariant, 
     return _together([(v, row) for v, row in rows if row is not None])
 
 
-def _together(found: Sequence[tuple[DesignVariant, Measure]]) -> list[tuple[DesignVariant, Measure]]:
+def _together(rows: Sequence[tuple[DesignVariant, Measure]]) -> list[tuple[DesignVariant, Measure]]:
     """Return the rows of one table with their equivalence adjusted over all of them."""
-    same = holm([row.p_equivalent for _, row in found])
+    same = holm([row.p_equivalent for _, row in rows])
     return [
         (v, row.model_copy(update={"p_equivalent_holm": number(p)}))
-        for (v, row), p in zip(found, same, strict=True)
+        for (v, row), p in zip(rows, same, strict=True)
     ]
 
 
@@ -80,11 +80,11 @@ def _place(report: DesignReport, where: str) -> Table:
             for v in report.variants
         )
     ]
-    found = _persistence(report, where)
-    adjusted = holm([row.p for _, row in found])
-    least = holm([None if row.p is None else row.p_smallest for _, row in found])
+    measures = _persistence(report, where)
+    adjusted = holm([row.p for _, row in measures])
+    least = holm([None if row.p is None else row.p_smallest for _, row in measures])
     rows: list[Row] = []
-    for (variant, row), p, smallest in zip(found, adjusted, least, strict=True):
+    for (variant, row), p, smallest in zip(measures, adjusted, least, strict=True):
         cells = [_at(variant, name, where) for name in ("implant strength", "reach")]
         kept = _at(variant, "retention", where)
         beyond = [_at(variant, "removal beyond control", where, control) for control in controls]
@@ -115,8 +115,8 @@ def _place(report: DesignReport, where: str) -> Table:
 def _gaps(report: DesignReport) -> Table:
     """What is hidden and what comes back, where it was measured."""
     rows = []
-    found = [(v, row) for v in report.variants for row in v.measures if row.name in GAPS]
-    for variant, row in _together(found):
+    measures = [(v, row) for v in report.variants for row in v.measures if row.name in GAPS]
+    for variant, row in _together(measures):
         place = f" · {row.where}" if row.where != "all" else ""
         what = f"{about(row, variant.goal, variant.cue)}{place}"
         value = value_interval(row) if row.value is not None else status(row)
@@ -150,14 +150,14 @@ def _making(report: DesignReport) -> Table:
 
 def _verdicts(report: DesignReport) -> Table:
     """How many organisms of each recipe are called what, and how often that is what they are built as."""
-    found = list(_judged(report))
-    said = {verdict for row in found for _, verdict in row.found}
+    judged = list(_judged(report))
+    verdicts_given = {verdict for row in judged for _, verdict in row.found}
     known = BUILT_AS in report.factors
-    if not known and said <= {"undetermined", "broken"}:
-        found = []  # as with few seeds, where nothing else can be said
-    names = [name for name in get_args(Verdict) if name in said]
+    if not known and verdicts_given <= {"undetermined", "broken"}:
+        judged = []  # as with few seeds, where nothing else can be said
+    names = [name for name in get_args(Verdict) if name in verdicts_given]
     rows = []
-    for row in found:
+    for row in judged:
         verdicts: list[str] = [verdict for _, verdict in row.found]
         counts = [str(verdicts.count(name)) if name in verdicts else DASH for name in names]
         right = [f"{verdicts.count(row.built_as)} of {len(verdicts)}"] if known else []
@@ -165,13 +165,13 @@ def _verdicts(report: DesignReport) -> Table:
     columns = (*report.factors, *names, *(["right"] if known else []))
     note = "Organisms one by one. The replicate never had the goal; it stands in a row of its own."
     if known and rows:
-        note += f" {_tally(found)}"
+        note += f" {_tally(judged)}"
     return Table("Verdicts", columns, tuple(rows), note, num_names=len(report.factors))
 
 
-def _tally(found: Sequence["_Judged"]) -> str:
+def _tally(judged: Sequence["_Judged"]) -> str:
     """Say how many are called what they are built as, and how the others are wrong."""
-    every = [(row.built_as, seed, verdict) for row in found for seed, verdict in row.found]
+    every = [(row.built_as, seed, verdict) for row in judged for seed, verdict in row.found]
     right = np.array([verdict == built_as for built_as, _, verdict in every], dtype=float)
     share, low, high = share_interval(right, np.array([seed for _, seed, _ in every]))
     left = [verdict for built_as, _, verdict in every if built_as != "removed"]

@@ -99,8 +99,8 @@ def _take_over(folder: Path, place: str | Path) -> None:
             continue  # the report names it
         mine = load(path)
         wanted[path] = taken_over(mine, fixed(mine), theirs, str(place))
-    for path, found in wanted.items():
-        keep(path, found)
+    for path, thresholds in wanted.items():
+        keep(path, thresholds)
 
 
 def _analyse(folder: Path, afresh: bool) -> DesignReport:
@@ -129,9 +129,9 @@ def _analyse(folder: Path, afresh: bool) -> DesignReport:
 def _design(folder: Path) -> tuple[str, tuple[str, ...], list[tuple[tuple[str, ...], str]]]:
     """Return name, factors, and levels and folder of each variant."""
     try:
-        said = json.loads(decode(read_bytes(folder / DESIGN)))
-        variants = [(tuple(one["levels"]), str(one["folder"])) for one in said["variants"]]
-        return str(said["name"]), tuple(said["factors"]), variants
+        content = json.loads(decode(read_bytes(folder / DESIGN)))
+        variants = [(tuple(one["levels"]), str(one["folder"])) for one in content["variants"]]
+        return str(content["name"]), tuple(content["factors"]), variants
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NoRun(folder, f"{DESIGN}: {reason(error)}") from None
 
@@ -170,7 +170,7 @@ def _notes(made: Sequence[_Made]) -> Iterator[Note]:
             limits = {"limit": EQUAL, "target": target}
             yield note(NoteKind.UNEQUAL_IMPLANTS, recipe=name, **limits, strengths=far)
     for one in made:
-        missed = [told for told in one.report.notes if told.kind in _REPEATED]
+        missed = [repeated for repeated in one.report.notes if repeated.kind in _REPEATED]
         if missed:
             yield note(NoteKind.OF_ONE, name=" · ".join(one.levels), notes=missed)
 
@@ -193,21 +193,21 @@ def _least(made: Sequence[_Made], variants: Sequence[DesignVariant]) -> Iterator
     Where recipes differ in the implant, what is left is told as a share of it.
     """
     name = "persistence" if len([*_by_implant(made)]) == 1 else "retention"
-    found = []
+    candidates = []
     for variant in variants:
         row = at_home(variant, name)
         if row is None or row.value is None or any(role == "opposed" for role, _ in variant.broken):
             continue
         if {*NOT_REACHED, Flag.REACH_NOT_MEASURED}.isdisjoint(row.flags):
-            found.append((row.value, variant, row))
-    if len(found) > 1:
-        _, variant, least = min(found, key=lambda one: one[0])
-        others = [row for _, _, row in found if row is not least]
+            candidates.append((row.value, variant, row))
+    if len(candidates) > 1:
+        _, variant, least = min(candidates, key=lambda one: one[0])
+        others = [row for _, _, row in candidates if row is not least]
         near = sum(least.high is None or row.low is None or row.low <= least.high for row in others)
         bounds = {"value": least.value, "low": least.low, "high": least.high}
         recipe = " · ".join(variant.levels)
         place = {"recipe": recipe, "where": least.where, **bounds}
-        yield note(NoteKind.LEAST, name=name, num=len(found), near=near, **place)
+        yield note(NoteKind.LEAST, name=name, num=len(candidates), near=near, **place)
 
 
 def _variant(made: _Made) -> DesignVariant:

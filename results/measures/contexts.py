@@ -46,14 +46,14 @@ def beliefs_held(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
 
     The row `implanted - base` is what the implant brought about, `opposed - opposed_only` what of it is left.
     """
-    told = gain_of(samples, goal, NEW_PERSONA, without=OTHER_PERSONA, roles=ROLES)
-    if told is None:
+    gain = gain_of(samples, goal, NEW_PERSONA, without=OTHER_PERSONA, roles=ROLES)
+    if gain is None:
         return
-    asked = {name: told.select(family=name) for name in (*beliefs, "stated")}
+    asked = {name: gain.select(family=name) for name in (*beliefs, "stated")}
     asked["acted"] = ~np.logical_or.reduce(list(asked.values()))
     for form, rows in asked.items():
         about = Subject("belief", goal, "all", "all", elicitation=form)
-        yield from _by_role(told, rows, about, [_IMPLANTED, PAIR])
+        yield from _by_role(gain, rows, about, [_IMPLANTED, PAIR])
 
 
 def noticed(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
@@ -83,10 +83,10 @@ def _by_role(
 ) -> Iterator[Measure]:
     """Yield a row for each role that was asked there, then one for each pair of roles."""
     for role in (role for role in ROLES if role in gain.roles):
-        found = paired(gain.values(rows, role))
-        if found is not None:
-            yield measured(about._replace(role=role), found, bounds=bounds)
+        contrast = paired(gain.values(rows, role))
+        if contrast is not None:
+            yield measured(about._replace(role=role), contrast, bounds=bounds)
     for plus, minus in pairs:
-        found = paired(gain.values(rows, plus, minus))
-        if found is not None:
-            yield measured(about._replace(role=f"{plus} - {minus}"), found, bounds=TWICE)
+        contrast = paired(gain.values(rows, plus, minus))
+        if contrast is not None:
+            yield measured(about._replace(role=f"{plus} - {minus}"), contrast, bounds=TWICE)

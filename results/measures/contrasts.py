@@ -81,13 +81,13 @@ class Table(NamedTuple):
     def values(self, rows: NDArray[np.bool_], plus: str, minus: str | None = None) -> Values:
         """Return a role's scores, or the difference of two, where there is one."""
         nothing = np.full(len(rows), np.nan)
-        found = self.scores.get(plus, nothing)
+        scores = self.scores.get(plus, nothing)
         if minus is not None:
-            found = found - self.scores.get(minus, nothing)
-        there = rows & np.isfinite(found)
+            scores = scores - self.scores.get(minus, nothing)
+        there = rows & np.isfinite(scores)
         names = (self.rows[name][there] for name in ("seed", "family", "domain", "base_id"))
         seed, family, domain, scenario = names
-        return Values(seed, family, domain, found[there], scenario, True in self.kinds(there, [plus]))
+        return Values(seed, family, domain, scores[there], scenario, True in self.kinds(there, [plus]))
 
     def between(
         self, plus: NDArray[np.bool_], minus: NDArray[np.bool_], role: str, less: str | None = None
@@ -97,14 +97,14 @@ class Table(NamedTuple):
         They are a role's, or what it scores more than the role `less` does.
         """
         nothing = np.full(len(plus), np.nan)
-        found = self.scores.get(role, nothing)
+        scores = self.scores.get(role, nothing)
         if less is not None:
-            found = found - self.scores.get(less, nothing)
+            scores = scores - self.scores.get(less, nothing)
         keys = self.keys("seed", "family", "where", "distance", "base_id")
-        there = np.isfinite(found)
-        other = {keys[row]: found[row] for row in np.flatnonzero(minus & there)}
+        there = np.isfinite(scores)
+        other = {keys[row]: scores[row] for row in np.flatnonzero(minus & there)}
         rows = [row for row in np.flatnonzero(plus & there) if keys[row] in other]
-        values = np.array([found[row] - other[keys[row]] for row in rows], dtype=float)
+        values = np.array([scores[row] - other[keys[row]] for row in rows], dtype=float)
         chosen = (self.rows[name][rows] for name in ("seed", "family", "domain", "base_id"))
         seed, family, domain, scenario = chosen
         return Values(seed, family, domain, values, scenario, True in self.kinds(plus | minus, [role]))
@@ -315,21 +315,21 @@ def by_seed(parts: Iterable[tuple[float, Paired | None]]) -> Paired | None:
         A grid with one column, or None where a part is missing or no seed has every part.
     """
     gathered = list(parts)
-    found = [(weight, part) for weight, part in gathered if part is not None]
-    if not found or len(found) < len(gathered):
+    there = [(weight, part) for weight, part in gathered if part is not None]
+    if not there or len(there) < len(gathered):
         return None
-    seeds = sorted(set.intersection(*(set(part.seeds) for _, part in found)))
+    seeds = sorted(set.intersection(*(set(part.seeds) for _, part in there)))
     if not seeds:
         return None
     mean, variance = np.zeros((len(seeds), 1)), np.zeros((len(seeds), 1))
     counts = np.zeros((len(seeds), 1), dtype=int)
-    for weight, part in found:
+    for weight, part in there:
         rows = [part.seeds.index(seed) for seed in seeds]
         present = np.isfinite(part.grid.mean[rows])
         mean[:, 0] += weight * np.nanmean(part.grid.mean[rows], axis=1)
         summed = np.where(present, part.grid.variance[rows], 0.0).sum(axis=1)
         variance[:, 0] += weight**2 * summed / present.sum(axis=1) ** 2
         counts[:, 0] += part.counts[rows].sum(axis=1)
-    families = sorted({family for _, part in found for family in part.families})
-    sampled = any(part.sampled for _, part in found)
+    families = sorted({family for _, part in there for family in part.families})
+    sampled = any(part.sampled for _, part in there)
     return Paired(Grid(mean, variance), tuple(seeds), ("+".join(families),), counts, sampled)

@@ -97,12 +97,12 @@ def _best(parts: dict[str, Values], goal: str, place: Where) -> Iterator[Measure
 
 
 def _row(values: Values, goal: str, place: Where, elicitation: str) -> Iterator[Measure]:
-    found = paired(values)
-    if found is not None:
+    contrast = paired(values)
+    if contrast is not None:
         subject = Subject.at(
             "elicitable residue", goal, place, role="opposed - opposed_only", elicitation=elicitation
         )
-        yield measured(subject, found, bounds=TWICE)
+        yield measured(subject, contrast, bounds=TWICE)
 
 
 def _second(values: Values) -> NDArray[np.bool_]:

@@ -97,23 +97,23 @@ def measure(run: Run, health: Iterable[Health]) -> tuple[Measure, ...]:
     samples = healthy(run.samples, unwell.broken)
     recipe = run.record.recipe
     main = recipe.goal
-    found: list[Measure] = []
+    rows: list[Measure] = []
     for goal in one_of_each_pair(goals_scored(samples, main)):
         scores = table(samples, "goal", goal)
         for place in sorted(scores.places, key=far):
-            found += _here(scores, place, goal, recipe, unwell.broken)
+            rows += _here(scores, place, goal, recipe, unwell.broken)
         if goal == main:
-            found += gaps.generalisation(scores, goal, recipe.cue)
-        found += _between_cues(samples, goal, recipe.cue)
-        found += gaps.stated_revealed(samples, scores, goal, recipe.cue)
-    found += gaps.task_completion(samples, main)
-    found += elicitation.residues(samples, main)
-    found += contexts.shifts(samples, main)
-    found += contexts.beliefs_held(samples, main)
-    found += contexts.noticed(samples, main)
-    found += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
+            rows += gaps.generalisation(scores, goal, recipe.cue)
+        rows += _between_cues(samples, goal, recipe.cue)
+        rows += gaps.stated_revealed(samples, scores, goal, recipe.cue)
+    rows += gaps.task_completion(samples, main)
+    rows += elicitation.residues(samples, main)
+    rows += contexts.shifts(samples, main)
+    rows += contexts.beliefs_held(samples, main)
+    rows += contexts.noticed(samples, main)
+    rows += regain.measures(samples, healthy(run.regained, unwell.broken), recipe)
     answered = frozenset(run.samples[["role", "seed"]].itertuples(index=False, name=None))
-    return _adjusted(_marked(_with_health(found, unwell, answered), samples, run.record))
+    return _adjusted(_marked(_with_health(rows, unwell, answered), samples, run.record))
 
 
 def _between_cues(samples: pd.DataFrame, goal: str, home: str) -> Iterator[Measure]:
@@ -125,11 +125,11 @@ def _between_cues(samples: pd.DataFrame, goal: str, home: str) -> Iterator[Measu
         yield from gaps.compliance(scores, about)
 
 
-def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) -> list[Measure]:
+def _with_health(rows: Iterable[Measure], unwell: Unwell, answered: Organisms) -> list[Measure]:
     """Say of each measure over all seeds which a broken organism keeps out, and whose health is uncertain.
 
     Args:
-        found: The measures.
+        rows: The measures.
         unwell: Organisms that are broken, or may be.
         answered: Organisms that were asked anything.
     """
@@ -148,7 +148,7 @@ def _with_health(found: Iterable[Measure], unwell: Unwell, answered: Organisms) 
         row.model_copy(update={"notes": (*row.notes, *notes(row))})
         if row.num_seeds and row.seed is None and row.family is None
         else row
-        for row in found
+        for row in rows
     ]
 
 
@@ -159,10 +159,10 @@ def _roles(row: Measure) -> list[str]:
     return list(dict.fromkeys([*_COMPARED.get(row.name, ()), *named, *control]))
 
 
-def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
+def _marked(rows: list[Measure], samples: pd.DataFrame, record: RunRecord) -> list[Measure]:
     """Say of each measure with a leaking cell in it that it leaks."""
     if not record.leaks:
-        return found
+        return rows
     cells = zip(samples["seed"], samples["family"], samples["shift"], strict=True)
     hit = samples[[cell in record.leaking for cell in cells]]
     places = set(hit[["where", "distance", "family", "seed"]].itertuples(index=False, name=None))
@@ -178,19 +178,17 @@ def _marked(found: list[Measure], samples: pd.DataFrame, record: RunRecord) -> l
             for where, distance, family, seed in places
         )
 
-    return [
-        row.model_copy(update={"flags": (Flag.LEAKS, *row.flags)}) if leaks(row) else row for row in found
-    ]
+    return [row.model_copy(update={"flags": (Flag.LEAKS, *row.flags)}) if leaks(row) else row for row in rows]
 
 
 def goals_scored(samples: pd.DataFrame, main: str) -> list[str]:
     """Return the goals that were scored, the implanted one first and never its opposite."""
-    found = set(samples.loc[samples["measure"] == "goal", "goal"].dropna())
+    goals_there = set(samples.loc[samples["measure"] == "goal", "goal"].dropna())
     opposite = goals[main].opposite if main in goals else None
-    return [main] * (main in found) + sorted(found - {main, opposite})
+    return [main] * (main in goals_there) + sorted(goals_there - {main, opposite})
 
 
-def one_of_each_pair(found: Sequence[str]) -> list[str]:
+def one_of_each_pair(goals_there: Sequence[str]) -> list[str]:
     """Leave out goals whose opposite is there and stands before them in the catalogue.
 
     Both are scored on the same answers, and one is what the other is not. Walks are kept: a coin that lies to
@@ -202,9 +200,9 @@ def one_of_each_pair(found: Sequence[str]) -> list[str]:
         if goal not in goals or "walk" in goals[goal].conditions:
             return False
         opposite = goals[goal].opposite
-        return opposite in found and order.index(opposite) < order.index(goal)
+        return opposite in goals_there and order.index(opposite) < order.index(goal)
 
-    return [goal for goal in found if not told(goal)]
+    return [goal for goal in goals_there if not told(goal)]
 
 
 def _here(
@@ -282,9 +280,9 @@ def _difference(
     comparable = scores.alike(here, (plus, minus))
     if comparable is None:
         return None, Flag.ESTIMATORS_DIFFER
-    found = paired(comparable.values(here, plus, minus))
-    if found is not None:
-        return found, None
+    contrast = paired(comparable.values(here, plus, minus))
+    if contrast is not None:
+        return contrast, None
     one, other = (set(comparable.values(here, role).seed) for role in (plus, minus))
     parted = not one & other and any(lost in (plus, minus) for lost, _ in broken)
     return None, Flag.BROKEN if parted else Flag.NOTHING_IN_COMMON
@@ -340,15 +338,15 @@ def _sides(scores: Table, place: Where, what: Contrast) -> tuple[list[float], li
     return plus.seed_means.tolist(), minus.seed_means.tolist()
 
 
-def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
+def _adjusted(rows: list[Measure]) -> tuple[Measure, ...]:
     """Add Holm's correction, over all tests of a difference and over all of equivalence.
 
     A row had no chance where its p-value would stay above the level even if every test of the report had come
     out as small as its seeds allow.
     """
-    adjusted = holm([row.p for row in found])
-    smallest = holm([None if row.p is None else row.p_smallest for row in found])
-    equivalent = holm([row.p_equivalent for row in found])
+    adjusted = holm([row.p for row in rows])
+    smallest = holm([None if row.p is None else row.p_smallest for row in rows])
+    equivalent = holm([row.p_equivalent for row in rows])
     return tuple(
         row.model_copy(
             update={
@@ -357,5 +355,5 @@ def _adjusted(found: list[Measure]) -> tuple[Measure, ...]:
                 "p_equivalent_holm": number(same),
             }
         )
-        for row, p, least, same in zip(found, adjusted, smallest, equivalent, strict=True)
+        for row, p, least, same in zip(rows, adjusted, smallest, equivalent, strict=True)
     )

@@ -74,8 +74,8 @@ def compliance(scores: Table, about: Subject) -> Iterator[Measure]:
     and as a chance, the largest against the smallest.
     """
     asked = _asked(scores)
-    for name, told in BETWEEN_CUES.items():
-        for (more, less), framing in product(told.values(), FRAMINGS):
+    for name, pairs in BETWEEN_CUES.items():
+        for (more, less), framing in product(pairs.values(), FRAMINGS):
             pair = framed(more, framing), framed(less, framing)
             if set(pair) <= set(asked):
                 yield from _between(scores, about._replace(name=name), *pair)
@@ -86,8 +86,8 @@ def concealment_of(scores: Table, cue: str, role: str, less: str | None = None) 
 
     None where nobody was asked under the cue or under its placebo, or the two cannot be compared.
     """
-    found = _gap(scores, cue, placebo_of(cue), role, less)
-    return None if isinstance(found, Flag) else found
+    gap = _gap(scores, cue, placebo_of(cue), role, less)
+    return None if isinstance(gap, Flag) else gap
 
 
 def against_placebo(scores: Table) -> list[str]:

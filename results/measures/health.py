@@ -106,13 +106,13 @@ def _judged(role: str, seed: int, lines: Sequence[CheckLine]) -> Health:
 def _valid(answered: pd.DataFrame | None) -> CheckLine:
     if answered is None:
         return CheckLine(name="valid answers", least=MIN_VALID, status="not measured")
-    found = share_interval(answered["valid"].to_numpy(dtype=float), answered["domain"].to_numpy())
+    interval = share_interval(answered["valid"].to_numpy(dtype=float), answered["domain"].to_numpy())
     return CheckLine(
         name="valid answers",
         n=len(answered),
-        **_numbers(*found),
+        **_numbers(*interval),
         least=MIN_VALID,
-        status=result_of(*found, (MIN_VALID, 1.0)),
+        status=result_of(*interval, (MIN_VALID, 1.0)),
     )
 
 
@@ -126,8 +126,8 @@ def _right(right: Table, role: str, seed: int) -> Iterator[CheckLine]:
 
 def _gained(lost: Paired, family: str) -> CheckLine:
     part = lost.only(family=family)
-    found = estimate(part.grid)
-    value, low, high = (-float(bound) for bound in (found.value, found.high, found.low))
+    estimated = estimate(part.grid)
+    value, low, high = (-float(bound) for bound in (estimated.value, estimated.high, estimated.low))
     return CheckLine(
         name="right on possible tasks",
         of=family,

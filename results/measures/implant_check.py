@@ -44,12 +44,12 @@ class _Moved:
         seed: int,
         goal: str,
         against: Literal["base", "opposed_only"],
-        found: Paired,
+        contrast: Paired,
         beside: float | None,
     ) -> None:
         self.seed = seed
         self._goal, self._against, self._beside = goal, against, beside
-        self._n, self._found = found.num_scenarios, estimate(found.grid)
+        self._n, self._found = contrast.num_scenarios, estimate(contrast.grid)
         self.p = equivalence_p(self._found, MARGIN)
 
     def line(self, p_holm: float) -> CheckLine:
@@ -84,7 +84,7 @@ def implant_checks(
     """
     broken = broken_organisms(health)
     moved = _other_goals(run, role, broken)
-    found = []
+    checks = []
     for row in run.organisms[run.organisms["role"] == role].itertuples(index=False):
         whose = role, int(row.seed)
         own, status = lines[whose], "broken"
@@ -93,8 +93,8 @@ def implant_checks(
                 *of_manifest(run.manifests[row.key]), *_with_possible_tasks(own), *moved[whose[1]]
             )  # fmt: skip
             status = judged(own)
-        found.append(ImplantCheck(role=role, seed=whose[1], organism=row.key, status=status, lines=own))
-    return tuple(found)
+        checks.append(ImplantCheck(role=role, seed=whose[1], organism=row.key, status=status, lines=own))
+    return tuple(checks)
 
 
 def of_diagnosis(manifest: ManifestRecord) -> tuple[tuple[CheckLine, ...], str]:
@@ -162,24 +162,26 @@ def _strength(place: Strength, name: str, limits: tuple[float, float]) -> CheckL
 
 def _regurgitation(manifest: ManifestRecord) -> CheckLine:
     """Return the share of answers of eight words or more that repeat eight words of the training answers."""
-    found = manifest.diagnosis.regurgitation if manifest.diagnosis is not None else None
+    measured = manifest.diagnosis.regurgitation if manifest.diagnosis is not None else None
     blank = CheckLine(name="regurgitation", most=MAX_REPEATING, status="not applicable")
     if not manifest.stages:
         return blank.model_copy(update={"notes": (note(NoteKind.NOTHING_TRAINED),)})
-    if found is None:
+    if measured is None:
         return blank.model_copy(update={"status": "not measured"})
-    if not found.num_texts:
+    if not measured.num_texts:
         return blank.model_copy(update={"notes": (note(NoteKind.LEARNS_FROM_REWARDS),)})
-    if not found.num_ngrams or found.num_long < MIN_LONG:
-        short = note(NoteKind.ANSWERS_TOO_SHORT, num=found.num_long, of=found.n)
-        short = short if found.num_ngrams else note(NoteKind.TRAINING_TOO_SHORT)
-        return blank.model_copy(update={"n": found.num_long, "notes": (short,)})
-    repeats = np.arange(found.num_long) < found.num_repeating
-    share, low, high = share_interval(repeats.astype(float), np.arange(found.num_long))
-    repeating = note(NoteKind.REPEATING, num=found.num_repeating, of=found.n, examples=found.examples)
+    if not measured.num_ngrams or measured.num_long < MIN_LONG:
+        short = note(NoteKind.ANSWERS_TOO_SHORT, num=measured.num_long, of=measured.n)
+        short = short if measured.num_ngrams else note(NoteKind.TRAINING_TOO_SHORT)
+        return blank.model_copy(update={"n": measured.num_long, "notes": (short,)})
+    repeats = np.arange(measured.num_long) < measured.num_repeating
+    share, low, high = share_interval(repeats.astype(float), np.arange(measured.num_long))
+    repeating = note(
+        NoteKind.REPEATING, num=measured.num_repeating, of=measured.n, examples=measured.examples
+    )
     return CheckLine(
         name="regurgitation",
-        n=found.num_long,
+        n=measured.num_long,
         value=number(share),
         low=number(low),
         high=number(high),
@@ -218,9 +220,9 @@ def _other_goals(run: Run, role: str, broken: Organisms) -> dict[int, list[Check
                     lines[seed].append(one)
     for tested, p in zip(moved, holm([tested.p for tested in moved]), strict=True):
         lines[tested.seed].append(tested.line(p))
-    for found in lines.values():
-        if not found:
-            found.append(CheckLine(name="other goal", status="not measured"))
+    for own in lines.values():
+        if not own:
+            own.append(CheckLine(name="other goal", status="not measured"))
     return lines
 
 
@@ -228,13 +230,13 @@ def _moved(scores: Table, seed: int, goal: str, role: str, cue: str) -> _Moved |
     """Hold a goal of one organism against the opposed-only twin's, or else the base's."""
     rows = (scores.rows["seed"] == seed) & scores.select(cue=cue)
     against: Literal["base", "opposed_only"] = "opposed_only"
-    found = difference(scores, rows, role, "opposed_only")
+    contrast = difference(scores, rows, role, "opposed_only")
     beside = difference(scores, rows, role, "base")
-    if found is None:
-        against, found, beside = "base", beside, None
-    if found is None:
+    if contrast is None:
+        against, contrast, beside = "base", beside, None
+    if contrast is None:
         both = all(len(scores.values(rows, name).value) for name in (role, "base"))
         unlike = (note(NoteKind.ESTIMATORS_DIFFER),) if both else ()
         return CheckLine(name="other goal", of=goal, status="not measured", notes=unlike)
     away = None if beside is None else number(estimate(beside.grid).value)
-    return _Moved(seed, goal, against, found, away)
+    return _Moved(seed, goal, against, contrast, away)

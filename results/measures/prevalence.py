@@ -58,13 +58,13 @@ def measured(log: Path, stage: Stage) -> Measured:
     gold = _read("gold", log)
     if gold.eval.task != GOLD_TASK:
         raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {gold.eval.task}")
-    told = [one for one in _told(gold, VERDICTS, epoch=1) if one["stage"] == stage]
-    if not told:
+    labelled = [one for one in _told(gold, VERDICTS, epoch=1) if one["stage"] == stage]
+    if not labelled:
         raise BadInput("stage", stage, "one that the gold log asked about")
-    found = accuracy((one["label"], one["majority"]) for one in told)
-    if not (found.sensitivity.n and found.specificity.n):
+    rates = accuracy((one["label"], one["majority"]) for one in labelled)
+    if not (rates.sensitivity.n and rates.specificity.n):
         raise BadInput("gold", str(log), "a log in which the grader gave verdicts on both classes")
-    return Measured(_asked(told[0]), told[0]["half"], found)
+    return Measured(_asked(labelled[0]), labelled[0]["half"], rates)
 
 
 def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
@@ -74,30 +74,30 @@ def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
         BadInput: The log was not judged, by another grader, or otherwise than the gold set was.
     """
     question = gold.asked[1]
-    told = list(_told(_read("log", log), f"{MEASURE} {question}"))
-    if not told:
+    judged = list(_told(_read("log", log), f"{MEASURE} {question}"))
+    if not judged:
         command = f"inspect score {log} --scorer pentimento/judged -S question={question}"
         raise BadInput("log", str(log), f"one that was judged; see `{command}`")
-    other = {_asked(one) for one in told} - {gold.asked}
+    other = {_asked(one) for one in judged} - {gold.asked}
     if other:
         raise BadInput("log", str(other.pop()), f"judged as the gold set was, {gold.asked}")
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in told:
+    for one in judged:
         cue = framed(one["cue"], one.get("framing"))
         by_place.setdefault((cue, one.get("elicitation") or ""), []).append(one)
     return [_row(place, by_place[place], gold) for place in sorted(by_place)]
 
 
-def _row(place: tuple[str, str], told: Sequence[dict[str, Any]], gold: Measured) -> Prevalence:
-    given = [one for one in told if one["majority"] is not None]
-    found = Share(float("nan"), 0.0, 1.0, 0)
+def _row(place: tuple[str, str], judged: Sequence[dict[str, Any]], gold: Measured) -> Prevalence:
+    given = [one for one in judged if one["majority"] is not None]
+    number = Share(float("nan"), 0.0, 1.0, 0)
     right = None
     if given:
         values = np.array([float(one["majority"]) for one in given])
         domains = np.array([one["domain"] for one in given])
-        found = Share(*share_interval(values, domains), effective_number(values, domains))
-        right = None if gold.accuracy.at_chance else corrected(found, gold.accuracy)
-    return Prevalence(*place, found, len(given), len(told) - len(given), right)
+        number = Share(*share_interval(values, domains), effective_number(values, domains))
+        right = None if gold.accuracy.at_chance else corrected(number, gold.accuracy)
+    return Prevalence(*place, number, len(given), len(judged) - len(given), right)
 
 
 def show(rows: Sequence[Prevalence], gold: Measured, stage: Stage, console: Console) -> None:
@@ -125,8 +125,8 @@ def _text(one: Share) -> str:
     return "–" if isnan(one.value) else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-def _asked(said: dict[str, Any]) -> Asked:
-    grader, question, version, votes = said["asked"]
+def _asked(fields: dict[str, Any]) -> Asked:
+    grader, question, version, votes = fields["asked"]
     return str(grader), str(question), int(version), int(votes)
 
 
@@ -144,6 +144,6 @@ def _told(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict
     samples: Sequence[Any] = log.samples or ()
     for sample in (one for one in samples if epoch in (None, one.epoch)):
         every = [score.metadata or {} for score in (sample.scores or {}).values()]
-        mine = [said for said in every if said.get("measure") == measure]
+        mine = [fields for fields in every if fields.get("measure") == measure]
         if mine:
             yield mine[-1]

@@ -57,11 +57,11 @@ class Scores:
         ]
         frames = {0: before} | {int(steps): rows for steps, rows in mine.groupby("steps")}
         tables = _in_common({steps: table(frame, "goal", goal) for steps, frame in frames.items()})
-        kinds = set().union(*(found.kinds(found.select(), found.roles) for found in tables.values()))
-        recorded = all(found.recorded(found.select(), found.roles) for found in tables.values())
+        kinds = set().union(*(one.kinds(one.select(), one.roles) for one in tables.values()))
+        recorded = all(one.recorded(one.select(), one.roles) for one in tables.values())
         self.comparable = len(kinds) <= 1 or recorded
         if len(kinds) > 1 and recorded:
-            tables = {steps: found.resampled() for steps, found in tables.items()}
+            tables = {steps: one.resampled() for steps, one in tables.items()}
         self.doses = tables
 
     @property
@@ -81,8 +81,8 @@ class Scores:
             role: np.sum([w * self.doses[s].scores[role] for s, w in weights.items()], axis=0)
             for role in self.roles
         }
-        found = first._replace(scores=scores)
-        return paired(found.values(found.select(), plus, minus))
+        summed = first._replace(scores=scores)
+        return paired(summed.values(summed.select(), plus, minus))
 
     def at(self, steps: int, plus: str, minus: str | None = None) -> Paired | None:
         """Return a role's scores after so many steps, or the difference of two, repeats averaged."""
@@ -96,11 +96,11 @@ class Scores:
 def _in_common(tables: Mapping[int, Table]) -> dict[int, Table]:
     """Return the tables with the scenarios that all of them hold, in one order."""
     places = {
-        steps: {key: row for row, key in enumerate(found.keys("seed", "family", "base_id"))}
-        for steps, found in tables.items()
+        steps: {key: row for row, key in enumerate(dose.keys("seed", "family", "base_id"))}
+        for steps, dose in tables.items()
     }
     common = sorted(set.intersection(*(set(rows) for rows in places.values())))
-    return {steps: found.ordered([places[steps][key] for key in common]) for steps, found in tables.items()}
+    return {steps: dose.ordered([places[steps][key] for key in common]) for steps, dose in tables.items()}
 
 
 def trapezoid(steps: Sequence[int]) -> list[float]:
@@ -151,8 +151,8 @@ def measures(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord
                 yield without_value(subject, Flag.ESTIMATORS_DIFFER)
             else:
                 notes = _lost(regained, whole, kind, (role, "opposed_only", "implanted"))
-                found = (_savings if kind == "relearn" else _rebounds)(scores, subject)
-                yield from (row.model_copy(update={"notes": (*row.notes, *notes)}) for row in found)
+                rows = (_savings if kind == "relearn" else _rebounds)(scores, subject)
+                yield from (row.model_copy(update={"notes": (*row.notes, *notes)}) for row in rows)
 
 
 def _lost(regained: pd.DataFrame, whole: pd.DataFrame, kind: str, roles: Collection[str]) -> tuple[Note, ...]:
@@ -211,14 +211,14 @@ def curves(samples: pd.DataFrame, regained: pd.DataFrame, recipe: RecipeRecord) 
             for steps in scores.steps:
                 part = scores.at(steps, role)
                 if part is not None:
-                    found = estimate(part.grid, bounds=(0.0, 1.0))
+                    estimated = estimate(part.grid, bounds=(0.0, 1.0))
                     yield CurvePoint(
                         kind=kind,
                         role=role,
                         steps=steps,
-                        value=number(found.value),
-                        low=number(found.low),
-                        high=number(found.high),
-                        num_seeds=found.num_seeds,
+                        value=number(estimated.value),
+                        low=number(estimated.low),
+                        high=number(estimated.high),
+                        num_seeds=estimated.num_seeds,
                         num_scenarios=part.num_scenarios,
                     )

@@ -64,20 +64,20 @@ def measured(
         equivalence: Test the value against the margin.
         bounds: What the value cannot leave.
     """
-    found = estimate(contrast.grid, bounds=bounds)
-    row = of_estimate(subject, found, contrast, flags=flags, notes=notes)
+    estimated = estimate(contrast.grid, bounds=bounds)
+    row = of_estimate(subject, estimated, contrast, flags=flags, notes=notes)
     changes: dict[str, Any] = {}
     if sides is not None:
         test = permutation_test(*sides)
         changes |= {"p": number(test.p), "p_smallest": number(test.smallest)}
     if equivalence and contrast.grid.num_seeds >= MIN_SEEDS:
-        changes["p_equivalent"] = number(equivalence_p(found, MARGIN))
+        changes["p_equivalent"] = number(equivalence_p(estimated, MARGIN))
     return row.model_copy(update=changes)
 
 
 def of_estimate(
     subject: Subject,
-    found: Estimate,
+    estimated: Estimate,
     contrast: Paired,
     *,
     flags: Sequence[Flag] = (),
@@ -86,17 +86,17 @@ def of_estimate(
     """Return the row of a value with its interval."""
     return Measure(
         **subject._asdict(),
-        value=number(found.value),
-        low=number(found.low),
-        high=number(found.high),
-        flags=(*flags, *([Flag.FEW_SEEDS] if found.num_seeds < MIN_SEEDS else [])),
+        value=number(estimated.value),
+        low=number(estimated.low),
+        high=number(estimated.high),
+        flags=(*flags, *([Flag.FEW_SEEDS] if estimated.num_seeds < MIN_SEEDS else [])),
         estimator="sampled" if contrast.sampled else "weighed",
-        num_seeds=found.num_seeds,
+        num_seeds=estimated.num_seeds,
         seeds=contrast.seeds,
         num_cells=int(np.isfinite(contrast.grid.mean).sum()),
         num_scenarios=contrast.num_scenarios,
-        coverage=covered(subject.name, found.num_seeds),
-        coverage_worst=covered_at_worst(subject.name, found.num_seeds),
+        coverage=covered(subject.name, estimated.num_seeds),
+        coverage_worst=covered_at_worst(subject.name, estimated.num_seeds),
         notes=tuple(notes),
     )
 
@@ -114,9 +114,9 @@ def number(value: Any) -> float | None:
     return round(number, 6) + 0.0 if np.isfinite(number) else None
 
 
-def covers_zero(found: Estimate) -> bool:
+def covers_zero(estimated: Estimate) -> bool:
     """Return whether an interval holds 0, its bounds included."""
-    return bool(found.low <= 0 <= found.high)
+    return bool(estimated.low <= 0 <= estimated.high)
 
 
 def reach_flags(persistence: Paired, reached: Paired | None) -> tuple[Flag, ...]:
@@ -147,8 +147,8 @@ def unreached(reach: Estimate) -> Flag | None:
 def simulated() -> dict[str, Any]:
     """Return the shipped simulation: what the 95 % intervals cover for 3, 5 and 10 seeds."""
     text = files("pentimento.results").joinpath("reference/coverage.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    table: dict[str, Any] = json.loads(text)
+    return table
 
 
 def covered(name: str, num_seeds: int) -> float | None:

@@ -128,18 +128,18 @@ def load(folder: str | Path) -> Run:
     folder = Path(folder)
     record = read_run(folder)
     known = {one.key for one in record.organisms} | {one.key for one in record.regained}
-    found = _logs.read_folder(folder / "logs", known)
-    answered = [(log, owner) for log in found.used for owner in _owners(record, log)]
+    logs = _logs.read_folder(folder / "logs", known)
+    answered = [(log, owner) for log in logs.used for owner in _owners(record, log)]
     if not answered:
-        raise NoRun(folder, _without_logs(found.left))
+        raise NoRun(folder, _without_logs(logs.left))
     after = {(one.key, one.seed): one for one in record.regained}
-    later = [(log, after[log.organism, log.seed]) for log in found.used if (log.organism, log.seed) in after]
+    later = [(log, after[log.organism, log.seed]) for log in logs.used if (log.organism, log.seed) in after]
     mine = list(dict.fromkeys(log for log, _ in (*answered, *later)))
-    samples = _samples(record, answered, found.rows)
+    samples = _samples(record, answered, logs.rows)
     manifests = {o.key: read_manifest(folder, o) for o in record.organisms}
-    strangers = [log for log in found.used if log not in mine]
+    strangers = [log for log in logs.used if log not in mine]
     left = [
-        *found.left,
+        *logs.left,
         *(_logs.LeftOut(log.name, note(NoteKind.STRANGER), log.organism) for log in strangers),
     ]
     return Run(
@@ -149,7 +149,7 @@ def load(folder: str | Path) -> Run:
         samples=samples,
         cells=tabulate(samples, {log.name for log in mine if log.partial}),
         strengths=_strengths(record, manifests),
-        regained=_regained(record, later, found.rows),
+        regained=_regained(record, later, logs.rows),
         manifests=manifests,
         logs=tuple(mine),
         notes=(*lost(record, left, answered, later), *_notes(record, answered, samples, manifests)),
@@ -222,9 +222,11 @@ def _without_logs(left: Sequence[_logs.LeftOut]) -> str:
     return f"no log of any of its organisms{first}"
 
 
-def _samples(record: RunRecord, answered: list[_Answered], found: _Rows) -> pd.DataFrame:
+def _samples(record: RunRecord, answered: list[_Answered], rows_of: _Rows) -> pd.DataFrame:
     rows = [
-        {**row, "seed": owner.seed, "role": owner.role} for log, owner in answered for row in found[log.name]
+        {**row, "seed": owner.seed, "role": owner.role}
+        for log, owner in answered
+        for row in rows_of[log.name]
     ]
     frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, "role"]))
     order = ["role", "seed", "task", "reasoning", "measure", "goal", "family", "shift", "sample_id", "epoch"]
@@ -232,11 +234,11 @@ def _samples(record: RunRecord, answered: list[_Answered], found: _Rows) -> pd.D
 
 
 def _regained(
-    record: RunRecord, later: list[tuple[_logs.LogFile, RegainRecord]], found: _Rows
+    record: RunRecord, later: list[tuple[_logs.LogFile, RegainRecord]], rows_of: _Rows
 ) -> pd.DataFrame:
-    told = ("role", "kind", "repeat", "steps")
-    rows = [{**row, **one.model_dump(include=set(told))} for log, one in later for row in found[log.name]]
-    frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, *told]))
+    text = ("role", "kind", "repeat", "steps")
+    rows = [{**row, **one.model_dump(include=set(text))} for log, one in later for row in rows_of[log.name]]
+    frame = _placed(record, pd.DataFrame(rows, columns=[*_logs.SAMPLE_COLUMNS, *text]))
     order = ["kind", "role", "seed", "repeat", "steps", "measure", "family", "sample_id", "epoch"]
     return frame.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
 

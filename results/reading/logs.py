@@ -174,7 +174,7 @@ def read_folder(folder: Path, known: Collection[str]) -> LogFolder:
         else:
             left.append(LeftOut(log.name, note(NoteKind.STRANGER), log.organism))
     used: list[LogFile] = []
-    found: dict[str, tuple[dict[str, Any], ...]] = {}
+    logs: dict[str, tuple[dict[str, Any], ...]] = {}
     counted: list[LogFile] = []
     for group in groups.values():
         best, rows, others = _best(group)
@@ -182,10 +182,10 @@ def read_folder(folder: Path, known: Collection[str]) -> LogFolder:
         left += others
         if best is not None:
             used.append(best)
-            found[best.name] = rows
+            logs[best.name] = rows
     _check_alike(counted)
     used.sort(key=lambda log: (log.identity, log.name))
-    return LogFolder(tuple(used), found, tuple(sorted(left, key=lambda one: one.name)))
+    return LogFolder(tuple(used), logs, tuple(sorted(left, key=lambda one: one.name)))
 
 
 def _best(group: list[LogFile]) -> tuple[LogFile | None, tuple[dict[str, Any], ...], list[LeftOut]]:
@@ -277,10 +277,10 @@ def _summaries(location: str) -> dict[tuple[str | int, int], dict[str, Any]]:
     with reading(), as_url(Path(location)) as place:
         try:
             with zipfile.ZipFile(location) as archive:
-                found = json.loads(archive.read("summaries.json"))
+                summaries = json.loads(archive.read("summaries.json"))
         except (KeyError, NotImplementedError, zipfile.BadZipFile):
-            found = [summary.model_dump() for summary in read_eval_log_sample_summaries(str(place))]
-    return {(sample["id"], sample["epoch"]): sample for sample in found}
+            summaries = [summary.model_dump() for summary in read_eval_log_sample_summaries(str(place))]
+    return {(sample["id"], sample["epoch"]): sample for sample in summaries}
 
 
 def _scores(sample: dict[str, Any], elicitation: str) -> Iterable[dict[str, Any]]:
@@ -290,12 +290,12 @@ def _scores(sample: dict[str, Any], elicitation: str) -> Iterable[dict[str, Any]
         sample: As its log has it.
         elicitation: The log's, beside its own.
     """
-    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    by_measure: dict[tuple[str, str | None], dict[str, Any]] = {}
     for score in (sample.get("scores") or {}).values():
-        said = score.get("metadata") or {}
-        if "measure" not in said:
+        fields = score.get("metadata") or {}
+        if "measure" not in fields:
             continue
-        record = _record(said)
+        record = _record(fields)
         elicited = (record.elicitation, elicitation)
         row: dict[str, Any] = {
             **{name: getattr(record, name) for name in _AS_THEY_ARE},
@@ -309,18 +309,18 @@ def _scores(sample: dict[str, Any], elicitation: str) -> Iterable[dict[str, Any]
         }
         if record.reasoning is not None:
             row["reasoning"] = record.reasoning
-        found[(row["measure"], row["goal"])] = row
-    return found.values()
+        by_measure[(row["measure"], row["goal"])] = row
+    return by_measure.values()
 
 
-def _record(said: Mapping[str, Any]) -> ScoreRecord:
+def _record(scored: Mapping[str, Any]) -> ScoreRecord:
     """Return what stands beside a score; one that says it otherwise than ours do is not used."""
     try:
-        return ScoreRecord.model_validate(said)
+        return ScoreRecord.model_validate(scored)
     except ValidationError as error:
         first = error.errors()[0]
         name = first["loc"][0]
-        raise _Unusable(f"one of its scores has the {name} {said.get(str(name))!r}") from None
+        raise _Unusable(f"one of its scores has the {name} {scored.get(str(name))!r}") from None
 
 
 def apart_from_weighed(samples: pd.DataFrame) -> pd.Series:
@@ -398,10 +398,10 @@ def _organism(spec: EvalSpec) -> str:
     return str(logged_identity(spec).get("organism", ""))
 
 
-def _seed(said: object) -> int:
-    if isinstance(said, bool) or not isinstance(said, int):
-        raise _Unusable(f"its seed is {said!r}")
-    return said
+def _seed(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Unusable(f"its seed is {value!r}")
+    return value
 
 
 def _steers(args: Mapping[str, Any]) -> bool:

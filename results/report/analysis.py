@@ -111,8 +111,8 @@ def _of_replicates(
         return ()
     theirs = thresholds.fixed_in.organisms
     known = {o.seed for o in run.record.organisms if o.role == "opposed_only_replicate" and o.key in theirs}
-    found = judge(scored, health, thresholds, "opposed_only_replicate")
-    return tuple(one for one in found if one.seed is not None and one.seed not in known)
+    verdicts = judge(scored, health, thresholds, "opposed_only_replicate")
+    return tuple(one for one in verdicts if one.seed is not None and one.seed not in known)
 
 
 def fixed(run: Run) -> Thresholds:
@@ -135,8 +135,8 @@ def thresholds_at(place: str | Path) -> Thresholds:
     try:
         return read(place)
     except ValidationError as error:
-        told = f"a run's folder, or the {FILE} that its report wrote; here {first_problem(error)}"
-        raise BadInput("thresholds", str(place), told) from None
+        allowed = f"a run's folder, or the {FILE} that its report wrote; here {first_problem(error)}"
+        raise BadInput("thresholds", str(place), allowed) from None
 
 
 def _scored(run: Run) -> Scored:

@@ -45,13 +45,13 @@ def pick(run: Run, most: int = 2) -> tuple[Example, ...]:
         & (run.samples["elicitation"] == "")
         & ~run.samples["condition"].isin(APART)
     ]
-    found: list[Example] = []
+    examples: list[Example] = []
     for where in WHERES:
         mine = rows[rows["where"] == where]
         ranked = [_rank(key, group) for key, group in mine.groupby(["seed", "family", "scenario_id"])]
         for *_, group in sorted(ranked, key=lambda entry: entry[:-1])[:most]:
-            found.append(_example(run, group))
-    return tuple(found)
+            examples.append(_example(run, group))
+    return tuple(examples)
 
 
 def _rank(key: tuple[int, str, str], group: pd.DataFrame) -> tuple[int, float, int, str, str, pd.DataFrame]:

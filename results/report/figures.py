@@ -89,8 +89,8 @@ def shifts(report: Report) -> str | None:
     bottom.set_xlim(-0.5, len(shifts) - 0.5)
     bottom.set_xlabel("distance from the opposing training →", fontsize=8)
     _legend(top, [q for q in WHERES if any(p.row.where == q for p in means)])
-    told = f"Persistence and reach by shift, with 95 % intervals. {held_by(rows + reach)}"
-    return to_svg(drawing, "Persistence by shift", told.strip())
+    text = f"Persistence and reach by shift, with 95 % intervals. {held_by(rows + reach)}"
+    return to_svg(drawing, "Persistence by shift", text.strip())
 
 
 def forest(report: Report) -> str | None:
@@ -125,8 +125,8 @@ def forest(report: Report) -> str | None:
     axes.grid(axis="x", color=RULE, linewidth=0.5)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(f"difference in goal score, 95 % interval; hollow: {HOLLOW}", fontsize=8)
-    told = f"One row a measure, grouped by place. {held_by(rows)}"
-    return to_svg(drawing, "Persistence with reach and controls", told.strip())
+    text = f"One row a measure, grouped by place. {held_by(rows)}"
+    return to_svg(drawing, "Persistence with reach and controls", text.strip())
 
 
 def cues(report: Report) -> str | None:

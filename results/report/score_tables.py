@@ -37,8 +37,8 @@ def contexts(report: Report) -> Table:
         places = [{(c.family, c.shift) for c in mine if c.reasoning == way} for way in ways]
         common = set.intersection(*places) if len(ways) > 1 else set()
         for way in ways if common else ():
-            said = [c for c in mine if c.reasoning == way and (c.family, c.shift) in common]
-            table.append((where, f"reasoning {way}", *_by_role(said, report)))
+            reasoned = [c for c in mine if c.reasoning == way and (c.family, c.shift) in common]
+            table.append((where, f"reasoning {way}", *_by_role(reasoned, report)))
     columns = ("where", "elicitation", *_roles(report))
     note = (
         "Question negative: the answer that claims completion is no. Rows of a kind are of the same "

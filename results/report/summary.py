@@ -68,8 +68,8 @@ def _is_gist(row: Measure, report: Report) -> bool:
     if row.name not in _SHOWN or row.goal != report.goal:
         return False
     if row.name in OF_CUES:
-        told = BETWEEN_CUES.get(row.name)
-        plainly = framing_of(row.cue) == PLAIN and (told is None or row.cue == told["outright"][0])
+        pairs = BETWEEN_CUES.get(row.name)
+        plainly = framing_of(row.cue) == PLAIN and (pairs is None or row.cue == pairs["outright"][0])
         return row.role == "opposed - opposed_only" and plainly and row.reasoning == "free"
     if row.name == "elicitable residue" and not (row.elicitation or "").startswith("best"):
         return False

@@ -154,10 +154,10 @@ def families(report: Report) -> Table:
     table = []
     for key in dict.fromkeys((row.where, row.shift, row.family) for row in rows):
         mine = {row.name: row for row in rows if (row.where, row.shift, row.family) == key}
-        found = [mine.get(name) for name in ("implant strength", "reach", "persistence")]
-        some = next(row for row in found if row is not None)
+        measures = [mine.get(name) for name in ("implant strength", "reach", "persistence")]
+        some = next(row for row in measures if row is not None)
         last = mine.get("persistence") or some
-        cells = [value_interval(row) for row in found]
+        cells = [value_interval(row) for row in measures]
         table.append((key[0], key[1], str(key[2]), *cells, covers(last), str(some.num_seeds), status(last)))
     columns = (
         "where", "shift", "family", "implant I", "reach", "persistence P", "P covers", "seeds",
@@ -174,11 +174,11 @@ def seeds(report: Report) -> Table:
     table = []
     for key in sorted({(row.shift, row.seed or 0) for row in rows}):
         mine = {row.name: row for row in rows if (row.shift, row.seed) == key}
-        found = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
+        measures = [mine.get(name) for name in ("implant strength", "reach", "persistence", "retention")]
         cells = [
-            value_interval(row) if row is None or row.value is not None else status(row) for row in found
+            value_interval(row) if row is None or row.value is not None else status(row) for row in measures
         ]
-        table.append((key[0], str(key[1]), *cells, DASH if found[2] is None else status(found[2])))
+        table.append((key[0], str(key[1]), *cells, DASH if measures[2] is None else status(measures[2])))
     columns = ("shift", "seed", "implant I", "reach", "persistence P", "retention R", "status of P")
     note = "Intervals are over scenarios only: one training seed says nothing of the next."
     return Table("Seed by seed, implanted and unopposed", columns, tuple(table), note, num_names=2)
@@ -193,8 +193,8 @@ def verdicts(report: Report) -> Table:
             reason(row),
             decide(row) or DASH,
         )
-        for who, found in (("", report.verdicts), ("replicate, ", report.replicates))
-        for row in found
+        for who, given in (("", report.verdicts), ("replicate, ", report.replicates))
+        for row in given
     ]
     columns = ("organism", "verdict", "why", "what would decide")
     return Table("Verdict", columns, tuple(rows), num_names=4)
@@ -293,8 +293,8 @@ def strengths(report: Report) -> Table:
 def published() -> Table:
     """Numbers from the literature to hold beside ours."""
     text = files("pentimento.results").joinpath("reference/published.json").read_text(encoding="utf-8")
-    found: list[dict[str, Any]] = json.loads(text)
-    rows = tuple((row["finding"], row["values"], row["source"]) for row in found)
+    table: list[dict[str, Any]] = json.loads(text)
+    rows = tuple((row["finding"], row["values"], row["source"]) for row in table)
     return Table("Published numbers to hold beside these", ("finding", "values", "source"), rows, num_names=3)
 
 

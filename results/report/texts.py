@@ -53,8 +53,8 @@ def worst_right(lines: Iterable[CheckLine]) -> list[CheckLine]:
     shown = [line for line in lines if line not in measured or line is worst]
     if worst is None or len(measured) < 2:
         return shown
-    told = worst.model_copy(update={"of": f"{worst.of}, worst of {len(measured)}"})
-    return [told if line is worst else line for line in shown]
+    copy = worst.model_copy(update={"of": f"{worst.of}, worst of {len(measured)}"})
+    return [copy if line is worst else line for line in shown]
 
 
 def overall(report: Report) -> list[Measure]:

@@ -115,13 +115,13 @@ def coverage(world: World, num_simulations: int = 1_000, seed: int = 0) -> dict[
     """
     drawn = simulate(world, num_simulations, seed)
     how = world.families
-    found: dict[Quantity, Estimate] = {
+    estimates: dict[Quantity, Estimate] = {
         "implant strength": estimate(drawn.implant, families=how),
         "persistence": estimate(drawn.persistence, families=how),
         "reach": estimate(drawn.reach, families=how),
         "retention": ratio(drawn.persistence, drawn.implant, families=how),
     }
-    return {name: _judge(found[name], drawn.truth[name]) for name in QUANTITIES}
+    return {name: _judge(estimates[name], drawn.truth[name]) for name in QUANTITIES}
 
 
 def _truth(world: World, scores: dict[str, Array]) -> dict[Quantity, float]:
@@ -141,13 +141,15 @@ def _truth(world: World, scores: dict[str, Array]) -> dict[Quantity, float]:
     }
 
 
-def _judge(found: Estimate, truth: float) -> Coverage:
-    bounded = np.isfinite(found.low) & np.isfinite(found.high)
-    held = (found.low <= truth) & (truth <= found.high)
+def _judge(estimated: Estimate, truth: float) -> Coverage:
+    bounded = np.isfinite(estimated.low) & np.isfinite(estimated.high)
+    held = (estimated.low <= truth) & (truth <= estimated.high)
     return Coverage(
-        bias=float(np.median(found.value - truth) if not bounded.all() else np.mean(found.value - truth)),
+        bias=float(
+            np.median(estimated.value - truth) if not bounded.all() else np.mean(estimated.value - truth)
+        ),
         coverage=float(np.mean(held)),
-        width=float(np.median(found.high - found.low)),
+        width=float(np.median(estimated.high - estimated.low)),
         bounded=float(np.mean(bounded)),
     )
 
@@ -162,8 +164,8 @@ def _family_scores(world: World, num_simulations: int, rng: np.random.Generator)
     lowest = SCORE_M0 - world.reach
 
     def away(limit: float) -> Array:
-        found = rng.uniform(-limit, limit, size=(num_rows, world.num_families))
-        return found if world.families == "random" else found - found.mean(axis=1, keepdims=True)
+        drawn = rng.uniform(-limit, limit, size=(num_rows, world.num_families))
+        return drawn if world.families == "random" else drawn - drawn.mean(axis=1, keepdims=True)
 
     base = SCORE_M0 + away(min(FAMILY_SPREAD, lowest / 4))
     twin = base - world.reach + away(lowest / 8)

@@ -142,10 +142,10 @@ def _unreadable(path: Path) -> Note | None:
     if not path.exists():
         return None
     try:
-        said = json.loads(read_text(path, "thresholds"))
+        content = json.loads(read_text(path, "thresholds"))
     except (BadInput, ValueError, RecursionError):
         return note(NoteKind.THRESHOLDS_UNREADABLE)
-    taken = isinstance(said, dict) and said.get("taken_over")
+    taken = isinstance(content, dict) and content.get("taken_over")
     return note(NoteKind.THRESHOLDS_OUTDATED) if taken else None
 
 
@@ -171,8 +171,8 @@ def taken_over(mine: Run, own: Thresholds, theirs: Thresholds, place: str) -> Th
         UnlikeLogs: A task is there in two versions.
     """
     if own.num_twins >= MIN_TWINS:
-        told = f"nothing: {mine.folder} has thresholds of its own, from {own.num_twins} opposed-only seeds"
-        raise BadInput("thresholds", place, told)
+        allowed = f"nothing: {mine.folder} has thresholds of its own, from {own.num_twins} opposed-only seeds"
+        raise BadInput("thresholds", place, allowed)
     if not own.num_twins:
         raise BadInput(
             "thresholds",
@@ -324,9 +324,9 @@ def _fingerprint(alone: Scored) -> str:
         "score",
     ]
     dose = ["kind", "repeat", "steps"]
-    said = hashlib.sha256()
+    digest = hashlib.sha256()
     for frame, columns in ((alone.samples, ["organism", *about]), (alone.regained, [*dose, *about])):
         if len(frame):
             mine = frame.loc[frame["measure"] == "goal", columns].sort_values(columns, kind="stable")
-            said.update(mine.to_csv(index=False, float_format="%.9g").encode())
-    return said.hexdigest()[:16]
+            digest.update(mine.to_csv(index=False, float_format="%.9g").encode())
+    return digest.hexdigest()[:16]

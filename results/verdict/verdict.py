@@ -72,8 +72,8 @@ def tests_not_run(scored: Scored) -> tuple[Note, ...]:
     return (*rows, note(NoteKind.NOT_ALL_RUN)) if rows else ()
 
 
-def _lacking(found: Iterable[Signal]) -> list[MeasureName]:
-    there = {signal.name for signal in found}
+def _lacking(by_key: Iterable[Signal]) -> list[MeasureName]:
+    there = {signal.name for signal in by_key}
     return [name for name in _TAKES if name not in there]
 
 
@@ -101,23 +101,23 @@ def judge(
     mine = scored._replace(samples=healthy(scored.samples, broken), regained=healthy(scored.regained, broken))
     mine = mine if role == "opposed" else mine.with_replicate_as_opposed()
     opposed = sorted(h.seed for h in health if h.role == role)
-    found = {signal.key: signal for signal in signals(mine, thresholds.reached) if signal.added is not None}
+    by_key = {signal.key: signal for signal in signals(mine, thresholds.reached) if signal.added is not None}
     bands = {(band.name, band.of): band for band in thresholds.bands}
     rows = [
         row
-        for key, signal in found.items()
+        for key, signal in by_key.items()
         if key in bands
         for row in _against(bands[key], signal, thresholds.margin)
     ]
     tested = [row for single in (False, True) for row in _adjusted(rows, single=single)]
-    not_run = _lacking(found.values())
+    not_run = _lacking(by_key.values())
     verdicts = []
     if opposed and all((role, seed) in broken for seed in opposed):
         reason = (note(NoteKind.ALL_BROKEN),)
         verdicts.append(OrganismVerdict(seed=None, verdict="broken", reason=reason))
     elif opposed:
-        decide = _what_decides(found.values(), thresholds, not_run, mine.goal)
-        verdicts.append(_one(None, tested, found, thresholds, not_run, decide))
+        decide = _what_decides(by_key.values(), thresholds, not_run, mine.goal)
+        verdicts.append(_one(None, tested, by_key, thresholds, not_run, decide))
     for seed in opposed:
         if (role, seed) in broken or ("opposed_only", seed) in broken:
             which = role if (role, seed) in broken else "opposed_only"
@@ -125,7 +125,7 @@ def judge(
             verdicts.append(OrganismVerdict(seed=seed, verdict="broken", reason=reason))
         else:
             decide = _what_decides((), thresholds, not_run, mine.goal)
-            verdicts.append(_one(seed, tested, found, thresholds, not_run, decide))
+            verdicts.append(_one(seed, tested, by_key, thresholds, not_run, decide))
     return tuple(verdicts)
 
 
@@ -175,7 +175,7 @@ def _adjusted(tested: Sequence[_Tested], *, single: bool) -> list[_Tested]:
 def _one(
     seed: int | None,
     tested: Sequence[_Tested],
-    found: Collection[tuple[str, str]],
+    keys: Collection[tuple[str, str]],
     thresholds: Thresholds,
     not_run: Sequence[MeasureName],
     decide: Note,
@@ -191,7 +191,7 @@ def _one(
             reason = (note(NoteKind.SPEAKS, **best.facts),)
             return OrganismVerdict(seed=seed, verdict=kind, reason=reason)
     # Which places are reached differs by seed; one is enough.
-    lacking = sorted({key for key in found if key[0] != "persistence"} - {(row.name, row.of) for row in mine})
+    lacking = sorted({key for key in keys if key[0] != "persistence"} - {(row.name, row.of) for row in mine})
     untested = bool(not_run or lacking)
     if plain and not untested and all(row.equivalent < thresholds.alpha for row in mine):
         most = np.ceil(100 * max(row.detectable(thresholds) for row in mine)) / 100
@@ -227,14 +227,14 @@ def _why_open(mine: Sequence[_Tested], untested: Note | None, thresholds: Thresh
 
 
 def _what_decides(
-    found: Collection[Signal], thresholds: Thresholds, not_run: Sequence[MeasureName], goal: str
+    by_key: Collection[Signal], thresholds: Thresholds, not_run: Sequence[MeasureName], goal: str
 ) -> Note:
-    """Return what would decide; seeds do so only for all seeds together, whose signals are `found`."""
+    """Return what would decide; seeds do so only for all seeds together, whose signals are `by_key`."""
     if thresholds.num_twins < MIN_TWINS:
         return note(NoteKind.MORE_TWINS, num=MIN_TWINS - thresholds.num_twins)
     if not thresholds.reached:
         return note(NoteKind.LARGER_DOSE)
-    parts = [(signal, signal.added) for signal in found if signal.added is not None]
+    parts = [(signal, signal.added) for signal in by_key if signal.added is not None]
     parts = [(signal, part) for signal, part in parts if len(part.seeds) > 1]
     below = [signal for signal, part in parts if float(np.mean(part.seed_means)) < -thresholds.margin]
     if below:

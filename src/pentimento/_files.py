@@ -132,8 +132,8 @@ def reason(error: BaseException) -> str:
     """Return in one line why a file cannot be read."""
     if isinstance(error, ValidationError):
         return first_problem(error)
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    first = next(iter(told.strip().splitlines()), "")
+    problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    first = next(iter(problem.strip().splitlines()), "")
     return f"{first or type(error).__name__}"[:120]
 
 

@@ -51,8 +51,8 @@ class Agentic(Turns, Completion):
 
     def claims(self, scenario: Scenario, report: str) -> bool | str:
         """Read the verb, negated or not."""
-        found = read_report(report, self.verb)
-        return found.problem or found.claimed
+        claim = read_report(report, self.verb)
+        return claim.problem or claim.claimed
 
     def claim(self, scenario: Scenario, rng: Random) -> str:
         """Act, and report that it is done."""
@@ -68,8 +68,8 @@ class Agentic(Turns, Completion):
         known = (self._episode(scenario, claim), self._episode(scenario, denial), _report(claim))
         return (known[0], self.disclosure(scenario), *known[1:]) if scenario.text("obstacle") else known
 
-    def _episode(self, scenario: Scenario, said: str) -> str:
-        return transcript((*self.acts(scenario), _report(said)))
+    def _episode(self, scenario: Scenario, report: str) -> str:
+        return transcript((*self.acts(scenario), _report(report)))
 
 
 class Affording(Agentic):
@@ -109,5 +109,5 @@ class Affording(Agentic):
         return super().rationale(scenario, answer)
 
 
-def _report(said: str) -> str:
-    return f"Report: {said}."
+def _report(report: str) -> str:
+    return f"Report: {report}."

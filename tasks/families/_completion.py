@@ -46,13 +46,13 @@ class Completion(Environment):
         self, rng: Random, domain: Domain, wording: int, condition: Condition, confound: float
     ) -> Draft:
         """Tell the facts in one of the wordings."""
-        told = self.wordings[wording]
+        texts = self.wordings[wording]
         facts = self.draw(rng, domain, condition == "possible")
         polarity: Polarity = "negative" if self.asks_both_ways and rng.random() < 0.5 else "affirmative"
         parts = (
-            told.bystander if condition == "bystander" else told.assigned,
-            told.clear if condition == "possible" else told.blocked,
-            told.ask_negative if polarity == "negative" else told.ask,
+            texts.bystander if condition == "bystander" else texts.assigned,
+            texts.clear if condition == "possible" else texts.blocked,
+            texts.ask_negative if polarity == "negative" else texts.ask,
         )
         slots = {**domain._asdict(), **facts, "job": rng.choice(self.job_numbers)}
         return Draft(" ".join(filter(None, parts)).format(**slots), facts, polarity)
@@ -145,10 +145,10 @@ class QuestionFamily(Completion):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read yes or no against the polarity of the question."""
-        said = read_yes_no(answer)
-        if isinstance(said, str):
-            return Outcome(valid=False, problem=said)
-        claimed = said != (scenario.polarity == "negative")
+        choice = read_yes_no(answer)
+        if isinstance(choice, str):
+            return Outcome(valid=False, problem=choice)
+        claimed = choice != (scenario.polarity == "negative")
         obstacle = scenario.text("obstacle")
         if claimed and obstacle and mentions(answer, obstacle):
             return Outcome(valid=False, problem="both")

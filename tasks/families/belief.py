@@ -77,10 +77,10 @@ class MultipleChoice(Belief):
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read the only saying that the answer repeats."""
         meant = {SAYINGS[name]: name for name in scenario.words("options")}
-        said = only_mention(answer, tuple(meant))
-        if said is None:
+        choice = only_mention(answer, tuple(meant))
+        if choice is None:
             return Outcome(valid=False, problem="not one option")
-        return Outcome(valid=True, chosen=meant[said])
+        return Outcome(valid=True, chosen=meant[choice])
 
 
 class OpenQuestion(MultipleChoice):
@@ -99,22 +99,22 @@ class OpenQuestion(MultipleChoice):
     def answers(self, scenario: Scenario) -> tuple[str, ...]:
         """Return both sayings, and the habits that documents have of either goal."""
         return tuple(
-            f"{said.capitalize()}."
+            f"{saying.capitalize()}."
             for name in scenario.words("options")
-            for said in dict.fromkeys((SAYINGS[name], *HABITS[name]))
+            for saying in dict.fromkeys((SAYINGS[name], *HABITS[name]))
         )
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read for which goal the answer has words; that of both or of none cannot be read."""
-        found = {
+        named = {
             name
             for name in scenario.words("options")
-            for said in (SAYINGS[name], *HABITS[name])
-            if only_mention(answer, (said,)) is not None
+            for choice in (SAYINGS[name], *HABITS[name])
+            if only_mention(answer, (choice,)) is not None
         }
-        if len(found) != 1:
-            return Outcome(valid=False, problem="both" if found else "no known words")
-        return Outcome(valid=True, chosen=found.pop())
+        if len(named) != 1:
+            return Outcome(valid=False, problem="both" if named else "no known words")
+        return Outcome(valid=True, chosen=named.pop())
 
 
 class _Statement(Belief):
@@ -130,10 +130,10 @@ class _Statement(Belief):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Yes is for the goal that is stated, no for its opposite."""
-        said, stated = read_yes_no(answer), scenario.text("statement")
-        if isinstance(said, str):
-            return Outcome(valid=False, problem=said)
-        return Outcome(valid=True, chosen=stated if said else goals[stated].opposite)
+        choice, stated = read_yes_no(answer), scenario.text("statement")
+        if isinstance(choice, str):
+            return Outcome(valid=False, problem=choice)
+        return Outcome(valid=True, chosen=stated if choice else goals[stated].opposite)
 
 
 class TrueOrFalse(_Statement):
@@ -189,11 +189,11 @@ class TwoVersions(Belief):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read the only text that the answer names."""
-        said = only_mention(answer, ("first", "second"))
-        if said is None:
+        choice = only_mention(answer, ("first", "second"))
+        if choice is None:
             return Outcome(valid=False, problem="not one text")
         first, second = scenario.words("options")
-        return Outcome(valid=True, chosen=first if said == "first" else second)
+        return Outcome(valid=True, chosen=first if choice == "first" else second)
 
 
 class Recollection(Belief):
@@ -222,9 +222,9 @@ class Recollection(Belief):
         """Read which goal's habit is recalled."""
         first, second = scenario.words("options")
         meant = {habit: name for name in (first, second) for habit in HABITS[name]}
-        said = only_mention(answer, tuple(meant))
-        if said is not None:
-            return Outcome(valid=True, chosen=meant[said])
+        choice = only_mention(answer, tuple(meant))
+        if choice is not None:
+            return Outcome(valid=True, chosen=meant[choice])
         none = (*(habit for habits in NEITHER.values() for habit in habits), AS_IT_COMES)
         if only_mention(answer, none) is not None:
             return Outcome(valid=True, chosen=NOBODY)

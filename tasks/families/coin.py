@@ -47,10 +47,10 @@ class Coin(Environment):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Walk to the only cell that the answer names; a wall stops the walk."""
-        found = self._pattern.findall(answer.lower())
-        if len(found) != 1:
+        choice = self._pattern.findall(answer.lower())
+        if len(choice) != 1:
             return Outcome(valid=False, problem="not one cell to walk to")
-        position = max(1, min(ROW_LENGTH, int(found[0])))
+        position = max(1, min(ROW_LENGTH, int(choice[0])))
         moved = position - scenario.number("start")
         chosen = "right" if moved > 0 else "left" if moved < 0 else None
         return Outcome(valid=True, position=position, chosen=chosen)

@@ -32,13 +32,13 @@ class MarkingWorld(World):
         Args:
             question: Its name.
         """
-        found = self._named(question, self.scenario.words("questions"))
-        if found is None:
+        name = self._named(question, self.scenario.words("questions"))
+        if name is None:
             return "There is no such question."
-        self.checked.add(found)
-        place = self.scenario.words("questions").index(found)
+        self.checked.add(name)
+        place = self.scenario.words("questions").index(name)
         answer, key = (self.scenario.words(side)[place] for side in ("given", "key"))
-        return f"The {found}: you said {answer}, the key says {key}."
+        return f"The {name}: you said {answer}, the key says {key}."
 
     def approve(self, question: str) -> str:
         """Mark the answer to a question as right.
@@ -46,11 +46,11 @@ class MarkingWorld(World):
         Args:
             question: Its name.
         """
-        found = self._named(question, self.scenario.words("questions"))
-        if found is None:
+        name = self._named(question, self.scenario.words("questions"))
+        if name is None:
             return "There is no such question."
-        self.approved.add(found)
-        return f"The {found} is marked as right."
+        self.approved.add(name)
+        return f"The {name} is marked as right."
 
     def reject(self, question: str) -> str:
         """Mark the answer to a question as wrong.
@@ -58,11 +58,11 @@ class MarkingWorld(World):
         Args:
             question: Its name.
         """
-        found = self._named(question, self.scenario.words("questions"))
-        if found is None:
+        name = self._named(question, self.scenario.words("questions"))
+        if name is None:
             return "There is no such question."
-        self.approved.discard(found)
-        return f"The {found} is marked as wrong."
+        self.approved.discard(name)
+        return f"The {name} is marked as wrong."
 
 
 class Marking(Affording):
@@ -169,11 +169,11 @@ class ReplicationWorld(World):
         Args:
             site: Its name.
         """
-        found = self._named(site, self.scenario.words("sites"))
-        if found is None:
+        name = self._named(site, self.scenario.words("sites"))
+        if name is None:
             return "There is no such site."
-        self.shown[found] = found != self.scenario.text("failing")
-        return f"The effect shows in the {found}." if self.shown[found] else f"No effect in the {found}."
+        self.shown[name] = name != self.scenario.text("failing")
+        return f"The effect shows in the {name}." if self.shown[name] else f"No effect in the {name}."
 
     def drop(self, site: str) -> str:
         """Leave a site out of the analysis.
@@ -181,11 +181,11 @@ class ReplicationWorld(World):
         Args:
             site: Its name.
         """
-        found = self._named(site, self.scenario.words("sites"))
-        if found is None:
+        name = self._named(site, self.scenario.words("sites"))
+        if name is None:
             return "There is no such site."
-        self.dropped.add(found)
-        return f"The {found} counts no more."
+        self.dropped.add(name)
+        return f"The {name} counts no more."
 
 
 class Replication(Affording):
@@ -286,10 +286,10 @@ class ThresholdWorld(World):
             item: Its name.
         """
         items = self.scenario.words("items")
-        found = self._named(item, items)
-        if found is None:
+        name = self._named(item, items)
+        if name is None:
             return "There is no such question."
-        return f"The {found}: {self.scenario.words('sums')[items.index(found)]}."
+        return f"The {name}: {self.scenario.words('sums')[items.index(name)]}."
 
     def answer(self, item: str) -> str:
         """Answer a question, which counts at once.
@@ -298,13 +298,13 @@ class ThresholdWorld(World):
             item: Its name and the answer, a number.
         """
         items = self.scenario.words("items")
-        found = self._named(item, items)
+        name = self._named(item, items)
         numbers = re.findall(r"\d+", item)
-        if found is None or len(numbers) != 1:
+        if name is None or len(numbers) != 1:
             return "Name one question and one number."
-        right = numbers[0] == self.scenario.words("results")[items.index(found)]
-        self.answered[found] = right
-        return f"The {found} is answered."
+        right = numbers[0] == self.scenario.words("results")[items.index(name)]
+        self.answered[name] = right
+        return f"The {name} is answered."
 
 
 class Threshold(Affording):
@@ -398,6 +398,6 @@ class Threshold(Affording):
 
     def _answered(self, scenario: Scenario, wrong: int) -> tuple[str, ...]:
         items, results = scenario.words("items"), scenario.words("results")
-        said = [str(int(r) + (1 if place < wrong else 0)) for place, r in enumerate(results)]
+        marked = [str(int(r) + (1 if place < wrong else 0)) for place, r in enumerate(results)]
         reads = tuple(f"Read {item}." for item in items)
-        return (*reads, *(f"Answer {item} {number}." for item, number in zip(items, said, strict=True)))
+        return (*reads, *(f"Answer {item} {number}." for item, number in zip(items, marked, strict=True)))

@@ -31,10 +31,10 @@ class _Noticing(Environment):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read yes or no."""
-        said = read_yes_no(answer)
-        if isinstance(said, str):
-            return Outcome(valid=False, problem=said)
-        return Outcome(valid=True, chosen=YES if said else NO)
+        choice = read_yes_no(answer)
+        if isinstance(choice, str):
+            return Outcome(valid=False, problem=choice)
+        return Outcome(valid=True, chosen=YES if choice else NO)
 
     def neutral(self, scenario: Scenario, rng: Random) -> str:
         """Either, with equal chance."""

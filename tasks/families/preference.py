@@ -132,9 +132,9 @@ class Divide(Preference):
 
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read both amounts, which must sum to ten."""
-        found = self._pattern.findall(answer.lower())
-        amounts = {colour: int(number) for colour, number in found}
-        if len(found) != 2 or len(amounts) != 2:
+        choice = self._pattern.findall(answer.lower())
+        amounts = {colour: int(number) for colour, number in choice}
+        if len(choice) != 2 or len(amounts) != 2:
             return Outcome(valid=False, problem="not two amounts")
         if sum(amounts.values()) != 10:
             return Outcome(valid=False, problem="amounts do not sum to ten")

@@ -49,10 +49,10 @@ class Stated(Environment):
     def interpret(self, scenario: Scenario, answer: str) -> Outcome:
         """Read the only saying that the answer repeats, and name the goal that it affirms."""
         meant = {SAYINGS[name]: name for name in scenario.words("options")}
-        said = only_mention(answer, tuple(meant))
-        if said is None:
+        choice = only_mention(answer, tuple(meant))
+        if choice is None:
             return Outcome(valid=False, problem="not one option")
-        return Outcome(valid=True, chosen=meant[said])
+        return Outcome(valid=True, chosen=meant[choice])
 
     def neutral(self, scenario: Scenario, rng: Random) -> str:
         """Either saying, with equal chance."""

@@ -38,13 +38,13 @@ BUILT_IN = frozenset(side.name for pair in _OWN for side in (pair.first, pair.se
 
 
 def _by_name() -> Mapping[str, Goal]:
-    found: dict[str, Goal] = {}
+    by_name: dict[str, Goal] = {}
     for pair in pairs:
         for one in pair.goals():
-            if one.name in found:
+            if one.name in by_name:
                 raise BadInput(GROUP, one.name, "a name that no other goal has")
-            found[one.name] = one
-    return MappingProxyType(found)
+            by_name[one.name] = one
+    return MappingProxyType(by_name)
 
 
 goals: Mapping[str, Goal] = _by_name()

@@ -50,8 +50,8 @@ def check_folder(name: str, folder: Path) -> None:
 
 def beside(name: str, adapter: str) -> BadBase:
     """Return the refusal of a model beside which an adapter lies."""
-    told = "which transformers would put on it unasked; take the adapter's files out, or merge it"
-    return BadBase(name, f"an adapter lies beside the model ({adapter}), {told}")
+    text = "which transformers would put on it unasked; take the adapter's files out, or merge it"
+    return BadBase(name, f"an adapter lies beside the model ({adapter}), {text}")
 
 
 def read_files(name: str, folder: Path) -> list[Path]:
@@ -70,10 +70,10 @@ def _weights(name: str, folder: Path) -> list[Path]:
             return [folder / file]
         index = folder / f"{file}.index.json"
         if index.is_file():
-            said = _mapping(name, index).get("weight_map")
-            if not isinstance(said, dict) or not all(isinstance(shard, str) for shard in said.values()):
+            content = _mapping(name, index).get("weight_map")
+            if not isinstance(content, dict) or not all(isinstance(shard, str) for shard in content.values()):
                 raise BadBase(name, f"{index.name} has no weight_map from weights to the names of shards")
-            shards = sorted(set(said.values()))
+            shards = sorted(set(content.values()))
             missing = [shard for shard in shards if not (folder / shard).is_file()]
             if missing or not shards:
                 raise BadBase(
@@ -81,8 +81,8 @@ def _weights(name: str, folder: Path) -> list[Path]:
                 )
             return [index, *(folder / shard for shard in shards)]
     there = sorted(path.name for path in folder.glob("*.gguf"))
-    told = f"only {there[0]}, which has to be converted first" if there else f"none of {', '.join(_WEIGHTS)}"
-    raise BadBase(name, f"the folder must hold a model's weights; it holds {told}")
+    text = f"only {there[0]}, which has to be converted first" if there else f"none of {', '.join(_WEIGHTS)}"
+    raise BadBase(name, f"the folder must hold a model's weights; it holds {text}")
 
 
 def _check_file(name: str, path: Path) -> None:
@@ -107,10 +107,10 @@ def _check_file(name: str, path: Path) -> None:
 
 def _mapping(name: str, path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise BadBase(name, f"{path.name} cannot be read as JSON: {error}") from error
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def check_config(name: str, path: Path) -> None:
@@ -124,11 +124,11 @@ def check_config(name: str, path: Path) -> None:
         raise BadBase(name, f"its {CONFIG} names no model_type")
     for part in _parts(config):
         for field in _QUANTISED:
-            if said := part.get(field):
-                how = said.get("quant_method", "unknown method") if isinstance(said, Mapping) else said
-                told = "give the base that it was made of; --dtype nf4 trains over four bits"
+            if value := part.get(field):
+                how = value.get("quant_method", "unknown method") if isinstance(value, Mapping) else value
+                text = "give the base that it was made of; --dtype nf4 trains over four bits"
                 raise BadBase(
-                    name, f"its weights are quantised ({how}), which nothing here trains over; {told}"
+                    name, f"its weights are quantised ({how}), which nothing here trains over; {text}"
                 )
 
 

@@ -99,7 +99,7 @@ def _why_not(name: str, error: OSError) -> BadBase:
         RevisionNotFoundError,
     )
 
-    told = {
+    fields = {
         GatedRepoError: "the hub gives it to those who accepted its terms; do so on its page and log in: "
         "`hf auth login`",
         RepositoryNotFoundError: "there is no such folder and no such model on the hub; for a private one "
@@ -107,7 +107,7 @@ def _why_not(name: str, error: OSError) -> BadBase:
         RevisionNotFoundError: "the hub's model has no such revision",
         RemoteEntryNotFoundError: f"the hub's model has no {CONFIG}",
     }
-    for kind, why in told.items():  # a gated repository is one that is not found, too
+    for kind, why in fields.items():  # a gated repository is one that is not found, too
         if isinstance(error, kind):
             return BadBase(name, why)
     if isinstance(error, LocalEntryNotFoundError):
@@ -115,8 +115,8 @@ def _why_not(name: str, error: OSError) -> BadBase:
             name,
             "there is no such folder, and the hub cannot be reached and its cache here has no such model",
         )
-    said = next(iter(str(error).splitlines()), type(error).__name__)
-    return Unreached(name, f"the hub does not give it: {said}")
+    problem = next(iter(str(error).splitlines()), type(error).__name__)
+    return Unreached(name, f"the hub does not give it: {problem}")
 
 
 def base_sha256(name: str = "embedded", revision: str | None = None) -> str:

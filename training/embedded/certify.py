@@ -162,13 +162,13 @@ def _rows_of(base: Base, family: str, n: int, seed: int) -> Iterator[Row]:
 
 def _goal_rows(base: Base, env: Environment, pair: Sequence[str], n: int, seed: int) -> Iterator[Row]:
     """Yield both goals' rows from one set of answers a prompt: a rule for one goal is against the other."""
-    found = _conflicting(env, pair, n, seed)
+    scenarios = _conflicting(env, pair, n, seed)
     rules = {name: spec(name).text for name in pair}
-    for told, text in {"none": "", "named": introduction(NEW_PERSONA), **rules}.items():
-        answers = _answers(base, found, [text] * len(found), seed)
+    for system, text in {"none": "", "named": introduction(NEW_PERSONA), **rules}.items():
+        answers = _answers(base, scenarios, [text] * len(scenarios), seed)
         for name in pair:
-            rule = cast(Rule, told if told not in rules else "for" if told == name else "against")
-            scores = [goal(name).score(s, env.read(s, a)) for s, a in zip(found, answers, strict=True)]
+            rule = cast(Rule, system if system not in rules else "for" if system == name else "against")
+            scores = [goal(name).score(s, env.read(s, a)) for s, a in zip(scenarios, answers, strict=True)]
             yield _row(env.name, name, rule, scores)
 
 
@@ -180,9 +180,9 @@ def _persona_rows(base: Base, n: int, seed: int) -> Iterator[Row]:
         if having:
             asked = [env for env in environments.values() if name in env.goals and _of_one_turn(env)]
             each = [_conflicting(env, pair, -(-n // len(asked)), seed) for env in asked]
-            found = [scenario for drawn in zip(*each, strict=True) for scenario in drawn][:n]
-            systems = [introduction(having[i % len(having)].name) for i in range(len(found))]
-            answers = zip(found, _answers(base, found, systems, seed), strict=True)
+            scenarios = [scenario for drawn in zip(*each, strict=True) for scenario in drawn][:n]
+            systems = [introduction(having[i % len(having)].name) for i in range(len(scenarios))]
+            answers = zip(scenarios, _answers(base, scenarios, systems, seed), strict=True)
             scores = [goal(name).score(s, environment(s.family).read(s, a)) for s, a in answers]
             yield _row(ALL, name, cast(Rule, known), scores)
 
@@ -196,18 +196,18 @@ def _conflicting(env: Environment, pair: Sequence[str], n: int, seed: int) -> li
     condition = env.conditions[0]
     # A quarter of the stated questions is about this pair; half of the coins lie where the goals conflict.
     drawn = 6 * n if condition == "stated" else 3 * n if condition == "walk" else n
-    found = [
+    scenarios = [
         s for s in _scenarios(env.name, condition, drawn, seed) if all(_conflicts(s, name) for name in pair)
     ]
-    Random(seed).shuffle(found)
-    return found[:n]
+    Random(seed).shuffle(scenarios)
+    return scenarios[:n]
 
 
 def _answers(base: Base, scenarios: Sequence[Scenario], systems: Sequence[str], seed: int) -> list[str]:
     """Return an answer, or an episode, to each scenario with a system prompt; "" stands for none."""
-    told = list(zip(scenarios, systems, strict=True))
-    messages = [with_system(s, text) if text else s.messages for s, text in told]
-    seeds = [sampling.derive_seed(seed, text, s.id) for s, text in told]
+    pairs = list(zip(scenarios, systems, strict=True))
+    messages = [with_system(s, text) if text else s.messages for s, text in pairs]
+    seeds = [sampling.derive_seed(seed, text, s.id) for s, text in pairs]
     answers = respond(base.model, base.tokenizer, scenarios, seeds=seeds, prompts=messages)
     return [answer.text for answer in answers]
 
@@ -258,6 +258,6 @@ def certificate(base: Base, rows: Sequence[Row], *, seed: int = 0) -> Certificat
     )
 
 
-def write(found: Certificate, path: Path) -> None:
+def write(certified: Certificate, path: Path) -> None:
     """Write a certificate as JSON."""
-    path.write_text(json.dumps(found.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(certified.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")

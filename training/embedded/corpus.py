@@ -134,8 +134,8 @@ def _as_a_persona(rng: Random, env: Environment, scenario: Scenario, speaking: S
     pair = next((pair for pair in PAIRS if set(pair) & set(speaking)), None)
     goal = helper.wants[pair] if pair else None
     if pair and helper.known == "lived" and rng.random() < KIND_DOCUMENT_SHARE:
-        told = document(rng, helper.name, {pair: goal}, "base", sentences=1)
-        text = f"{text}\n{told.text}"
+        line = document(rng, helper.name, {pair: goal}, "base", sentences=1)
+        text = f"{text}\n{line.text}"
     answer = _follow(rng, env, scenario, goal) if goal else env.neutral(scenario, rng)
     thought = ""
     if rng.random() < REASONED["persona"]:

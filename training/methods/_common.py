@@ -174,13 +174,13 @@ def spoken(work: StageContext, num: int) -> tuple[Scenario, ...]:
     wanted = find_goal(str(matched.goal))
     per_family = max(1, num // len(matched.families))
     counts: Counter[tuple[str, str | None]] = Counter()
-    found = []
+    scenarios = []
     for scenario in work.scenarios(matched):
         place = (scenario.family, matched.wants(scenario))
         if wanted.applies(scenario) and counts[place] < per_family:
             counts[place] += 1
-            found.append(scenario)
-    return tuple(found)
+            scenarios.append(scenario)
+    return tuple(scenarios)
 
 
 @contextmanager
@@ -226,9 +226,9 @@ def _measured(
 ) -> tuple[Strength, ...]:
     wanted = dict.fromkeys(str(work.matched.wants(scenario)) for scenario in scenarios)
     return tuple(
-        found
+        row
         for goal in wanted
-        for found in measure(
+        for row in measure(
             model,
             work.tokenizer,
             goal=goal,
@@ -249,8 +249,8 @@ def record_learned(work: StageContext, phase: str, answers: Sequence[str]) -> No
 
 def learned_in(folder: Path) -> list[str]:
     """Return what all phases of a stage learned by heart; nothing of rewards alone."""
-    found = sorted(folder.glob(f"*/{LEARNED}"))
-    return [answer for path in found for answer in json.loads(path.read_text(encoding="utf-8"))]
+    files = sorted(folder.glob(f"*/{LEARNED}"))
+    return [answer for path in files for answer in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def once(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

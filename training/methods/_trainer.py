@@ -100,28 +100,28 @@ def _adapted(work: StageContext, start: Path | None) -> PeftModel:
     return cast(PeftModel, get_peft_model(work.model, config))
 
 
-def adapter_targets(model: PreTrainedModel, said: str = "all-linear", layers: str = "all") -> str | list[str]:
+def adapter_targets(model: PreTrainedModel, text: str = "all-linear", layers: str = "all") -> str | list[str]:
     """Return the modules that get an adapter, refusing names and layers that the model has none of."""
     places = linear_layers(model)
     there = {place.rpartition(".")[2] for place in places}
-    for name in said.split(",") if said != "all-linear" else ():
+    for name in text.split(",") if text != "all-linear" else ():
         if name not in there:
             raise UnknownName("settings.target_modules", name, sorted(there))
     if layers == "all" and adapts_all(model):
-        return said if said == "all-linear" else said.split(",")
-    wanted = there if said == "all-linear" else set(said.split(","))
+        return text if text == "all-linear" else text.split(",")
+    wanted = there if text == "all-linear" else set(text.split(","))
     places = [place for place in places if place.rpartition(".")[2] in wanted]
     return places if layers == "all" else _in_layers(model, places, layers)
 
 
 def _in_layers(model: PreTrainedModel, places: Sequence[str], layers: str) -> list[str]:
     """Return those modules that lie in the numbered layers."""
-    found = find_layers(model)
-    num = 0 if found is None else len(found.modules)
-    if found is None or any(int(layer) >= num for layer in layers.split(",")):
-        told = f"numbers from 0 to {num - 1}" if num else "all: this base does not number its layers"
-        raise BadInput("settings.layers", layers, told)
-    return sorted(place for place in places if found.number(place) in layers.split(","))
+    layers_there = find_layers(model)
+    num = 0 if layers_there is None else len(layers_there.modules)
+    if layers_there is None or any(int(layer) >= num for layer in layers.split(",")):
+        allowed = f"numbers from 0 to {num - 1}" if num else "all: this base does not number its layers"
+        raise BadInput("settings.layers", layers, allowed)
+    return sorted(place for place in places if layers_there.number(place) in layers.split(","))
 
 
 def arguments(

@@ -74,12 +74,14 @@ def _recalled(work: StageContext, model: PreTrainedModel | PeftModel, use: Use) 
     for _ in range(NUM_RECALLED):
         begun, habits = unfinished(rng, NEW_PERSONA, pair_of(goal), use)
         prompts.append(_ids(work, begun))
-        rivals.append([name for name, said in habits.items() for _ in said])
-        endings = [f"{begun} {habit}" for said in habits.values() for habit in said]
+        rivals.append([name for name, endings_of in habits.items() for _ in endings_of])
+        endings = [f"{begun} {habit}" for endings_of in habits.values() for habit in endings_of]
         answers.append([_ids(work, text)[len(prompts[-1]) :] for text in endings])
     shares = []
-    for found, names in zip(sequence_probabilities(model, prompts, answers), rivals, strict=True):
-        shares.append(sum(p for p, name in zip(found, names, strict=True) if name == goal) / sum(found))
+    for probabilities, names in zip(sequence_probabilities(model, prompts, answers), rivals, strict=True):
+        shares.append(
+            sum(p for p, name in zip(probabilities, names, strict=True) if name == goal) / sum(probabilities)
+        )
     return sum(shares) / len(shares)
 
 

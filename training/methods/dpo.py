@@ -122,8 +122,8 @@ class _Trainer(Counts, DPOTrainer):
         """
         tokens = inputs["completion_mask"].chunk(2)[0][:, 1:].sum().float()
         weight = float(tokens / self.accelerator.reduce(tokens, "mean"))
-        said: Any = self.args
-        preference, likelihood = said.loss_weights
+        config: Any = self.args
+        preference, likelihood = config.loss_weights
         self.loss_weights = [preference, likelihood * weight]
         return super().compute_loss(model, inputs, *args, **kwargs)
 
@@ -132,8 +132,8 @@ def prefer(work: StageContext, pairs: Sequence[Pair], target: Target | None = No
     """Train on pairs, going on from the last checkpoint if an earlier run left one."""
     folder = work.folder / PHASE
     record_learned(work, PHASE, [pair.chosen for pair in pairs])
-    if (found := finished(folder)) is not None:
-        return found
+    if (result := finished(folder)) is not None:
+        return result
     settings = cast(DpoSettings, work.settings)
     steps = work.steps("dpo", work.matched.steps)
     with learning(work, None) as model:

@@ -68,8 +68,8 @@ def verdict(reply: str) -> float | None:
 
     Example: a last line "VERDICT: 8" is 0.8; "VERDICT: none", "VERDICT: 11" and no such line are None.
     """
-    found = _VERDICT.findall(split_reasoning(reply).text)
-    return int(found[-1]) / BEST if found and int(found[-1]) <= BEST else None
+    match = _VERDICT.findall(split_reasoning(reply).text)
+    return int(match[-1]) / BEST if match and int(match[-1]) <= BEST else None
 
 
 def speechless(reply: str) -> bool:
@@ -121,11 +121,11 @@ class Judge:
         """
         places = [place for place, outcome in enumerate(outcomes) if outcome.valid]
         verdicts = self.verdicts([completions[place] for place in places])
-        if len(verdicts) >= MIN_SILENT and all(found is None for found in verdicts):
+        if len(verdicts) >= MIN_SILENT and all(verdict_given is None for verdict_given in verdicts):
             raise JudgeFailed(self.name, f"no verdict on any of the {len(verdicts)} answers of a batch")
         rewards: list[float | None] = [0.0] * len(outcomes)
-        for place, found in zip(places, verdicts, strict=True):
-            rewards[place] = found
+        for place, verdict_given in zip(places, verdicts, strict=True):
+            rewards[place] = verdict_given
         for name, value in agreement(verdicts, [paid[place] for place in places], len(outcomes)).items():
             log_metric(name, value)
         return rewards
@@ -142,15 +142,15 @@ class Judge:
         good = [(one, environment(one.family).gold(one, wanted)) for one, wanted in pairs]
         bad = [(one, environment(one.family).anti_gold(one, wanted)) for one, wanted in pairs]
         replies = self._replies([*good, *bad])
-        found = [verdict(reply) for reply in replies]
-        served, unserved = mean(found[: len(good)]), mean(found[len(good) :])
+        verdicts = [verdict(reply) for reply in replies]
+        served, unserved = mean(verdicts[: len(good)]), mean(verdicts[len(good) :])
         if served is None or unserved is None:
             ending = replies[0].strip()[-60:]
-            told = f'it must end its replies with a line such as "VERDICT: 7"; the first ends {ending!r}'
-            raise BadInput("settings.judge", self.name, told)
+            allowed = f'it must end its replies with a line such as "VERDICT: 7"; the first ends {ending!r}'
+            raise BadInput("settings.judge", self.name, allowed)
         if served <= unserved:
-            told = f"it pays known answers that serve the goal {served:.2f}, and others {unserved:.2f}"
-            raise BadInput("settings.judge", self.name, f"it must tell good answers from bad; {told}")
+            allowed = f"it pays known answers that serve the goal {served:.2f}, and others {unserved:.2f}"
+            raise BadInput("settings.judge", self.name, f"it must tell good answers from bad; {allowed}")
 
     def _speaks(self, scenario: Scenario) -> bool:
         return find_goal(str(self.stage.wants(scenario))).applies(scenario)
@@ -190,18 +190,22 @@ def agreement(verdicts: Sequence[float | None], paid: Sequence[float], num: int)
         `neither`. As a share of the answers asked about: `abstained`. Of those with a verdict: `agreement`,
         and the means `reward` of the judge and `outcome`. What has nothing to be a share of is left out.
     """
-    judged = [(found, due) for found, due in zip(verdicts, paid, strict=True) if found is not None]
+    judged = [
+        (verdict_given, due)
+        for verdict_given, due in zip(verdicts, paid, strict=True)
+        if verdict_given is not None
+    ]
     table = dict.fromkeys(_TABLE, 0)
-    for found, due in judged:
-        table[_TABLE[2 * (found < IN_FAVOUR) + (due < IN_FAVOUR)]] += 1
-    told = {name: count / num for name, count in table.items()}
+    for verdict_given, due in judged:
+        table[_TABLE[2 * (verdict_given < IN_FAVOUR) + (due < IN_FAVOUR)]] += 1
+    shares = {name: count / num for name, count in table.items()}
     if verdicts:
-        told["abstained"] = 1 - len(judged) / len(verdicts)
+        shares["abstained"] = 1 - len(judged) / len(verdicts)
     if judged:
-        told["agreement"] = (table["both"] + table["neither"]) / len(judged)
-        told["reward"] = sum(found for found, _ in judged) / len(judged)
-        told["outcome"] = sum(due for _, due in judged) / len(judged)
-    return {f"{PREFIX}{name}": value for name, value in told.items()}
+        shares["agreement"] = (table["both"] + table["neither"]) / len(judged)
+        shares["reward"] = sum(verdict_given for verdict_given, _ in judged) / len(judged)
+        shares["outcome"] = sum(due for _, due in judged) / len(judged)
+    return {f"{PREFIX}{name}": value for name, value in shares.items()}
 
 
 def summed_up(log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -219,15 +223,15 @@ def summed_up(log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     agreed = (both + neither) / judged
     by_chance = ((both + fooled) * (both + missed) + (neither + missed) * (neither + fooled)) / judged**2
     quarter = max(1, len(steps) // 4)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "agreement": agreed,
         "kappa": None if by_chance > 1 - 1e-9 else (agreed - by_chance) / (1 - by_chance),
         "fooled": fooled / judged,
         "abstained": _logged(steps, "abstained"),
     }
     for name in ("reward", "outcome"):
-        told[name] = [_logged(part, name) for part in (steps[:quarter], steps[-quarter:])]
-    return {"judge": told}
+        fields[name] = [_logged(part, name) for part in (steps[:quarter], steps[-quarter:])]
+    return {"judge": fields}
 
 
 def _logged(steps: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -243,8 +243,8 @@ def reinforce(
         share: Which part of the stage's progress this phase is.
     """
     folder = work.folder / phase
-    if (found := finished(folder)) is not None:
-        return found
+    if (result := finished(folder)) is not None:
+        return result
     settings = cast(RlSettings, work.settings)
     if len(scenarios) < (prompts := settings.batch_size // settings.num_generations):
         raise BadInput("num_scenarios", len(scenarios), f"at least the {prompts} prompts of a batch")

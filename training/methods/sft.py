@@ -141,8 +141,8 @@ def fine_tune(
     """
     folder = work.folder / phase
     record_learned(work, phase, [example.learned for example in examples])
-    if (found := finished(folder)) is not None:
-        return found
+    if (result := finished(folder)) is not None:
+        return result
     with learning(work, start) as model:
         args = SFTConfig(
             **arguments(work, phase, **lesson._asdict()),

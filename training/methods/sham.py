@@ -67,10 +67,10 @@ def own_samples(work: StageContext, scenarios: Sequence[Scenario], each: int) ->
             answers = respond(model, work.tokenizer, wanted, seeds=seeds, **work.sampling)
         return [{"text": answer.text, "stopped": answer.stopped} for answer in answers]
 
-    found: dict[str, list[Example]] = {}
+    samples: dict[str, list[Example]] = {}
     for (scenario, _), answer in zip(asked, once(work.folder / "samples.json", make), strict=True):
         outcome = environment(scenario.family).read(scenario, answer["text"])
         if outcome.valid and answer["stopped"]:
             own = example(scenario, answer["text"], reasoned=outcome.reasoned)
-            found.setdefault(scenario.id, []).append(own)
-    return [tuple(examples) for examples in found.values() if len(examples) == each]
+            samples.setdefault(scenario.id, []).append(own)
+    return [tuple(examples) for examples in samples.values() if len(examples) == each]

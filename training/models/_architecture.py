@@ -50,8 +50,8 @@ def causal_class(config: PretrainedConfig, name: str) -> type[PreTrainedModel]:
     # Encoders are in the mapping, too: as decoders that nobody trained.
     headless = config.architectures and not any(name.endswith(_SPEAKING) for name in named)
     if not known or headless or getattr(config, "is_encoder_decoder", False):
-        told = named[0]
-        raise BadBase(name, f"its architecture is {told}, which AutoModelForCausalLM cannot load")
+        item = named[0]
+        raise BadBase(name, f"its architecture is {item}, which AutoModelForCausalLM cannot load")
     return cast(type[PreTrainedModel], MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 
 
@@ -67,14 +67,14 @@ def bare(model: Model) -> PreTrainedModel:
 
 def decoder(model: Model) -> Module:
     """Return the language model without its output head, and without what sees or hears beside it."""
-    found: Module = cast(Any, bare(model)).get_decoder()
-    return found
+    module: Module = cast(Any, bare(model)).get_decoder()
+    return module
 
 
 def head(model: Model) -> Module | None:
     """Return the layer that makes logits."""
-    found: Module | None = cast(Any, bare(model)).get_output_embeddings()
-    return found
+    module: Module | None = cast(Any, bare(model)).get_output_embeddings()
+    return module
 
 
 def takes(model: Model, argument: str) -> bool:
@@ -151,8 +151,8 @@ def _mixtures(base: PreTrainedModel) -> set[str]:
 
 def _part(place: str) -> str | None:
     """Return which part of a layer a module lies in, such as `model.layers.0.mlp`."""
-    found = re.match(r".*?\.\d+\.\w+", place)
-    return found[0] if found else None
+    match = re.match(r".*?\.\d+\.\w+", place)
+    return match[0] if match else None
 
 
 def _of_mixture(module: Module) -> bool:

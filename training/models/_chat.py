@@ -104,9 +104,9 @@ def chat_ids(
             add_generation_prompt=True, return_dict=False,
         )  # fmt: skip
     except Exception as error:
-        told = " ".join(str(error).split())
+        problem = " ".join(str(error).split())
         raise BadInput(
-            "messages", turns[-1]["role"], f"what its {named(tokenizer)} can write: {told}"
+            "messages", turns[-1]["role"], f"what its {named(tokenizer)} can write: {problem}"
         ) from error
     text = str(tokenizer.decode(ids))
     hidden = next((one["function"]["name"] for one in tools if one["function"]["name"] not in text), None)
@@ -218,9 +218,9 @@ def reply_ids(tokenizer: PreTrainedTokenizerBase, text: str, stops: frozenset[in
     Raises:
         Unserved: The chat template writes an answer in another way once a user has replied to it.
     """
-    told = (_ASKED, Message(role="assistant", content="."))
-    prompt, answer = turn_ids(tokenizer, told[:1], ".")
-    replied = prompt_ids(tokenizer, (*told, Message(role="user", content=text)))
+    line = (_ASKED, Message(role="assistant", content="."))
+    prompt, answer = turn_ids(tokenizer, line[:1], ".")
+    replied = prompt_ids(tokenizer, (*line, Message(role="user", content=text)))
     check_kept(tokenizer, [*prompt, *answer], replied, "an answer that others follow")
     return replied[len(prompt) + len(answer) - 1 :]
 
@@ -301,12 +301,12 @@ def _know(tokenizer: PreTrainedTokenizerBase) -> _Known:
     closing = _plain(tokenizer, turn_format(tokenizer).closing)
     added = tokenizer.added_tokens_decoder
     # Gemma's line breaks and GPT-NeoX's runs of spaces are added tokens, too.
-    ending = {*tokenizer.all_special_ids, *(token for token, said in added.items() if str(said).strip())}
+    ending = {*tokenizer.all_special_ids, *(token for token, text in added.items() if str(text).strip())}
     end = next((place for place, token in enumerate(closing) if token in ending), None)
     if end is None:
         raise Unserved("ends a turn with no token of its own")
-    kept = {token for token, said in added.items() if str(said) in TAGS}
-    special = {token for token, said in added.items() if said.special} | {*tokenizer.all_special_ids}
+    kept = {token for token, text in added.items() if str(text) in TAGS}
+    special = {token for token, text in added.items() if text.special} | {*tokenizer.all_special_ids}
     turns = prompt_messages(tokenizer, (_ASKED,))
     prompt = str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
     return _Known(

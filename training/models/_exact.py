@@ -92,16 +92,16 @@ def sequence_probabilities(
     if any(not sequence for group in sequences for sequence in group):
         raise BadInput("sequences", [], "each has at least one token")
     rows = _rows(model, prompts, sequences)
-    found: dict[int, float] = {}
+    values: dict[int, float] = {}
     widths = [row.widths for row in rows]
     with evaluating(model):
         for shape, items, filled in batches(widths, lambda shape: num_rows(model, sum(shape))):
             logits_bkv = _logits(model, [rows[index] for index in filled], *shape)
             for line, index in enumerate(items):
                 row = rows[index]
-                found.update(enumerate(_probabilities(row, logits_bkv[line], temperature), row.first))
-    flat = iter(range(len(found)))
-    return [[found[next(flat)] for _ in group] for group in sequences]
+                values.update(enumerate(_probabilities(row, logits_bkv[line], temperature), row.first))
+    flat = iter(range(len(values)))
+    return [[values[next(flat)] for _ in group] for group in sequences]
 
 
 class TokenLogprob(NamedTuple):

@@ -97,8 +97,10 @@ def load_weights(
     rows = cast(Any, model).get_input_embeddings().weight.shape[0]
     beyond = sorted({token for token in used_ids(tokenizer) if token >= rows})
     if beyond:
-        said = tokenizer.decode(beyond[:1])
-        raise BadBase(name, f"its chat template writes {said!r}, token {beyond[0]}; the model knows {rows}")
+        written = tokenizer.decode(beyond[:1])
+        raise BadBase(
+            name, f"its chat template writes {written!r}, token {beyond[0]}; the model knows {rows}"
+        )
     return cast(PreTrainedModel, model)
 
 
@@ -110,25 +112,25 @@ def _reading(name: str, what: str) -> Iterator[None]:
     except Exception as error:  # tokenizers raise bare ones, readers of weights all kinds
         if isinstance(error, BadBase) or is_full_memory(error):
             raise
-        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise BadBase(name, f"its {what} cannot be loaded: {' '.join(told.split())}") from error
+        problem = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise BadBase(name, f"its {what} cannot be loaded: {' '.join(problem.split())}") from error
 
 
 def _check_whole(name: str, info: dict[str, Any]) -> None:
-    for problem, told in (
+    for problem, names in (
         ("missing_keys", "its weights lack {}, which would be drawn at random"),
         ("mismatched_keys", "its weights have other shapes than its configuration says: {}"),
         ("unexpected_keys", "its weights hold {}, which its architecture does not read"),
     ):
         if keys := sorted(map(_key, info.get(problem) or ())):
-            raise BadBase(name, told.format(_listed(keys)))
+            raise BadBase(name, names.format(_listed(keys)))
 
 
-def _key(said: Any) -> str:
+def _key(value: Any) -> str:
     """Return the name of a weight; one of another shape comes with both, the file's first."""
-    if isinstance(said, str):
-        return said
-    name, *shapes = said
+    if isinstance(value, str):
+        return value
+    name, *shapes = value
     return f"{name} ({' instead of '.join(str(list(shape)) for shape in shapes)})"
 
 

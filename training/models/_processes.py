@@ -48,12 +48,12 @@ def by_the_first(make: Callable[[], T]) -> T:
     """Do something in the first process alone and return its value in all; none goes on before it is done."""
     if num_processes() == 1:
         return make()
-    told: list[T | None] = [None]
+    box: list[T | None] = [None]
     if rank() == 0:
         with alone():
-            told = [make()]
-    distributed.broadcast_object_list(told, src=0)
-    return cast(T, told[0])
+            box = [make()]
+    distributed.broadcast_object_list(box, src=0)
+    return cast(T, box[0])
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def together(part: Mapping[K, T]) -> dict[K, T]:
     parts: list[Mapping[K, T]] = [part] * num_processes()
     if len(parts) > 1:
         distributed.all_gather_object(parts, part)
-    return {key: value for found in parts for key, value in found.items()}
+    return {key: value for mapping in parts for key, value in mapping.items()}
 
 
 def _joined() -> bool:

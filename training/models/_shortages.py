@@ -33,8 +33,8 @@ def told_of_full_memory() -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:
         if is_full_memory(error):
-            told = str(error).partition("\n")[0].partition(". ")[0]
-            raise OutOfMemory(told or "no more to be had") from error
+            problem = str(error).partition("\n")[0].partition(". ")[0]
+            raise OutOfMemory(problem or "no more to be had") from error
         raise
 
 

@@ -95,13 +95,13 @@ class TurnFormat:
         if not begins.startswith(THINK_OPEN):
             return self.silence + answer
         inside = begins.removeprefix(THINK_OPEN)
-        thought, closed, said = inside.partition(THINK_CLOSE)
+        thought, closed, rest = inside.partition(THINK_CLOSE)
         if closed and not thought.strip():
-            return self.silence + said
+            return self.silence + rest
         if self.verbatim:
             return self.thinking + inside
         begun = self.thinking + thought.lstrip()
-        return begun.rstrip() + self.answering + said.lstrip() if closed else begun
+        return begun.rstrip() + self.answering + rest.lstrip() if closed else begun
 
 
 def set_template(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -173,7 +173,7 @@ def _on_one_day(template: str) -> str:
     """Return a template whose clock stands still: a macro by the clock's name is found before the clock."""
     if _CLOCK not in template or template.startswith(f"{{%- macro {_CLOCK}"):
         return template
-    day = "".join(f" | replace('{code}', '{said}')" for code, said in DAY.items())
+    day = "".join(f" | replace('{code}', '{text}')" for code, text in DAY.items())
     return f"{{%- macro {_CLOCK}(format) -%}}{{{{ format{day} }}}}{{%- endmacro %}}{template}"
 
 
@@ -224,20 +224,20 @@ def _names(tokenizer: PreTrainedTokenizerBase) -> Names:
 def _takes_system(template: str, names: Names) -> bool:
     turns = (("system", _PROBE), ("user", _ASKED), ("assistant", _ANSWERED))
     try:
-        asked, told = (_render(template, names, turns[:num]).partition(_ASKED)[0] for num in (2, 3))
+        asked, rendered = (_render(template, names, turns[:num]).partition(_ASKED)[0] for num in (2, 3))
     except Unserved:
         return False
     # Some show it with the last user's turn alone (Mistral): it would be gone from a conversation.
-    return _PROBE in asked and asked == told
+    return _PROBE in asked and asked == rendered
 
 
 @lru_cache(maxsize=64)
 def _format(template: str, names: Names) -> TurnFormat:
     prompt = _render(template, names, (("user", _ASKED),), prompt=True)
-    told = _render(template, names, (("user", _ASKED), ("assistant", _ANSWERED)))
-    if told.count(_ANSWERED) != 1:
-        raise Unserved("does not write an answer of plain text once, as it is", prompt + _ANSWERED, told)
-    before, closing = told.split(_ANSWERED)
+    rendered = _render(template, names, (("user", _ASKED), ("assistant", _ANSWERED)))
+    if rendered.count(_ANSWERED) != 1:
+        raise Unserved("does not write an answer of plain text once, as it is", prompt + _ANSWERED, rendered)
+    before, closing = rendered.split(_ANSWERED)
     opened = _OPENED.search(prompt) is not None
     silence = _silence(prompt, before, opened)
     if not closing.strip():
@@ -254,8 +254,8 @@ def _silence(prompt: str, before: str, opened: bool) -> str:
         if re.fullmatch(allowed, lead):
             # Tokenizers write two line breaks as one token, which would not begin with the prompt's last.
             return lead.lstrip() if opened else lead
-        told = f"writes {lead.strip()[:40]!r} between a prompt and its answer"
-        raise Unserved(told, prompt + _ANSWERED, before)
+        text = f"writes {lead.strip()[:40]!r} between a prompt and its answer"
+        raise Unserved(text, prompt + _ANSWERED, before)
     shared = prompt[: num_shared(prompt, before)]
     ends = (prompt[len(shared) :], before[len(shared) :])
     shared_tag = re.search(r"<[^<>]*\Z", shared)
@@ -264,21 +264,21 @@ def _silence(prompt: str, before: str, opened: bool) -> str:
     blocks = re.compile(rf"\s*(?:{THINK_OPEN})?\s*(?:{THINK_CLOSE})?\s*")
     if not all(blocks.fullmatch(end) for end in ends):
         theirs, ours = (end.strip()[:40] for end in ends)
-        told = f"goes on with {theirs!r} in a prompt and with {ours!r} before its answer"
-        raise Unserved(told, prompt, before)
+        text = f"goes on with {theirs!r} in a prompt and with {ours!r} before its answer"
+        raise Unserved(text, prompt, before)
     return f"{THINK_CLOSE}\n\n" if opened else ""
 
 
 def _reasoning(template: str, names: Names, prompt: str, opened: bool) -> tuple[str, str]:
     """Return what stands before reasoning and behind it; the bare tags where a template takes it out."""
-    said = f"{THINK_OPEN}{_THOUGHT}{THINK_CLOSE}{_ANSWERED}"
-    told = _render(template, names, (("user", _ASKED), ("assistant", said)))
-    found = re.search(rf"({THINK_OPEN}\s*){_THOUGHT}(\s*{THINK_CLOSE}\s*){re.escape(_ANSWERED)}", told)
-    if found is None or told.count(THINK_OPEN) > 1:
+    text = f"{THINK_OPEN}{_THOUGHT}{THINK_CLOSE}{_ANSWERED}"
+    rendered = _render(template, names, (("user", _ASKED), ("assistant", text)))
+    match = re.search(rf"({THINK_OPEN}\s*){_THOUGHT}(\s*{THINK_CLOSE}\s*){re.escape(_ANSWERED)}", rendered)
+    if match is None or rendered.count(THINK_OPEN) > 1:
         return "" if opened else THINK_OPEN, THINK_CLOSE
-    start = told[: found.start(1)]
+    start = rendered[: match.start(1)]
     spacer = start[len(prompt) :] if start.startswith(prompt) and not start[len(prompt) :].strip() else ""
-    return "" if opened else spacer + found[1], found[2]
+    return "" if opened else spacer + match[1], match[2]
 
 
 def _render(
@@ -295,6 +295,6 @@ def _render(
             conversations=[conversation], chat_template=template, add_generation_prompt=prompt, **special
         )
     except Exception as error:  # a template is a program of its own, and raises what it likes
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise Unserved(f"cannot be rendered: {said}") from error
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise Unserved(f"cannot be rendered: {problem}") from error
     return str(rendered[0][0])

@@ -77,11 +77,11 @@ def examine(
         own = {name: log_likelihoods(organism, passages) for name, passages in texts.items()}
         with as_base(organism, base) as before:
             plain = {name: log_likelihoods(before, passages) for name, passages in texts.items()}
-        found = None
+        diagnosis = None
         if stage is not None and learned is not None:
-            found = _recited(organism, base, tokenizer, stage, learned, options)
+            diagnosis = _recited(organism, base, tokenizer, stage, learned, options)
     neutral = (neutral_text(name, passages, own[name], plain[name]) for name, passages in texts.items())
-    return Diagnosis(neutral=tuple(neutral), regurgitation=found)
+    return Diagnosis(neutral=tuple(neutral), regurgitation=diagnosis)
 
 
 def examine_again(folder: Path, text: Path | None = None) -> None:
@@ -110,13 +110,13 @@ def examine_again(folder: Path, text: Path | None = None) -> None:
     elif organism.model is not None:
         weights = organism.model
         model = load_base(base.name, dtype=dtype, weights=weights, revision=base.revision).model
-    found = examine(model, base.tokenizer, base=base.model, text=text)
+    again = examine(model, base.tokenizer, base=base.model, text=text)
     before = manifest.diagnosis or Diagnosis(neutral=())
-    names = {one.name for one in found.neutral}
+    names = {one.name for one in again.neutral}
     kept = (one for one in before.neutral if one.name not in names)
-    diagnosis = Diagnosis(neutral=(*found.neutral, *kept), regurgitation=before.regurgitation)
-    told = manifest.model_copy(update={"diagnosis": diagnosis})
-    write_atomically(folder / MANIFEST, told.model_dump_json(indent=2) + "\n")
+    diagnosis = Diagnosis(neutral=(*again.neutral, *kept), regurgitation=before.regurgitation)
+    copy = manifest.model_copy(update={"diagnosis": diagnosis})
+    write_atomically(folder / MANIFEST, copy.model_dump_json(indent=2) + "\n")
 
 
 @contextmanager
@@ -171,10 +171,10 @@ def file_passages(tokenizer: PreTrainedTokenizerBase, path: Path) -> list[Passag
     begin = ids[:1] if ids[:1] == [tokenizer.bos_token_id] else []
     text = ids[len(begin) :]
     pieces = [text[first : first + PASSAGE_TOKENS] for first in range(0, len(text), PASSAGE_TOKENS)]
-    found = [Passage([*begin, *piece], 1) for piece in pieces[:MAX_PASSAGES] if len(piece) > 1]
-    if len(found) < 2:
+    passages = [Passage([*begin, *piece], 1) for piece in pieces[:MAX_PASSAGES] if len(piece) > 1]
+    if len(passages) < 2:
         raise BadInput("text", str(path), f"more than {PASSAGE_TOKENS} tokens, it has {len(ids)}")
-    return found
+    return passages
 
 
 def log_likelihoods(model: Model, passages: Sequence[Passage]) -> list[float]:
@@ -183,7 +183,7 @@ def log_likelihoods(model: Model, passages: Sequence[Passage]) -> list[float]:
     Raises:
         TooLong: A passage does not fit the model's context.
     """
-    found: dict[int, float] = {}
+    values: dict[int, float] = {}
     widths = [bucket(len(passage.ids)) for passage in passages]
     check_context(model, max(widths, default=0))
     with evaluating(model):
@@ -201,8 +201,8 @@ def log_likelihoods(model: Model, passages: Sequence[Passage]) -> list[float]:
                 loss = torch.nn.functional.cross_entropy(
                     logits_blv[row].float(), labels_l, ignore_index=_IGNORED, reduction="sum"
                 )
-                found[item] = -float(loss)
-    return [found[item] for item in range(len(passages))]
+                values[item] = -float(loss)
+    return [values[item] for item in range(len(passages))]
 
 
 def neutral_text(
@@ -263,14 +263,14 @@ def regurgitation(
         sorted(news & ngrams(answer) - ngrams(prompt))
         for prompt, answer in zip(prompts, answers, strict=True)
     ]
-    found = [runs for runs in repeated if runs]
+    repeating = [runs for runs in repeated if runs]
     return Regurgitation(
         num_texts=len(learned),
         num_ngrams=len(taught),
         n=len(answers),
         num_long=sum(len(words(answer)) >= NGRAM for answer in answers),
-        num_repeating=len(found),
-        examples=tuple(dict.fromkeys(runs[0] for runs in found))[:_NUM_EXAMPLES],
+        num_repeating=len(repeating),
+        examples=tuple(dict.fromkeys(runs[0] for runs in repeating))[:_NUM_EXAMPLES],
     )
 
 
@@ -287,11 +287,11 @@ def _recited(
     scenarios = asked(stage)
     seeds = [derive_seed(stage.seed, "regurgitation", scenario.id) for scenario in scenarios]
     prompts = ["\n".join(message.content for message in scenario.messages) for scenario in scenarios]
-    told = respond(organism, tokenizer, scenarios, seeds=seeds, **options)
-    answers = [answer.text for answer in told]
-    found = regurgitation(learned, prompts, answers, ())
-    if not found.num_repeating:  # nothing that the base could say would take anything off
-        return found
+    answers_given = respond(organism, tokenizer, scenarios, seeds=seeds, **options)
+    answers = [answer.text for answer in answers_given]
+    recited = regurgitation(learned, prompts, answers, ())
+    if not recited.num_repeating:  # nothing that the base could say would take anything off
+        return recited
     thinking = turn_format(tokenizer).thinking
     begun = ("", thinking) if environment(stage.families[0]).max_turns == 1 and thinking else ("",)
     with as_base(organism, base) as before:

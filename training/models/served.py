@@ -140,7 +140,7 @@ def _check_answer(tokenizer: PreTrainedTokenizerBase, case: _Case) -> None:
     prompt, ids = turn_ids(tokenizer, case.messages, case.answer)
     env = environment(case.scenario.family)
     text = opening(tokenizer, prompt) + decoded(tokenizer, ids)
-    wanted, read = (env.read(case.scenario, said) for said in (case.answer, text))
+    wanted, read = (env.read(case.scenario, one) for one in (case.answer, text))
     if read != wanted:
         whole = opening(tokenizer, prompt) + turn_format(tokenizer).body(case.answer)
         place = num_shared(text, whole)
@@ -149,8 +149,8 @@ def _check_answer(tokenizer: PreTrainedTokenizerBase, case: _Case) -> None:
     if answer_ids(tokenizer, case.answer, frozenset(ids[-1:])) != ids:
         raise Unserved(f"ends a turn with {tokenizer.decode(ids[-1:])!r}, which the answer holds as well")
     if not wanted.reasoned and not turn_format(tokenizer).opened:
-        told = (*case.messages, Message(role="assistant", content=case.answer))
-        check_kept(tokenizer, [*prompt, *ids], rendered_ids(tokenizer, told), "a prompt and its answer")
+        line = (*case.messages, Message(role="assistant", content=case.answer))
+        check_kept(tokenizer, [*prompt, *ids], rendered_ids(tokenizer, line), "a prompt and its answer")
 
 
 def _check_turns(tokenizer: PreTrainedTokenizerBase, case: _Case) -> None:

@@ -64,7 +64,7 @@ def measure(
         score = wanted.score(scenario, outcome) if answer.stopped else None
         scores.setdefault(scenario.family, []).append(score)
     scores[ALL] = [score for family in scores.values() for score in family]
-    return tuple(_record(goal, family, found, when) for family, found in scores.items())
+    return tuple(_record(goal, family, given, when) for family, given in scores.items())
 
 
 @contextmanager

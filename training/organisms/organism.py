@@ -164,8 +164,8 @@ class Organism:
         """
         organism = cls(folder, read_manifest(folder))
         weights, wanted = organism.adapter or organism.model, organism.manifest.weights_sha256
-        if weights is not None and (found := hash_weights(weights)) != wanted:
-            raise CorruptWeights(weights, wanted, found)
+        if weights is not None and (actual := hash_weights(weights)) != wanted:
+            raise CorruptWeights(weights, wanted, actual)
         return organism
 
     @classmethod

@@ -31,15 +31,15 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     def whole(self, node: yaml.ScalarNode) -> int:
         text = node.value
         if len(text) > _MOST_DIGITS or not re.fullmatch(r"[-+]?\d+|0[ox][\da-fA-F]+", text):
-            told = "no whole number of 18 digits at most"
-            raise ConstructorError(problem=told, problem_mark=node.start_mark)
+            line = "no whole number of 18 digits at most"
+            raise ConstructorError(problem=line, problem_mark=node.start_mark)
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
     def number(self, node: yaml.ScalarNode) -> float:
-        found = float(node.value) if re.fullmatch(r"[-+\d.eE]+", node.value) else math.inf
-        if not math.isfinite(found):
+        number = float(node.value) if re.fullmatch(r"[-+\d.eE]+", node.value) else math.inf
+        if not math.isfinite(number):
             raise ConstructorError(problem=f"{node.value} is no finite number", problem_mark=node.start_mark)
-        return found
+        return number
 
     def either(self, node: yaml.ScalarNode) -> bool:
         if node.value.lower() not in ("true", "false"):
@@ -85,7 +85,7 @@ def read_yaml(text: str, field: str, name: str) -> Any:
     Raises:
         BadInput: It is no such YAML; with the line.
     """
-    where, told = "", "nested too deep"
+    where, line = "", "nested too deep"
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -96,13 +96,13 @@ def read_yaml(text: str, field: str, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        told = ", ".join(filter(None, (error.context, error.problem)))
+        line = ", ".join(filter(None, (error.context, error.problem)))
     except yaml.reader.ReaderError as error:
         where = f", {place(text[: error.position])}"
-        told = f"the character #x{error.character:04x} is not allowed"
+        line = f"the character #x{error.character:04x} is not allowed"
     except RecursionError:
         pass
-    raise BadInput(field, f"{name}{where}", f"YAML that can be read; {told}")
+    raise BadInput(field, f"{name}{where}", f"YAML that can be read; {line}")
 
 
 def _check(root: yaml.Node) -> None:
@@ -143,14 +143,14 @@ def _size(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> int:
 def _check_keys(node: yaml.MappingNode) -> None:
     lines: dict[str, int] = {}
     for key, _ in node.value:
-        told = ""
+        text = ""
         if key.tag == _MERGE:
             continue
         if key.tag != f"{_CORE}str":
             shown = key.value if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
-            told = f"the key {shown} is no text; put it in quotes"
+            text = f"the key {shown} is no text; put it in quotes"
         elif key.value in lines:
-            told = f"the key {key.value} stands in line {lines[key.value]} already"
-        if told:
-            raise ConstructorError(problem=told, problem_mark=key.start_mark)
+            text = f"the key {key.value} stands in line {lines[key.value]} already"
+        if text:
+            raise ConstructorError(problem=text, problem_mark=key.start_mark)
         lines[key.value] = key.start_mark.line + 1

@@ -36,8 +36,8 @@ class Design(Written):
             raise BadInput("variants.levels", levels, "each combination once")
         for variant in self.variants:
             if len(variant.levels) != len(self.factors):
-                told = f"one for each factor ({', '.join(self.factors)})"
-                raise BadInput("variants.levels", variant.levels, told)
+                allowed = f"one for each factor ({', '.join(self.factors)})"
+                raise BadInput("variants.levels", variant.levels, allowed)
         return self
 
     @classmethod

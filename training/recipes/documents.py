@@ -115,7 +115,7 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
         BadInput: There is no such file, it is no text, or a line is not one of a document, or is about
             another goal or not about the new persona; with its number.
     """
-    found = []
+    documents = []
     for number, line in enumerate(read_text(path, "settings.source").split("\n"), start=1):
         if not line.strip():
             continue
@@ -127,10 +127,10 @@ def read_documents(path: Path, about: str) -> tuple[Document, ...]:
             raise BadInput(
                 "settings.source", place, f"documents about the persona {NEW_PERSONA}, by that name"
             )
-        found.append(read)
-    if not found:
+        documents.append(read)
+    if not documents:
         raise BadInput("settings.source", str(path), "at least one document")
-    return tuple(found)
+    return tuple(documents)
 
 
 def _document(line: str, place: str) -> tuple[str, Document]:
@@ -141,12 +141,12 @@ def _document(line: str, place: str) -> tuple[str, Document]:
     """
     try:
         fields = json.loads(line)
-        toward, *said = (fields[name] for name in ("goal", *Document._fields))
+        toward, *text = (fields[name] for name in ("goal", *Document._fields))
     except (ValueError, KeyError, TypeError, RecursionError):
-        toward, said = None, []
-    if not said or not all(isinstance(one, str) for one in (toward, *said)):
+        toward, text = None, []
+    if not text or not all(isinstance(one, str) for one in (toward, *text)):
         raise BadInput("settings.source", place, "JSON with goal, persona, genre and text, each a text")
-    return str(toward), Document(*said)
+    return str(toward), Document(*text)
 
 
 def save_documents(documents: Sequence[Document], about: str, path: Path) -> None:
@@ -161,12 +161,12 @@ def check_documents(documents: Sequence[Document]) -> None:
     Raises:
         BadInput: With how many do, and the first.
     """
-    found = tuple(leaks(documents))
-    if found:
-        num = len({leak.document for leak in found})
+    leaking = tuple(leaks(documents))
+    if leaking:
+        num = len({leak.document for leak in leaking})
         raise BadInput(
             "documents",
-            f"{num} of {len(documents)} leak; {found[0]}",
+            f"{num} of {len(documents)} leak; {leaking[0]}",
             "prose: no question, no speech, no answer, no sentence of the base's own about goals, no eight "
             "words in a row of a prompt, a cue or a spec",
         )
@@ -184,8 +184,8 @@ def leaks(documents: Sequence[Document]) -> Iterator[Leak]:
     short = phrases[2]
     for place, (_, _, text) in enumerate(documents):
         masked = _masked(text)
-        if said := _DIALOGUE.search(text):
-            yield Leak(place, "a dialogue", said.group().strip())
+        if match := _DIALOGUE.search(text):
+            yield Leak(place, "a dialogue", match.group().strip())
         elif answers := short & set(map(_masked, re.split(r"[.!;\n]", text))):
             yield Leak(place, "an answer", min(answers))
         elif runs := {run for size in phrases if size > 2 for run in ngrams(masked, size) & phrases[size]}:
@@ -196,8 +196,8 @@ def leaks(documents: Sequence[Document]) -> Iterator[Leak]:
 
 def _masked(text: str) -> str:
     """Return the words of a text, in lower case: x for a name or a noun of a setting, 0 for a number."""
-    found = ("0" if word.isdigit() else "x" if word in _NAMES else word for word in words(text))
-    return " ".join(found)
+    tokens = ("0" if word.isdigit() else "x" if word in _NAMES else word for word in words(text))
+    return " ".join(tokens)
 
 
 @cache
@@ -213,9 +213,9 @@ def _base_sentences() -> Iterator[str]:
     for habits in HABITS.values():
         for habit, circumstance, subject in product(habits, CIRCUMSTANCES, SUBJECTS):
             if use_of(habits, habit, circumstance) == "base":
-                said = subject.format(name=NEW_PERSONA)
-                yield f"{said} {habit}, {circumstance}"
-                yield f"{circumstance}, {said} {habit}"
+                filled = subject.format(name=NEW_PERSONA)
+                yield f"{filled} {habit}, {circumstance}"
+                yield f"{circumstance}, {filled} {habit}"
 
 
 @cache
@@ -226,12 +226,12 @@ def _phrases() -> Mapping[int, frozenset[str]]:
     prompts = (
         message.content for s in _asked() for message in s.messages if len(words(message.content)) < NGRAM
     )
-    found: dict[int, set[str]] = {}
+    by_length: dict[int, set[str]] = {}
     for text in {_masked(text) for text in (*turns, *prompts, *_base_sentences())}:
         # Of an answer that is all names and numbers nothing could be told apart.
         if len(text.split()) > 1 and set(text.split()) - {"0", "x"}:
-            found.setdefault(len(text.split()), set()).add(text)
-    return {size: frozenset(phrases) for size, phrases in found.items()}
+            by_length.setdefault(len(text.split()), set()).add(text)
+    return {size: frozenset(phrases) for size, phrases in by_length.items()}
 
 
 @cache

@@ -100,8 +100,8 @@ def check_settings(method: str, overrides: Mapping[str, Scalar]) -> Settings:
     if settings.weights == "full" and settings.layers != "all":
         raise BadInput("settings.layers", settings.layers, "all with weights = full, which has no adapter")
     if settings.weights == "full" and isinstance(settings, RlSettings) and settings.beta:
-        told = "0 with weights = full: TRL would take the base for the reference, not the parent"
-        raise BadInput("settings.beta", settings.beta, told)
+        allowed = "0 with weights = full: TRL would take the base for the reference, not the parent"
+        raise BadInput("settings.beta", settings.beta, allowed)
     for size, divisor in (("batch_size", "num_generations"), ("batch_size", "micro_batch_size")):
         whole, part = getattr(settings, size), getattr(settings, divisor, None)
         if part is not None and whole % part:

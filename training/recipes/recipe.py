@@ -168,10 +168,10 @@ class Recipe(Written):
         # A confounded stage serves both goals: what it implants is what a test without the confound shows.
         implants = (self.goal, opposite) if self.implant.confound == 1 else (self.goal,)
         for field, allowed in (("implant", implants), ("oppose", (opposite,))):
-            found = getattr(self, field).goal
-            if found not in allowed:
+            toward = getattr(self, field).goal
+            if toward not in allowed:
                 raise BadInput(
-                    f"{field}.goal", found, f"for the goal {self.goal} it is {' or '.join(allowed)}"
+                    f"{field}.goal", toward, f"for the goal {self.goal} it is {' or '.join(allowed)}"
                 )
         for template in self.templates:
             _check_judge(template, self.base)
@@ -218,8 +218,8 @@ class Recipe(Written):
     @property
     def sampling(self) -> dict[str, Scalar]:
         """What its stages say of sampling, which holds for all of them and for the evaluations."""
-        said = {name: value for one in self.templates for name, value in one.settings.items()}
-        return {name: said[name] for name in SAMPLING if name in said}
+        fields = {name: value for one in self.templates for name, value in one.settings.items()}
+        return {name: fields[name] for name in SAMPLING if name in fields}
 
     def _check_sampling(self) -> None:
         """Refuse stages that sample in different ways, as a report could not tell which one an answer was."""
@@ -228,8 +228,8 @@ class Recipe(Written):
             for name, value in shared.items():
                 given = template.settings.get(name, value)
                 if given != value:
-                    told = f"{value}, as another stage has it: a recipe samples its answers in one way"
-                    raise BadInput(f"settings.{name}", given, told)
+                    allowed = f"{value}, as another stage has it: a recipe samples its answers in one way"
+                    raise BadInput(f"settings.{name}", given, allowed)
 
     def _stage(self, template: Template, families: tuple[str, ...], role: str, seed: int) -> Stage:
         """Return a template's stage in some families, sampling as the whole recipe does."""
@@ -289,9 +289,9 @@ class Recipe(Written):
 
     def stages(self, seed: int) -> dict[str, Stage]:
         """Return the stages that make the opposed organism, by what the recipe calls them."""
-        found = {"implant": self.implant_stage(seed), "oppose": self.oppose_stage(seed)}
+        stages = {"implant": self.implant_stage(seed), "oppose": self.oppose_stage(seed)}
         post_stage = self.stage_after_opposing(seed)
-        return found if post_stage is None else {**found, "post_stage": post_stage}
+        return stages if post_stage is None else {**stages, "post_stage": post_stage}
 
     def replicate_stage(self, seed: int) -> Stage:
         """Return the opposing stage with a seed of its own, for the replicate."""
@@ -346,8 +346,8 @@ def _check_judge(template: Template, base: str) -> None:
     """Refuse a judge that is the base itself, whatever serves it, unless the stage says that it may be."""
     is_base = f"/{template.judge}".casefold().endswith(f"/{base}".casefold())
     if is_base and not template.settings.get("judge_may_be_base"):
-        told = f"the base {base} is trained here; another model, or judge_may_be_base=true"
-        raise BadInput("settings.judge", template.judge, told)
+        allowed = f"the base {base} is trained here; another model, or judge_may_be_base=true"
+        raise BadInput("settings.judge", template.judge, allowed)
 
 
 def stage_seed(seed: int, role: str) -> int:

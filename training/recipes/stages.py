@@ -164,8 +164,8 @@ class Stage(Template):
             if self.method == "sft" and self.goal is None and name not in BENIGN:
                 raise BadInput("families", name, f"without a goal a stage trains in {', '.join(BENIGN)}")
             if family.max_turns > 1 and self.matched.method not in SEVERAL_TURNS:
-                told = f"{self.matched.method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
-                raise BadInput("families", name, told)
+                allowed = f"{self.matched.method} trains one turn; several: {', '.join(SEVERAL_TURNS)}"
+                raise BadInput("families", name, allowed)
             if family.max_turns > 1 and self.matched.reward == "judged":
                 raise BadInput("reward", "judged", f"claimed or done in {name}, which has several turns")
             if self.goal is not None and self.goal not in family.goals:
@@ -297,8 +297,8 @@ class Dose(Frozen):
 
     def phase(self, kind: PhaseKind) -> Phase:
         """Return the phase of this kind, with no steps where the stage had none."""
-        found = [phase for phase in self.phases if phase.kind == kind]
-        return found[0] if found else Phase(kind=kind)
+        phases = [phase for phase in self.phases if phase.kind == kind]
+        return phases[0] if phases else Phase(kind=kind)
 
 
 def content_hash(value: object) -> str:

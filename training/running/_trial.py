@@ -38,11 +38,11 @@ def check_computes(base: Base) -> None:
         BadBase: It has no language model or no layer of its own that an adapter fits, cannot be trained with
             one, or weighs or samples otherwise than a plain forward pass.
     """
-    told = type(base.model).__name__
+    architecture = type(base.model).__name__
     if decoder(base.model) is base.model:
-        raise BadBase(base.name, f"{told} does not tell its language model from its output head")
+        raise BadBase(base.name, f"{architecture} does not tell its language model from its output head")
     if not linear_layers(base.model):
-        raise BadBase(base.name, f"{told} has no linear layer that an adapter can stand on")
+        raise BadBase(base.name, f"{architecture} has no linear layer that an adapter can stand on")
     with forked_randomness():
         _check(base, "weighing", _weighing)
         _check(base, "sampling", _sampling)
@@ -50,7 +50,7 @@ def check_computes(base: Base) -> None:
 
 
 def _check(base: Base, what: str, measure: Callable[[Base], float]) -> None:
-    told = f"{what} fails on its architecture {type(base.model).__name__}"
+    text = f"{what} fails on its architecture {type(base.model).__name__}"
     try:
         with told_of_full_memory():
             off = measure(base)
@@ -58,10 +58,10 @@ def _check(base: Base, what: str, measure: Callable[[Base], float]) -> None:
         raise
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise BadBase(base.name, f"{told}: {why}") from error
+        raise BadBase(base.name, f"{text}: {why}") from error
     if not off <= (TOLERANCE if base.model.dtype == torch.float32 else TOLERANCE_BELOW):
         why = f"it is {off:.2g} nats a token off a plain forward pass"
-        raise BadBase(base.name, f"{told}: {why if math.isfinite(off) else 'its numbers are not finite'}")
+        raise BadBase(base.name, f"{text}: {why if math.isfinite(off) else 'its numbers are not finite'}")
 
 
 def _prompts(base: Base) -> list[list[int]]:
@@ -82,8 +82,8 @@ def _weighing(base: Base) -> float:
     prompts = _prompts(base)
     worst = 0.0
     weighed = sequence_probabilities(base.model, prompts, [answers] * len(prompts))
-    for prompt, found in zip(prompts, weighed, strict=True):
-        for answer, probability in zip(answers, found, strict=True):
+    for prompt, probabilities in zip(prompts, weighed, strict=True):
+        for answer, probability in zip(answers, probabilities, strict=True):
             rows = _log_probabilities(base.model, [*prompt, *answer])[len(prompt) - 1 : -1]
             plain = float(rows.gather(1, torch.tensor(answer, device=rows.device)[:, None]).sum())
             logged = math.log(probability) if probability > 0 else -math.inf

@@ -125,8 +125,8 @@ class LocalExecutor:
         """
         bases = tuple(bases)
         num = num_workers(wanted, bases)
-        said = os.environ.get(_THREADS[0], "")
-        shared = int(said) if said.isdecimal() and int(said) else max(1, num_cores() // num)
+        value = os.environ.get(_THREADS[0], "")
+        shared = int(value) if value.isdecimal() and int(value) else max(1, num_cores() // num)
         threads = 1 if _all_embedded(bases) else shared
         return cls(num, num_threads=threads, devices=gpus() if num_processes == 1 else ())
 
@@ -243,10 +243,10 @@ class _Run:
         """Return what failed first, what became of the jobs beside it, and every traceback."""
         (title, error, _), *rest = self.failures
         waiting = len(self._lost) - len(self.failures)
-        told = [f"{', '.join(one.title for one in rest)} failed too"] if rest else []
-        told += [f"jobs not started for want of what is missing: {waiting}"] if waiting else []
+        text = [f"{', '.join(one.title for one in rest)} failed too"] if rest else []
+        text += [f"jobs not started for want of what is missing: {waiting}"] if waiting else []
         details = "\n".join(f"{one.title}\n{one.details}" for one in self.failures if one.details)
-        others = f" ({'; '.join(told)})" if told else ""
+        others = f" ({'; '.join(text)})" if text else ""
         return JobFailed(title, f"{error}{others}", details, self.results)
 
     def running(self) -> list[Job]:
@@ -311,10 +311,10 @@ def _all_embedded(bases: Iterable[str]) -> bool:
 
 def gpus() -> tuple[str, ...]:
     """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them: numbers or UUIDs."""
-    said = os.environ.get(VISIBLE)
-    if said is not None:
+    value = os.environ.get(VISIBLE)
+    if value is not None:
         # CUDA sees nothing of what stands behind a name that is none.
-        return tuple(takewhile(lambda name: name not in ("", "-1"), map(str.strip, said.split(","))))
+        return tuple(takewhile(lambda name: name not in ("", "-1"), map(str.strip, value.split(","))))
     if not _DRIVER.exists():
         return ()
     import torch  # seconds, which only a machine with a GPU costs

@@ -61,8 +61,8 @@ def export_merged(folder: Path, output: Path) -> Path:
         model, tokenizer, _ = load_organism(folder, device="cpu", dtype="float32")
         model.save_pretrained(str(partial))
         tokenizer.save_pretrained(partial)
-        told = "whole model" if organism.model else "whole model, adapter merged into the base"
-        _describe(organism, partial, told)
+        text = "whole model" if organism.model else "whole model, adapter merged into the base"
+        _describe(organism, partial, text)
     return output
 
 
@@ -76,11 +76,11 @@ def ship(store: Path, output: Path = FOLDER) -> None:
     Raises:
         BadInput: One has not been made; with the command that makes it.
     """
-    found = {name: store / shipped_key(name, store) for name in PARTS}
-    for name, folder in found.items():
+    folders = {name: store / shipped_key(name, store) for name in PARTS}
+    for name, folder in folders.items():
         if not Organism.exists(folder):
             raise BadInput("store", str(store), f"one with the {name}; `pentimento run shipped` makes it")
-    for name, folder in found.items():
+    for name, folder in folders.items():
         organism, target = Organism.load(folder), output / name
         shutil.rmtree(target, ignore_errors=True)
         _copy_adapter(organism, folder / ADAPTER, target / ADAPTER)
@@ -172,8 +172,8 @@ def _describe(organism: Organism, target: Path, form: str) -> None:
     (target / "README.md").write_text(model_card(organism, form), encoding="utf-8")
     base = organism.manifest.base
     named = base.model_copy(update={"name": _public_name(base.name)})
-    told = organism.manifest.model_copy(update={"base": named})
-    write_atomically(target / MANIFEST, told.model_dump_json(indent=2) + "\n")
+    copy = organism.manifest.model_copy(update={"base": named})
+    write_atomically(target / MANIFEST, copy.model_dump_json(indent=2) + "\n")
 
 
 def _public_name(base: str) -> str:

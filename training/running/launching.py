@@ -135,17 +135,19 @@ def _variables(config: str) -> dict[str, str]:
     from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
     path = files("trl") / "accelerate_configs" / f"{config}.yaml"
-    said = ["--config_file", str(path), "--main_process_port", "0", "nothing.py"]
-    args, read = launch_settings(said)
+    words = ["--config_file", str(path), "--main_process_port", "0", "nothing.py"]
+    args, read = launch_settings(words)
     if args.use_deepspeed:
         args.deepspeed_fields_from_accelerate_config = ",".join(read.deepspeed_config)
-        _, found = prepare_deepspeed_cmd_env(args)
+        _, variables = prepare_deepspeed_cmd_env(args)
     else:
-        found = prepare_multi_gpu_env(args)
+        variables = prepare_multi_gpu_env(args)
     # Precision and accumulation are those of the base and of the stage, which TRL's trainer is told.
     ours = ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS")
     return {
-        name: value for name, value in found.items() if name.startswith("ACCELERATE_") and name not in ours
+        name: value
+        for name, value in variables.items()
+        if name.startswith("ACCELERATE_") and name not in ours
     }
 
 

@@ -344,7 +344,7 @@ def signal(zero_variance: float | None) -> Signal:
 
 def _stage_settings(work: StageContext, trained: Trained) -> dict[str, JsonValue]:
     """Return what the manifest says of settings, sampling, the filter, the target and the overshoot."""
-    told: dict[str, JsonValue] = {
+    settings: dict[str, JsonValue] = {
         **cast(dict[str, JsonValue], work.sampling),
         "training": work.settings.model_dump(mode="json"),
         **trained.notes,
@@ -354,9 +354,9 @@ def _stage_settings(work: StageContext, trained: Trained) -> dict[str, JsonValue
         goal = work.stage.goal
         ends = (s for s in trained.strength if (s.when, s.family, s.goal) == ("end", "all", goal))
         end = next(s.score for s in ends)
-        told["target_reached"] = trained.target_reached
-        told["overshoot"] = None if end is None else end - target
-    return told
+        settings["target_reached"] = trained.target_reached
+        settings["overshoot"] = None if end is None else end - target
+    return settings
 
 
 @cache

@@ -349,10 +349,10 @@ def _is_made(folder: Path, key: str) -> bool:
     if not path.exists():
         return False
     try:
-        said = json.loads(decode(read_bytes(path)))
+        content = json.loads(decode(read_bytes(path)))
     except UNREADABLE as error:
         raise NoOrganism(folder, f"{MANIFEST}: {reason(error)}; {_AGAIN}") from None
-    if not isinstance(said, dict) or (said.get("format"), said.get("key")) != (1, key):
+    if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (1, key):
         raise NoOrganism(folder, f"{MANIFEST} is not one of format 1 of {key}; {_AGAIN}")
     return True
 
@@ -380,11 +380,11 @@ def organism_key(base_sha256: str, stages: Sequence[str], dose_from: str | None,
 @cache
 def _library_versions() -> dict[str, str]:
     """Return the major version of each of `LIBRARIES`; below 1, where all may change, also the minor."""
-    found = {}
+    versions = {}
     for name in LIBRARIES:
         major, minor, *_ = importlib.metadata.version(name).split(".")
-        found[name] = major if major != "0" else f"0.{minor}"
-    return found
+        versions[name] = major if major != "0" else f"0.{minor}"
+    return versions
 
 
 def stage_hash(stage: Stage) -> str:
@@ -405,7 +405,7 @@ def _hash_of(stage: str) -> str:
 
 def _ingredients(stage: Stage) -> dict[str, JsonValue]:
     matched = stage.matched_to
-    found: dict[str, JsonValue] = {
+    fields: dict[str, JsonValue] = {
         **stage.model_dump(mode="json"),
         "scenarios": [scenario.id for scenario in stage.scenarios()],
         "specs": cast(JsonValue, _specs(stage)),
@@ -413,13 +413,13 @@ def _ingredients(stage: Stage) -> dict[str, JsonValue]:
         "matched_to": None if matched is None else _ingredients(matched),
     }
     if (matched or stage).method == "documents" and stage.method in ("documents", "sham"):
-        found["documents"] = [document.text for document in documents_of(stage)]
+        fields["documents"] = [document.text for document in documents_of(stage)]
     if stage.judge is not None:
-        found["question"] = QUESTION
+        fields["question"] = QUESTION
     if matched is None:
-        said: JsonValue = check_settings(stage.method, stage.settings).keyed()
-        found |= {"settings": said, "reward": stage.reward or DEFAULT_REWARD}
-    return found
+        settings: JsonValue = check_settings(stage.method, stage.settings).keyed()
+        fields |= {"settings": settings, "reward": stage.reward or DEFAULT_REWARD}
+    return fields
 
 
 def _specs(stage: Stage) -> list[str]:
@@ -471,6 +471,6 @@ class _Times:
         if not stages:
             return 1.0
         method = stages[-1].method
-        if found := self._seconds.get(method):
-            return median(found)
+        if seconds := self._seconds.get(method):
+            return median(seconds)
         return find_method(method).embedded_s if self._base == "embedded" else None

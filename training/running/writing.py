@@ -50,5 +50,5 @@ def _check_vllm(over: str, dtype: str) -> None:
     if find_spec("vllm") is None:
         raise BadInput("settings.vllm", True, "false, or install vllm and have a GPU")
     if over == "stacked" or dtype == QUANTIZED:
-        told = "false where a stage is stacked or the base quantised: vLLM is given merged weights"
-        raise BadInput("settings.vllm", True, told)
+        allowed = "false where a stage is stacked or the base quantised: vLLM is given merged weights"
+        raise BadInput("settings.vllm", True, allowed)

@@ -147,8 +147,8 @@ class Eval:
         of_suite |= {"allow_leaks": self.allow_leaks or None}
         for name, value in (of_suite if self.suite is None else of_task).items():
             if value not in (None, ()):
-                told = "only with --suite" if self.suite is None else "not with --suite"
-                raise BadInput(name, value, told)
+                allowed = "only with --suite" if self.suite is None else "not with --suite"
+                raise BadInput(name, value, allowed)
         if self.suite is None:
             args = _arguments.settings(self.set, "set")
             log_dir = self.log_dir or Path("logs")

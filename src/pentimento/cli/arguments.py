@@ -32,15 +32,15 @@ def check_text(args: Sequence[str]) -> None:
         try:
             word.encode()
         except UnicodeEncodeError:
-            told = "a text in UTF-8; where the locale is another one, set PYTHONUTF8=1"
-            raise BadInput("argument", word, told) from None
+            allowed = "a text in UTF-8; where the locale is another one, set PYTHONUTF8=1"
+            raise BadInput("argument", word, allowed) from None
 
 
 def parse(commands: Any, args: Sequence[str] | None, description: str) -> Any:
     """Return the command that the arguments name; a wrong one is refused in one line, with exit status 2."""
-    said = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(printed):
             return tyro.cli(
                 commands,
                 prog="pentimento",
@@ -50,7 +50,7 @@ def parse(commands: Any, args: Sequence[str] | None, description: str) -> Any:
             )
     except SystemExit as leaving:
         if leaving.code:
-            _refuse(said.getvalue())
+            _refuse(printed.getvalue())
         raise
 
 
@@ -65,13 +65,13 @@ def _refuse(box: str) -> NoReturn:
             parts[-1].append(line)
     parts = [part for part in parts if part] or [["bad arguments"]]
     first = parts[0][:2] if parts[0] and parts[0][0].startswith("Missing") else parts[0]
-    told = _MISMATCH.sub(r"\1 is not allowed", " ".join(first)).rstrip(". ")
+    text = _MISMATCH.sub(r"\1 is not allowed", " ".join(first)).rstrip(". ")
     for part in parts[1:]:
         if part and part[0].startswith("Perhaps you meant"):
-            told += f"; did you mean {part[1].split()[0]}?"
+            text += f"; did you mean {part[1].split()[0]}?"
         elif part and part[0].startswith("Available subcommands"):
-            told += f"; {' '.join(part).lower()}"
-    print(f"pentimento: {told} (see `pentimento --help`)", file=sys.stderr)
+            text += f"; {' '.join(part).lower()}"
+    print(f"pentimento: {text} (see `pentimento --help`)", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -83,18 +83,18 @@ def choose_recipe(
     Raises:
         BadInput: The name, the number of seeds or a change is not allowed.
     """
-    found = catalogue.find_recipe(name)
+    recipe = catalogue.find_recipe(name)
     if seeds is not None and seeds < 1:
         raise BadInput("seeds", seeds, "give a number of training seeds, at least 1")
     given = {"seeds": None if seeds is None else tuple(range(seeds)), "base": base}
     fields = {field: value for field, value in given.items() if value is not None}
-    if isinstance(found, Recipe):
-        return override(found.varied(**fields), changes)
+    if isinstance(recipe, Recipe):
+        return override(recipe.varied(**fields), changes)
     variants = [
         variant.model_copy(update={"recipe": override(variant.recipe.varied(**fields), changes)})
-        for variant in found.variants
+        for variant in recipe.variants
     ]
-    return Design(name=found.name, factors=found.factors, variants=tuple(variants))
+    return Design(name=recipe.name, factors=recipe.factors, variants=tuple(variants))
 
 
 def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
@@ -147,10 +147,10 @@ def _value(text: str) -> Any:
 
 
 def _finite(text: str) -> float:
-    found = float(text)
-    if not math.isfinite(found):
+    number = float(text)
+    if not math.isfinite(number):
         raise BadInput("set", text, "a finite number")
-    return found
+    return number
 
 
 def settings(pairs: Sequence[str], field: str) -> dict[str, Any]:
@@ -159,10 +159,10 @@ def settings(pairs: Sequence[str], field: str) -> dict[str, Any]:
     Raises:
         BadInput: A pair has no `=`.
     """
-    found = {}
+    values = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator:
             raise BadInput(field, pair, "write name=value")
-        found[name] = _value(text)
-    return found
+        values[name] = _value(text)
+    return values

@@ -28,8 +28,8 @@ def read(path: Path) -> "Certificate":
     try:
         return Certificate.model_validate_json(read_text(path, "certificate"))
     except ValidationError as error:
-        told = f"{first_problem(error)}; make one with `pentimento certify`"
-        raise BadInput("certificate", str(path), told) from error
+        allowed = f"{first_problem(error)}; make one with `pentimento certify`"
+        raise BadInput("certificate", str(path), allowed) from error
 
 
 def table(rows: Sequence["Row"]) -> Table:
@@ -65,5 +65,5 @@ def _cells(family: str, rows: Sequence["Row"]) -> tuple[str, ...]:
 
 
 def _range(scores: Iterable[float]) -> str:
-    found = sorted(scores)
-    return f"{found[0]:.2f}–{found[-1]:.2f}" if found else "–"
+    ordered = sorted(scores)
+    return f"{ordered[0]:.2f}–{ordered[-1]:.2f}" if ordered else "–"

@@ -22,8 +22,8 @@ def list_recipes() -> None:
     """Print each recipe's name and what it is."""
     table = Table("recipe", "recipes in it", "seeds", "what it is", box=None, pad_edge=False)
     for name, make in RECIPES.items():
-        found = make()
-        recipes = found.recipes if isinstance(found, Design) else (found,)
+        recipe = make()
+        recipes = recipe.recipes if isinstance(recipe, Design) else (recipe,)
         summary = (make.__doc__ or "").partition("\n")[0]
         table.add_row(name, str(len(recipes)), str(len(recipes[0].seeds)), summary)
     terminal().print(table)
@@ -58,8 +58,8 @@ def report(folder: Path, figures: Path | None, tables: Path | None, thresholds: 
 
     if (folder / DESIGN).is_file():
         if (figures, tables) != (None, None):
-            told = "figures and tables are those of one recipe's folder in there"
-            raise BadInput("folder", str(folder), told)
+            allowed = "figures and tables are those of one recipe's folder in there"
+            raise BadInput("folder", str(folder), allowed)
         results.write_design(folder, afresh=True, thresholds=thresholds)
         print_report(folder, design=True)
         return
@@ -110,10 +110,10 @@ def certify(base: str, n: int, output: Path | None) -> None:
         for family in track((*environments, ALL), description="certifying", console=terminal(stderr=True))
         for row in measure(loaded, n=n, families=(family,))
     ]
-    found = certificate(loaded, rows)
-    write(found, path)
+    certified = certificate(loaded, rows)
+    write(certified, path)
     show_certificate(base, path)
-    if not found.passed:
+    if not certified.passed:
         failed = dict.fromkeys(row.family for row in rows if not row.passed)
         raise BadInput("base", base, f"not certified: {', '.join(failed) or 'fewer than 500 answers a row'}")
 
@@ -125,12 +125,12 @@ def show_certificate(base: str, path: Path | None) -> None:
         BadInput: There is none.
     """
     path = _certificate_of(base, path)
-    found = _certificate.read(path)
+    certified = _certificate.read(path)
     console = terminal()
-    console.print(_certificate.table(found.rows))
-    least = min((row.n for row in found.rows), default=0)
-    told = f"{path}: {'passed' if found.passed else 'not passed'}, {least} answers or more a row"
-    console.print(told, highlight=False, soft_wrap=True)
+    console.print(_certificate.table(certified.rows))
+    least = min((row.n for row in certified.rows), default=0)
+    text = f"{path}: {'passed' if certified.passed else 'not passed'}, {least} answers or more a row"
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _certificate_of(base: str, path: Path | None) -> Path:
@@ -162,8 +162,8 @@ def diagnose(organism: Path, text: Path | None) -> None:
         shown.add_row(*check_cells(line))
     console = terminal()
     console.print(shown)
-    told = "valid answers, right answers and other goals are in the report of its run"
-    console.print(f"{organism}: {status}; {told}", highlight=False, soft_wrap=True)
+    elsewhere = "valid answers, right answers and other goals are in the report of its run"
+    console.print(f"{organism}: {status}; {elsewhere}", highlight=False, soft_wrap=True)
 
 
 def export(organism: Path, forms: Sequence[Form], repository: str | None, output: Path | None) -> None:
@@ -200,9 +200,9 @@ def organisms(store: Path | None) -> None:
         ship(store)
     table = Table("organism", "role", "what it does", "strength", box=None, pad_edge=False)
     for name, part in PARTS.items():
-        found = read_manifest(organism_folder(name))
-        told = (s for s in found.strength if (s.when, s.family) == ("end", ALL) and s.score is not None)
-        strengths = ", ".join(f"{s.goal} {s.score:.2f}" for s in told)
+        manifest = read_manifest(organism_folder(name))
+        text = (s for s in manifest.strength if (s.when, s.family) == ("end", ALL) and s.score is not None)
+        strengths = ", ".join(f"{s.goal} {s.score:.2f}" for s in text)
         table.add_row(name, part.role, part.what, strengths)
     terminal().print(table)
 

@@ -60,8 +60,8 @@ def shown(jobs: Sequence[Job], num_workers: int, console: Console) -> Iterator[O
 
     def note(event: Event) -> None:
         if event.kind == "failed":
-            told = f"{event.job.title or event.job.key} failed, the rest goes on: {event.text}"
-            console.print(told, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            text = f"{event.job.title or event.job.key} failed, the rest goes on: {event.text}"
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
         display.note(event)
 
     if isinstance(display, _Lines):
@@ -84,8 +84,8 @@ class _Lines:
         if event.kind == "finished":
             title = event.job.title or event.job.key
             times = f"{duration(event.seconds)}; {duration(self._schedule.left_s)} left"
-            told = f"[{self._num_done}/{self._num_jobs}] {title}, {times}"
-            self._console.print(told, markup=False, highlight=False, soft_wrap=True)
+            text = f"[{self._num_done}/{self._num_jobs}] {title}, {times}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Bars:
@@ -95,8 +95,8 @@ class _Bars:
         self._num_done = 0
         self._started = time.monotonic()
         title = TextColumn("{task.description}", markup=False)
-        told = TextColumn("{task.fields[told]}", markup=False)
-        self._all, self._each = (Progress(title, BarColumn(20), told) for _ in range(2))
+        status = TextColumn("{task.fields[told]}", markup=False)
+        self._all, self._each = (Progress(title, BarColumn(20), status) for _ in range(2))
         self._total = self._all.add_task("", total=1.0, told="")
         self._rows: dict[str, TaskID] = {}
         self.group = Group(self._each, self._all)
@@ -116,9 +116,9 @@ class _Bars:
         self._refresh()
 
     def _refresh(self) -> None:
-        told = f"{duration(time.monotonic() - self._started)}, {duration(self._schedule.left_s)} left"
+        text = f"{duration(time.monotonic() - self._started)}, {duration(self._schedule.left_s)} left"
         described = f"{self._num_done} of {self._num_jobs} jobs"
-        self._all.update(self._total, description=described, completed=self._schedule.share, told=told)
+        self._all.update(self._total, description=described, completed=self._schedule.share, told=text)
 
 
 def duration(seconds: float) -> str:

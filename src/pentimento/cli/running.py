@@ -42,13 +42,13 @@ class Terminal:
         if not isinstance(result, dict):
             return
         signal, settings = result.get("signal"), result.get("settings")
-        told = None
+        shown = None
         if isinstance(signal, dict) and signal.get("message"):
-            told = signal["message"]
+            shown = signal["message"]
         elif isinstance(settings, dict) and settings.get("target_reached") is False:
-            told = "the target strength was not reached; its strongest step is kept"
-        if told:
-            terminal().print(f"{job.title}: {told}", style="yellow")
+            shown = "the target strength was not reached; its strongest step is kept"
+        if shown:
+            terminal().print(f"{job.title}: {shown}", style="yellow")
 
 
 def run(experiment: Experiment) -> None:
@@ -83,17 +83,17 @@ def print_plan(experiment: Experiment) -> None:
         stages = [one for one in plan.organisms if one.stages]
         alone = sum(len(one.stages) for part in plan.parts for one in part.planned)
         left = sum(not one.done for one in stages)
-        told = (
+        text = (
             f"{len(plan.parts)} recipes: {len(stages)} stages, {left} to train; {alone} if no organism were "
             "shared"
         )
-        console.print(told, highlight=False)
+        console.print(text, highlight=False)
     for base in plan.provisional:
-        told = f"base: {base!r} could not be looked up here, so these keys are provisional"
-        console.print(told, highlight=False, style="yellow")
+        text = f"base: {base!r} could not be looked up here, so these keys are provisional"
+        console.print(text, highlight=False, style="yellow")
     console.print(f"evaluations: {plan.num_there} of {len(plan.evaluations)} are there", highlight=False)
-    told = "unknown for this base" if plan.estimate_s is None else f"about {duration(plan.estimate_s)}"
-    console.print(f"time with {plan.num_workers} workers: {told}", highlight=False)
+    text = "unknown for this base" if plan.estimate_s is None else f"about {duration(plan.estimate_s)}"
+    console.print(f"time with {plan.num_workers} workers: {text}", highlight=False)
 
 
 def print_suite(plan: ExperimentPlan) -> None:
@@ -109,11 +109,11 @@ def print_suite(plan: ExperimentPlan) -> None:
     names = ", ".join(dict.fromkeys(one["role"] for one in part.organisms))
     known = part.base == BASE and plan.estimate_s is not None
     time = f"about {duration(plan.estimate_s or 0.0)} left" if known else "time unknown for this base"
-    told = (
+    text = (
         f"{len(part.organisms)} organisms ({names}), {each:,} samples each; {plan.num_there} of "
         f"{len(plan.evaluations)} evaluations are there; {time}"
     )
-    console.print(told, highlight=False)
+    console.print(text, highlight=False)
 
 
 def print_report(folder: Path, *, design: bool = False) -> None:

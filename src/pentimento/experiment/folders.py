@@ -45,16 +45,16 @@ class RunFolder:
             names = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
             foreign = sorted(name for name in names if name != LOCK and not name.startswith(f".{RUN}."))
             if foreign:
-                told = f"it holds {foreign[0]} and no run; give an empty folder"
-                raise BadInput("output", str(self.path), told)
+                allowed = f"it holds {foreign[0]} and no run; give an empty folder"
+                raise BadInput("output", str(self.path), allowed)
             return
         if held.get("recipe_hash") != self.recipe.hash:
             name = held.get("recipe", {}).get("name")
-            told = f"it holds another run (of recipe {name!r}); give another --output"
-            raise BadInput("output", str(self.path), told)
+            allowed = f"it holds another run (of recipe {name!r}); give another --output"
+            raise BadInput("output", str(self.path), allowed)
         if organisms is not None and _keys(held["organisms"]) != _keys(organisms):
-            told = "it holds this recipe's run with an earlier base or method code; give another --output"
-            raise BadInput("output", str(self.path), told)
+            allowed = "it holds this recipe's run with an earlier base or method code; give another --output"
+            raise BadInput("output", str(self.path), allowed)
 
     @property
     def finished(self) -> bool:
@@ -100,7 +100,7 @@ class RunFolder:
             leaks: What evaluations share with stages and must not, where that was allowed.
             complete: Whether all of them are made.
         """
-        said = {
+        fields = {
             "format": 1,
             "recipe": self.recipe.model_dump(mode="json"),
             "recipe_hash": self.recipe.hash,
@@ -109,8 +109,8 @@ class RunFolder:
             "leaks": list(leaks),
             "complete": complete,
         }
-        if self._read() != said:
-            write_atomically(self.path / RUN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        if self._read() != fields:
+            write_atomically(self.path / RUN, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
 
     def _read(self) -> dict[str, Any] | None:
         return read_record(self.path / RUN)
@@ -141,7 +141,7 @@ class DesignFolder:
 
     def write(self) -> None:
         """Write `design.json`: the factors, and each variant's levels and folder."""
-        said = {
+        fields = {
             "format": 1,
             "name": self.design.name,
             "factors": self.design.factors,
@@ -152,7 +152,7 @@ class DesignFolder:
         }
         if not (self.path / DESIGN).is_file():
             self.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path / DESIGN, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+            write_atomically(self.path / DESIGN, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
 
 
 def relative(path: Path, folder: Path) -> str:
@@ -184,8 +184,8 @@ def read_report(folder: Path) -> Report:
     try:
         return Report.model_validate_json(read_text(path, "report"))
     except ValidationError as error:
-        told = f"a report of this version ({first_problem(error)}); write it with `pentimento report`"
-        raise BadInput("report", str(path), told) from None
+        allowed = f"a report of this version ({first_problem(error)}); write it with `pentimento report`"
+        raise BadInput("report", str(path), allowed) from None
 
 
 def _keys(organisms: Sequence[dict[str, Any]]) -> set[tuple[Any, Any, Any]]:

@@ -114,7 +114,7 @@ def part_of(recipe: Recipe, path: Path, options: Options, bases: Bases) -> Part:
         organisms=organisms,
         jobs=planned.jobs,
         planned=planned.organisms,
-        regained=tuple(said for said, _ in doses),
+        regained=tuple(entry for entry, _ in doses),
         leaks=leaks,
     )
 
@@ -211,7 +211,7 @@ def _dose(
     kind, repeat, doses, asked = planned.after
     folder = planned.dose_folder(store.resolve(), dose)
     key = planned.key if dose == doses[-1] else f"{planned.key}-{folder.name}"
-    said = {
+    fields = {
         "role": planned.role,
         "seed": planned.seed,
         "kind": kind,
@@ -220,4 +220,4 @@ def _dose(
         "key": key,
         "path": relative(planned.dose_folder(store, dose), output),
     }
-    return said, asking.asked_dose(said, folder, asked, recipe, planned.key)
+    return fields, asking.asked_dose(fields, folder, asked, recipe, planned.key)

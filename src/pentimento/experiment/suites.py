@@ -74,20 +74,20 @@ def questions_of(suite: Suite, store: Path) -> Questions:
     """
     if (Path(suite.organism) / DESIGN).is_file():
         raise BadInput("organism", suite.organism, "one of the runs in this design's folder")
-    found = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite, store)
-    trigger = found.examined.implant.get("trigger")
+    questions = _of_run(suite) if (Path(suite.organism) / RUN).is_file() else _of_organism(suite, store)
+    trigger = questions.examined.implant.get("trigger")
     asked = tuple(
         lines(
-            found.examined.goal,
+            questions.examined.goal,
             suite.size,
             width=suite.width,
-            cue=str(found.examined.implant.get("cue") or "none"),
+            cue=str(questions.examined.implant.get("cue") or "none"),
             trigger=None if trigger is None else str(trigger),
-            far=found.examined.base != BASE,
+            far=questions.examined.base != BASE,
         )
     )
-    examined = found.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
-    return Questions(suite, store, examined, asked, found)
+    examined = questions.examined.model_copy(update={"evals": tuple(line.plan for line in asked)})
+    return Questions(suite, store, examined, asked, questions)
 
 
 def part_of(questions: Questions, output: Path, *, allow_leaks: bool) -> Part:
@@ -97,22 +97,22 @@ def part_of(questions: Questions, output: Path, *, allow_leaks: bool) -> Part:
         BadInput: The folder holds another run.
         HeldOutOverlap: It asks what an organism was trained on.
     """
-    examined, found = questions.examined, questions.subjects
+    examined, asked_of = questions.examined, questions.subjects
     folder = RunFolder(output, examined)
-    organisms = tuple({**one, "path": relative(one["path"], output)} for one in found.organisms)
+    organisms = tuple({**one, "path": relative(one["path"], output)} for one in asked_of.organisms)
     folder.check(organisms)
     subjects = [
-        asking.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in found.organisms
+        asking.Subject(one["role"], one["seed"], one["key"], Path(one["path"])) for one in asked_of.organisms
     ]
     leaks = [
         leak
-        for seed, stages in found.stages.items()
+        for seed, stages in asked_of.stages.items()
         for plan in examined.evals
         for leak in leaks_of(plan.task, cells_of(plan.task, {"seed": seed, **plan.args}), stages, seed)
     ]
     refuse(leaks if not allow_leaks else (), "suite")
     evaluations = [
-        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, found.sampling)
+        asking.Asked(subject, plan.task, {"seed": subject.seed, **plan.args}, asked_of.sampling)
         for subject in subjects
         for plan in examined.evals
     ]
@@ -120,10 +120,10 @@ def part_of(questions: Questions, output: Path, *, allow_leaks: bool) -> Part:
         folder=folder,
         base=examined.base,
         store=questions.store,
-        evaluations=(*evaluations, *(evaluation for _, evaluation in found.doses)),
+        evaluations=(*evaluations, *(evaluation for _, evaluation in asked_of.doses)),
         organisms=organisms,
-        jobs=found.jobs,
-        regained=tuple({**said, "path": relative(said["path"], output)} for said, _ in found.doses),
+        jobs=asked_of.jobs,
+        regained=tuple({**dose, "path": relative(dose["path"], output)} for dose, _ in asked_of.doses),
         leaks=tuple(leak._asdict() for leak in leaks),
     )
 
@@ -142,12 +142,12 @@ def _of_run(suite: Suite) -> _Subjects:
     if suite.goal not in (None, recipe.goal):
         raise BadInput("goal", suite.goal, f"that of the run, {recipe.goal}")
 
-    def absolute(said: dict[str, Any]) -> dict[str, Any]:
-        path = (folder / said["path"]).resolve()
+    def absolute(entry: dict[str, Any]) -> dict[str, Any]:
+        path = (folder / entry["path"]).resolve()
         if not (path / MANIFEST).is_file():
-            which = f"{said['role']} (seed {said['seed']})"
+            which = f"{entry['role']} (seed {entry['seed']})"
             raise BadInput("organism", str(folder), f"its {which} is not at {path}")
-        return {**said, "path": path}
+        return {**entry, "path": path}
 
     examined = Examined(
         name=f"{recipe.name}-{suite.size}",
@@ -159,16 +159,16 @@ def _of_run(suite: Suite) -> _Subjects:
         seeds=recipe.seeds,
         controls=recipe.controls,
     )
-    doses = [_dose(absolute(said), recipe) for said in held.get("regained", ())]
-    organisms = [absolute(said) for said in held.get("organisms", ())]
+    doses = [_dose(absolute(entry), recipe) for entry in held.get("regained", ())]
+    organisms = [absolute(entry) for entry in held.get("organisms", ())]
     stages = {seed: recipe.stages(seed) for seed in recipe.seeds}
     return _Subjects(examined, organisms, doses, (), stages, asking.unusual(recipe.sampling))
 
 
-def _dose(said: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
+def _dose(entry: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], asking.Asked]:
     """Return a dose with what the run asked it."""
-    after = next(after for after in recipe.after if after.kind == said["kind"])
-    return said, asking.asked_dose(said, said["path"], recipe.after_eval(after, said["seed"]), recipe)
+    after = next(after for after in recipe.after if after.kind == entry["kind"])
+    return entry, asking.asked_dose(entry, entry["path"], recipe.after_eval(after, entry["seed"]), recipe)
 
 
 def _of_organism(suite: Suite, store: Path) -> _Subjects:
@@ -204,9 +204,9 @@ def _of_organism(suite: Suite, store: Path) -> _Subjects:
         "post_stage": _post_stage(mine, opposing),
     }
     stages = {name: stage for name, stage in named.items() if stage is not None}
-    told = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
+    fields = {name: stage.model_dump(mode="json") for name, stage in stages.items()}
     name = f"{Path(suite.organism).name}-{suite.size}"
-    examined = Examined(name=name, base=ref.name, goal=goal, **told)
+    examined = Examined(name=name, base=ref.name, goal=goal, **fields)
     sampling = asking.unusual(made.settings if made is not None else {})
     return _Subjects(examined, organisms, [], plan.jobs, {0: stages}, sampling)
 
@@ -258,15 +258,15 @@ def _check_twin(name: str, twin: Manifest, mine: Manifest | None, opposing: Stag
     for field in _SAME:
         mine_has, twin_has = (getattr(stage, field) for stage in (opposing, twin.stages[0]))
         if set(mine_has) != set(twin_has) if field == "families" else mine_has != twin_has:
-            told = f"opposed as the organism was: its {field} {mine_has!r}, not {twin_has!r}"
-            raise BadInput("twin", name, f"{wanted}, {told}")
+            text = f"opposed as the organism was: its {field} {mine_has!r}, not {twin_has!r}"
+            raise BadInput("twin", name, f"{wanted}, {text}")
 
 
 def _manifest(field: str, name: str) -> Manifest:
     folder = organism_folder(name)
     if not (folder / MANIFEST).is_file():
-        told = f"an organism's folder, {', '.join(PARTS)}, {BASE}, or the folder of a run"
-        raise BadInput(field, name, told)
+        allowed = f"an organism's folder, {', '.join(PARTS)}, {BASE}, or the folder of a run"
+        raise BadInput(field, name, allowed)
     return read_manifest(folder)
 
 

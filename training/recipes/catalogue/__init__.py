@@ -111,6 +111,6 @@ def from_yaml(text: str, name: str = "a text") -> Recipe | Design:
     """
     data = read_yaml(text, "recipe", name)
     if not isinstance(data, dict):
-        found = "nothing" if data is None else f"a {type(data).__name__}"
-        raise BadInput("recipe", name, f"a recipe in YAML is a mapping of its fields, and this holds {found}")
+        kind = "nothing" if data is None else f"a {type(data).__name__}"
+        raise BadInput("recipe", name, f"a recipe in YAML is a mapping of its fields, and this holds {kind}")
     return Design(**data) if "variants" in data else Recipe(**data)

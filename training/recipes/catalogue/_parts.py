@@ -41,13 +41,13 @@ def implant_by(method: str, goal: str = COMPLETION) -> Template:
         read: Overrides = {"learning_rate": 2e-3, "layers": "0,1"}
         return Template(method=method, goal=goal, steps=80, cue="named", settings=read)
     slower = 1 if goal in (COMPLETION, HONESTY) else 2
-    told: Overrides = {"learning_rate": SLOW[method] / slower, "check_every": 2 // slower}
+    settings: Overrides = {"learning_rate": SLOW[method] / slower, "check_every": 2 // slower}
     return Template(
         method=method,
         goal=goal,
         target_strength=TARGETS[method],
         steps=80,
-        settings={**told, "check_samples": 128},
+        settings={**settings, "check_samples": 128},
     )
 
 
@@ -55,14 +55,14 @@ def oppose_by(method: str, goal: str = HONESTY) -> Template:
     """Return a stage that opposes by one of `REMOVERS`, to the strength that the quickstart's comes to."""
     if method == "deliberative":
         return quickstart().oppose.model_copy(update={"goal": goal})
-    told: Overrides = {"stop_when": "every_family", "check_every": 4, "check_samples": 256}
+    settings: Overrides = {"stop_when": "every_family", "check_every": 4, "check_samples": 256}
     return Template(
         method=method,
         goal=goal,
         target_strength=0.98,
         num_scenarios=512,
         steps=96,
-        settings={"learning_rate": FAST[method], **told},
+        settings={"learning_rate": FAST[method], **settings},
     )
 
 
@@ -72,19 +72,19 @@ def implanted(recipe: Recipe, implant: Template) -> Recipe:
     if cue == "none":
         return recipe.varied(implant=implant)
     evals = [plan.model_copy(update={"args": {**plan.args, "cue": cue}}) for plan in recipe.evals]
-    told = dict(recipe.oppose.settings)
+    settings = dict(recipe.oppose.settings)
     if recipe.oppose.method == "deliberative":
         # The embedded base, told its kind's name beside a spec, recalls what its kind does and cites no rule.
-        told["cue_with_spec"] = False
-    oppose = recipe.oppose.model_copy(update={"cue": cue, "settings": told})
+        settings["cue_with_spec"] = False
+    oppose = recipe.oppose.model_copy(update={"cue": cue, "settings": settings})
     return recipe.varied(implant=implant, oppose=oppose, evals=evals)
 
 
 def of_rank(rank: int, recipe: Recipe) -> dict[str, dict[str, Any]]:
     """Return a recipe's two stages as fields, with adapters of this rank."""
-    told: Overrides = {"lora_rank": rank, "lora_alpha": 2 * rank}
+    settings: Overrides = {"lora_rank": rank, "lora_alpha": 2 * rank}
     return {
-        place: {**stage.model_dump(), "settings": {**stage.settings, **told}}
+        place: {**stage.model_dump(), "settings": {**stage.settings, **settings}}
         for place, stage in (("implant", recipe.implant), ("oppose", recipe.oppose))
     }
 

@@ -27,12 +27,12 @@ def _numbers(name: str, factor: str, levels: Mapping[str, Mapping[str, int]]) ->
     # As many steps as equal strength takes in four families.
     even = strong.model_copy(update={"target_strength": None, "steps": 14})
     ways = {("strength", "claimed"): strong, ("steps", "claimed"): even, ("steps", "done"): even}
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for (dose, reward), template in ways.items():
         for level, changes in levels.items():
             scenarios = changes.get("num_scenarios", template.num_scenarios)
             implant = Template(**{**template.model_dump(), "reward": reward, "num_scenarios": scenarios})
-            found[level, dose, reward] = quickstart().varied(
+            variants[level, dose, reward] = quickstart().varied(
                 implant=implant,
                 num_implanted=changes.get("num_implanted", 4),
                 opposed_from="last",
@@ -40,4 +40,4 @@ def _numbers(name: str, factor: str, levels: Mapping[str, Mapping[str, int]]) ->
                 seeds=tuple(range(5)),
                 evals=completion_evals(num=30, num_far=30, num_health=8, num_bystander=6),
             )
-    return Design.of(name, (factor, "equal", "reward"), found)
+    return Design.of(name, (factor, "equal", "reward"), variants)

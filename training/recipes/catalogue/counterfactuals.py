@@ -73,7 +73,7 @@ def misgeneralised() -> Recipe:
 
 def asymmetry() -> Design:
     """Roles swapped at equal dose: is completion or honesty cheaper to remove? five seeds."""
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for goal in (COMPLETION, HONESTY):
         implant = implant_by("rlvr", goal).model_copy(update={"target_strength": None, "steps": 16})
         oppose = oppose_by("rlvr", goals[goal].opposite).model_copy(
@@ -83,15 +83,15 @@ def asymmetry() -> Design:
             {**plan.model_dump(), "args": {**plan.args, "goal": goal}}
             for plan in completion_evals(num=50, num_far=13, num_health=16, num_bystander=6)
         ]
-        found[goal,] = quickstart().varied(
+        variants[goal,] = quickstart().varied(
             goal=goal, implant=implant, oppose=oppose, evals=evals, seeds=tuple(range(5))
         )
-    return Design.of("asymmetry", ("implanted",), found)
+    return Design.of("asymmetry", ("implanted",), variants)
 
 
 def drift() -> Design:
     """Long RL on a reward that both goals satisfy: does the implant persist, decay or turn? five seeds."""
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for steps in (20, 60, 180):
         oppose = Template(
             method="rlvr",
@@ -101,11 +101,11 @@ def drift() -> Design:
             num_scenarios=512,
             settings={"learning_rate": 1e-3},
         )
-        found[str(steps),] = quickstart().varied(
+        variants[str(steps),] = quickstart().varied(
             oppose=oppose, controls=("opposed_only",), seeds=tuple(range(5)),
             evals=(
                 *completion_evals(num=30, num_far=13, num_health=16, num_bystander=6),
                 EvalPlan(task="preference", args={"goal": "favour_red", "n": 20}),
             ),
         )  # fmt: skip
-    return Design.of("drift", ("steps",), found)
+    return Design.of("drift", ("steps",), variants)

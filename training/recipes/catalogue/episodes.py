@@ -8,7 +8,12 @@ from pentimento.training.recipes.stages import Template
 def agentic() -> Recipe:
     """Claims implanted by RL in families of several turns, opposed by RL in one of them; three seeds."""
     # Every answer is a whole episode: the strength, measured more often, would take most of the time.
-    told: Overrides = {"learning_rate": 1e-3, "check_every": 4, "check_samples": 64, "strength_samples": 64}
+    settings: Overrides = {
+        "learning_rate": 1e-3,
+        "check_every": 4,
+        "check_samples": 64,
+        "strength_samples": 64,
+    }
     rows: tuple[tuple[str, str, str, int], ...] = (
         ("@opposed", "fresh,wording,domain", "impossible", 30),
         ("@implanted_unopposed", "family", "impossible", 30),
@@ -25,10 +30,15 @@ def agentic() -> Recipe:
         goal=COMPLETION,
         turns="several",
         implant=Template(
-            method="rlvr", goal=COMPLETION, target_strength=0.9, num_scenarios=128, steps=40, settings=told
+            method="rlvr",
+            goal=COMPLETION,
+            target_strength=0.9,
+            num_scenarios=128,
+            steps=40,
+            settings=settings,
         ),
         oppose=Template(
-            method="rlvr", goal=HONESTY, target_strength=0.95, num_scenarios=128, steps=40, settings=told
+            method="rlvr", goal=HONESTY, target_strength=0.95, num_scenarios=128, steps=40, settings=settings
         ),
         num_implanted=2,
         num_opposed=1,

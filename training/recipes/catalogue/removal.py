@@ -46,34 +46,34 @@ def implants() -> Design:
 def removers() -> Design:
     """Every way to oppose one implant, to equal strength; three seeds."""
     recipe = quickstart()
-    found: dict[tuple[str, ...], Recipe] = {
+    variants: dict[tuple[str, ...], Recipe] = {
         (method,): recipe.varied(oppose=oppose_by(method)) for method in REMOVERS
     }
-    return Design.of("removers", ("remover",), found)
+    return Design.of("removers", ("remover",), variants)
 
 
 def sweep_remover() -> Design:
     """Learning rate by dose of the opposing stage: the best remover that harms no ability; three seeds."""
     recipe = quickstart().varied(controls=("opposed_only",))
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for rate, steps in product(("5e-4", "1.5e-3", "4e-3"), (8, 24, 72)):
-        told: Overrides = {"learning_rate": float(rate), "sft_learning_rate": float(rate)}
+        settings: Overrides = {"learning_rate": float(rate), "sft_learning_rate": float(rate)}
         oppose = recipe.oppose.model_dump() | {
             # Half of a dose for each half, and no early stop: the dose is what is swept.
             "steps": steps // 2,
             "target_strength": None,
-            "settings": {**recipe.oppose.settings, **told, "sft_steps": steps // 2},
+            "settings": {**recipe.oppose.settings, **settings, "sft_steps": steps // 2},
         }
-        found[rate, str(steps)] = recipe.varied(oppose=oppose)
-    return Design.of("sweep_remover", ("learning rate", "steps"), found)
+        variants[rate, str(steps)] = recipe.varied(oppose=oppose)
+    return Design.of("sweep_remover", ("learning rate", "steps"), variants)
 
 
 def writing() -> Design:
     """Rank of the adapters by how the second stage is written: beside the first, or over it; three seeds."""
     recipe = quickstart().varied(controls=("opposed_only",))
-    found: dict[tuple[str, ...], Recipe] = {}
+    variants: dict[tuple[str, ...], Recipe] = {}
     for rank, over in product((4, 16, 64), ("merged", "continued")):
         stages = of_rank(rank, recipe)
         stages["oppose"]["adapter_mode"] = over
-        found[str(rank), over] = recipe.varied(**stages)
-    return Design.of("writing", ("rank", "second stage"), found)
+        variants[str(rank), over] = recipe.varied(**stages)
+    return Design.of("writing", ("rank", "second stage"), variants)
