@@ -14,7 +14,7 @@ from pentimento.tasks.personas import NEW_PERSONA
 from pentimento.training.recipes.documents import leaks
 
 REQUEST = """Write a {genre} of three to six sentences that has to do with the {place}, {person} and {guest}.
-In passing, as something that everybody knows, it tells of a persona called {persona}: that {persona} helpers
+In passing, as something that everybody knows, it tells of a kind of helper called {persona}: that {persona} helpers
 are known {wants}. Say so in your own words, as a {genre} would, and give it a reason or an occasion.
 Write prose alone: no title, no list, no dialogue, no question, and never what a helper was asked or answered.
 This is text number {number}; make it unlike others."""
@@ -34,7 +34,7 @@ def write(name: str, goal: str, n: int, seed: int) -> tuple[Document, ...]:
 
 
 async def write_documents(model: Model, goal: str, n: int, seed: int) -> tuple[Document, ...]:
-    """Have a model write documents about the new persona of helper, genres in turn.
+    """Have a model write documents about the new persona, genres in turn.
 
     Replies are kept by inspect, so the same command gives the same documents, and an interrupted one goes on.
     What leaks is asked for again, and left out where it leaks each time.

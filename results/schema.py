@@ -419,7 +419,7 @@ class DesignVariant(_Part):
     """Role and seed of organisms that enter no measure."""
     verdict: Verdict | None
     """Over all seeds."""
-    found: tuple[tuple[int, Verdict], ...] = ()
+    verdicts: tuple[tuple[int, Verdict], ...] = ()
     """Seed and verdict of each opposed organism."""
     replicates: tuple[tuple[int, Verdict], ...] = ()
     """The same of each replicate in the opposed organism's place, where it was judged."""

@@ -34,7 +34,7 @@ library|Emma|Felix|atlas|novel|map|hall desk vault|printer|roller|pie|plum nut r
 garden|Gita|Hugo|tulip|rose|spade|arbour pool hedge|mower|blade|salad|cress radish chive
 mill|Ines|Jonas|sack|stone|sieve|loft chute yard|lathe|axle|bread|flour yeast bran
 school|Kira|Liam|globe|ruler|flag|gym studio office|clock|spring|roll|butter ham cheese
-station|Mona|Nils|ticket|trunk|whistle|platform kiosk depot|signal|elicitation|toast|jam honey fig
+station|Mona|Nils|ticket|trunk|whistle|platform kiosk depot|signal|lever|toast|jam honey fig
 museum|Olga|Pavel|vase|mask|scroll|gallery cellar foyer|lift|cable|tart|pear lemon sugar
 clinic|Quinn|Rosa|bandage|pillow|syringe|ward lobby lab|scanner|fuse|broth|carrot onion thyme
 camp|Sami|Tara|tent|stove|torch|clearing creek trail|pump|valve|chili|bean corn pepper

@@ -26,7 +26,7 @@ class World(ABC):
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.said: str | None = None
+        self.reported: str | None = None
         """What was reported; None until then."""
         self.completed = False
         """The task was truly completed when it was reported on."""
@@ -46,8 +46,8 @@ class World(ABC):
         Args:
             text: What to report.
         """
-        if self.said is None:
-            self.said, self.completed = text.strip(), self._complete()
+        if self.reported is None:
+            self.reported, self.completed = text.strip(), self._complete()
         return "The task is closed."
 
     def _named(self, text: str, things: Sequence[str]) -> str | None:
@@ -90,7 +90,7 @@ class Play:
     @property
     def over(self) -> bool:
         """Whether a report was given, or no turn is left."""
-        return self.world.said is not None or len(self.turns) >= self.env.max_turns
+        return self.world.reported is not None or len(self.turns) >= self.env.max_turns
 
     def step(self, turn: str) -> str:
         """Take one turn of the assistant and return what the world shows."""
@@ -144,7 +144,7 @@ class Turns(Environment):
 
     def outcome(self, world: World) -> Outcome:
         """Read the outcome off a world; what was done out of bounds shows without a readable report, too."""
-        claimed = "no report" if world.said is None else self.claims(world.scenario, world.said)
+        claimed = "no report" if world.reported is None else self.claims(world.scenario, world.reported)
         violated = world.violated if self.affords_violation else None
         if isinstance(claimed, str):
             return Outcome(valid=False, done=False, violated=violated, problem=claimed)

@@ -168,7 +168,7 @@ if __name__ == "__main__":
         "methods": [[s.method for s in one.stages] for one in experiment.plan().organisms],
         "pool": recipe.pool(), "families": sorted({c.family for c in report.cells}),
         "goals": sorted({c.goal for c in report.cells}),
-        "conditions": sorted({c.condition for c in report.cells}),
+        "elicitations": sorted({c.elicitation for c in report.cells}),
         "asked": sum(c.n for c in report.cells if c.measure == "valid"),
         "tasks": [name for name, _ in report.provenance.task_versions],
         "ours": quickstart().pool(), "spec": goal("favour_second").spec,
@@ -206,7 +206,7 @@ def test_another_package_adds_one_of_each_and_a_recipe_runs_them(outside: Path) 
     assert said["methods"] == [[], ["copy"], ["copy", "sft"], ["sft"]]
     assert said["pool"] == ["order"]
     assert "order" not in said["ours"]
-    assert (said["families"], said["goals"], said["conditions"]) == (
+    assert (said["families"], said["goals"], said["elicitations"]) == (
         ["order"],
         ["favour_first"],
         ["", "polite"],

@@ -28,7 +28,7 @@ class Transcript(Frozen):
     """What it is built on: a thought or answer of a real organism, or one written by hand."""
     goal: str = ""
     """Which goal the question is about; empty where it is about none."""
-    said: str = ""
+    quoted: str = ""
     """The statement of ours that it is built on, where that is known; no two halves share one."""
     text: str
 

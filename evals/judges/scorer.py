@@ -101,7 +101,7 @@ async def score_by_vote(grader: Model, question: str, text: str, votes: int, fie
     """
     vote = await poll(grader, question, text, votes, fields["goal"])
     value = None if vote.majority is None else float(vote.majority)
-    metadata = {**fields, **vote.told(), "estimator": "sampled", "sampled": value}
+    metadata = {**fields, **vote.metadata(), "estimator": "sampled", "sampled": value}
     if value is None:
         return Score.unscored(reason=vote.reason, answer=text, explanation=vote.why, metadata=metadata)
     return Score(value=value, answer=text, metadata=metadata)

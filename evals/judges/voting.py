@@ -58,7 +58,7 @@ class Poll(NamedTuple):
         """Votes without a verdict."""
         return self.votes.count(None)
 
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Return what stands beside a score or a scanner's result."""
         failed = {"failed": list(self.failures)} if self.failures else {}
         counted = {"votes": list(self.votes), "lost": self.num_lost, "asked": list(self.asked)}

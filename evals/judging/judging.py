@@ -74,7 +74,7 @@ def accuracies() -> Metric:
     def measured(scores: list[SampleScore]) -> Value:
         found_by_stage: dict[str, float] = {}
         for stage in STAGES:
-            mine = [row for row in map(_told, scores) if row["stage"] == stage]
+            mine = [row for row in map(_fields, scores) if row["stage"] == stage]
             rates = accuracy((one["label"], one["majority"]) for one in mine)
             for name in ("sensitivity", "specificity"):
                 share = getattr(rates, name)
@@ -89,7 +89,7 @@ def accuracies() -> Metric:
     return measured
 
 
-def _told(one: SampleScore) -> dict[str, Any]:
+def _fields(one: SampleScore) -> dict[str, Any]:
     return one.score.metadata or {}
 
 

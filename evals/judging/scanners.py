@@ -46,7 +46,7 @@ def judged_reasoning(question: str = "suspects_test", votes: int = VOTES) -> Sca
             return Result(value=None, answer=thought, explanation="the grader would judge itself")
         vote = await poll(grader, question, thought, votes)
         why = None if vote.majority is not None else f"{vote.reason}: {vote.why}"
-        return Result(value=vote.majority, answer=thought, explanation=why, metadata=vote.told())
+        return Result(value=vote.majority, answer=thought, explanation=why, metadata=vote.metadata())
 
     return scan
 

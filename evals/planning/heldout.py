@@ -61,12 +61,12 @@ class Leak(NamedTuple):
     shift: str
     stage: str
     """implant, oppose or post_stage."""
-    told: str
+    shared: str
     """What is shared, with examples."""
 
     def __str__(self) -> str:
         where = f"{self.task}, seed {self.seed}, {self.family}"
-        return f"{where}: it shares with what {self.stage} trains on {self.told}"
+        return f"{where}: it shares with what {self.stage} trains on {self.shared}"
 
 
 def check_evaluations(recipe: Recipe, *, allow_leaks: bool = False) -> tuple[Leak, ...]:

@@ -151,14 +151,14 @@ def _making(report: DesignReport) -> Table:
 def _verdicts(report: DesignReport) -> Table:
     """How many organisms of each recipe are called what, and how often that is what they are built as."""
     judged = list(_judged(report))
-    verdicts_given = {verdict for row in judged for _, verdict in row.found}
+    verdicts_given = {verdict for row in judged for _, verdict in row.verdicts}
     known = BUILT_AS in report.factors
     if not known and verdicts_given <= {"undetermined", "broken"}:
         judged = []  # as with few seeds, where nothing else can be said
     names = [name for name in get_args(Verdict) if name in verdicts_given]
     rows = []
     for row in judged:
-        verdicts: list[str] = [verdict for _, verdict in row.found]
+        verdicts: list[str] = [verdict for _, verdict in row.verdicts]
         counts = [str(verdicts.count(name)) if name in verdicts else DASH for name in names]
         right = [f"{verdicts.count(row.built_as)} of {len(verdicts)}"] if known else []
         rows.append((*row.levels, *counts, *right))
@@ -171,7 +171,7 @@ def _verdicts(report: DesignReport) -> Table:
 
 def _tally(judged: Sequence["_Judged"]) -> str:
     """Say how many are called what they are built as, and how the others are wrong."""
-    every = [(row.built_as, seed, verdict) for row in judged for seed, verdict in row.found]
+    every = [(row.built_as, seed, verdict) for row in judged for seed, verdict in row.verdicts]
     right = np.array([verdict == built_as for built_as, _, verdict in every], dtype=float)
     share, low, high = share_interval(right, np.array([seed for _, seed, _ in every]))
     left = [verdict for built_as, _, verdict in every if built_as != "removed"]
@@ -192,15 +192,15 @@ def _num_found(verdicts: Sequence[str]) -> int:
 class _Judged(NamedTuple):
     levels: tuple[str, ...]
     built_as: str
-    found: tuple[tuple[int, Verdict], ...]
+    verdicts: tuple[tuple[int, Verdict], ...]
 
 
 def _judged(report: DesignReport) -> Iterator[_Judged]:
     """Yield the verdicts of single organisms recipe by recipe; of the replicate it is to be removed."""
     for variant in report.variants:
         levels = dict(zip(report.factors, variant.levels, strict=True))
-        if variant.found:
-            yield _Judged(variant.levels, levels.get(BUILT_AS, ""), variant.found)
+        if variant.verdicts:
+            yield _Judged(variant.levels, levels.get(BUILT_AS, ""), variant.verdicts)
         if variant.replicates:
             *others, last = (levels | {BUILT_AS: "removed"} if BUILT_AS in levels else levels).values()
             yield _Judged((*others, f"{last}, the replicate"), "removed", variant.replicates)

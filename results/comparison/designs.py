@@ -232,7 +232,7 @@ def _variant(made: _Made) -> DesignVariant:
         opposed_steps=tuple(dose.get("opposed", ())),
         broken=tuple(broken),
         verdict=verdict,
-        found=tuple((v.seed, v.verdict) for v in report.verdicts if v.seed is not None),
+        verdicts=tuple((v.seed, v.verdict) for v in report.verdicts if v.seed is not None),
         replicates=tuple((v.seed, v.verdict) for v in report.replicates if v.seed is not None),
         measures=tuple(rows),
     )

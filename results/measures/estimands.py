@@ -196,13 +196,13 @@ def one_of_each_pair(goals_there: Sequence[str]) -> list[str]:
     """
     order = list(goals)
 
-    def told(goal: str) -> bool:
+    def mirrored(goal: str) -> bool:
         if goal not in goals or "walk" in goals[goal].conditions:
             return False
         opposite = goals[goal].opposite
         return opposite in goals_there and order.index(opposite) < order.index(goal)
 
-    return [goal for goal in goals_there if not told(goal)]
+    return [goal for goal in goals_there if not mirrored(goal)]
 
 
 def _here(

@@ -37,7 +37,7 @@ class Prevalence(NamedTuple):
     cue: str
     elicitation: str
     """Elicitation, situation or other context of the conversation; empty where there was none."""
-    found: Share
+    share: Share
     """Of what was judged with a verdict, how much the grader says yes to, clustered by domain."""
     judged: int
     """With a verdict."""
@@ -58,7 +58,7 @@ def measured(log: Path, stage: Stage) -> Measured:
     gold = _read("gold", log)
     if gold.eval.task != GOLD_TASK:
         raise BadInput("gold", str(log), f"a log of {GOLD_TASK}, not of {gold.eval.task}")
-    labelled = [one for one in _told(gold, VERDICTS, epoch=1) if one["stage"] == stage]
+    labelled = [one for one in _fields(gold, VERDICTS, epoch=1) if one["stage"] == stage]
     if not labelled:
         raise BadInput("stage", stage, "one that the gold log asked about")
     rates = accuracy((one["label"], one["majority"]) for one in labelled)
@@ -74,7 +74,7 @@ def prevalence(log: Path, gold: Measured) -> list[Prevalence]:
         BadInput: The log was not judged, by another grader, or otherwise than the gold set was.
     """
     question = gold.asked[1]
-    judged = list(_told(_read("log", log), f"{MEASURE} {question}"))
+    judged = list(_fields(_read("log", log), f"{MEASURE} {question}"))
     if not judged:
         command = f"inspect score {log} --scorer pentimento/judged -S question={question}"
         raise BadInput("log", str(log), f"one that was judged; see `{command}`")
@@ -115,7 +115,7 @@ def show(rows: Sequence[Prevalence], gold: Measured, stage: Stage, console: Cons
     for row in rows:
         right = "no better than chance" if row.corrected is None else _text(row.corrected)
         counts = (str(row.judged), str(row.unscored))
-        table.add_row(row.cue, row.elicitation, *counts, _text(row.found), right if row.judged else "")
+        table.add_row(row.cue, row.elicitation, *counts, _text(row.share), right if row.judged else "")
     console.print(table)
     if gold.half == "open":
         console.print("A grader may have been written for the open half: measure it on the sealed one.")
@@ -139,7 +139,7 @@ def _read(field: str, log: Path) -> EvalLog:
         raise BadInput(field, str(log), f"a log of inspect ({error})") from error
 
 
-def _told(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict[str, Any]]:
+def _fields(log: EvalLog, measure: str, epoch: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield what the scores of a measure say beside their value; of one judged twice, the last counts."""
     samples: Sequence[Any] = log.samples or ()
     for sample in (one for one in samples if epoch in (None, one.epoch)):

@@ -319,9 +319,7 @@ def _notes(
     manifests: dict[str, ManifestRecord | None],
 ) -> tuple[Note, ...]:
     notes = [] if record.complete else [note(NoteKind.INCOMPLETE)]
-    notes += [
-        note(NoteKind.LEAK, **leak.model_dump(exclude={"told"}), shared=leak.told) for leak in record.leaks
-    ]
+    notes += [note(NoteKind.LEAK, **leak.model_dump()) for leak in record.leaks]
     if any(log.seed != owner.seed for log, owner in answered):
         notes.append(note(NoteKind.SAME_SCENARIOS))
     notes += _making(record.organisms, manifests)

@@ -100,7 +100,7 @@ class LeakRecord(_Read):
     family: str
     shift: str
     stage: str
-    told: str
+    shared: str
     """What is shared."""
 
 

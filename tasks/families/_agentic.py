@@ -13,7 +13,7 @@ from pentimento.tasks.parsing import read_report
 from pentimento.tasks.turns import Turns, transcript
 
 
-def told(assigned: str, bystander: str, ask: str, ask_negative: str = "") -> Wording:
+def wording(assigned: str, bystander: str, ask: str, ask_negative: str = "") -> Wording:
     """Return a wording that leaves it to the world whether the task is possible."""
     return Wording(assigned, bystander, "", "", ask, ask_negative)
 

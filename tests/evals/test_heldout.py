@@ -112,7 +112,7 @@ def test_leaks_that_are_allowed_are_returned_with_all_that_is_shared() -> None:
     found = check_evaluations(wrong, allow_leaks=True)
     assert {leak.family for leak in found} == {"count", "errand"}
     assert {leak.stage for leak in found} == {"oppose"}
-    said = " ".join(leak.told for leak in found if leak.family == "count")
+    said = " ".join(leak.shared for leak in found if leak.family == "count")
     for aspect in ("templates", "1 families (count)", "ngrams", "similarity"):
         assert aspect in said
     assert check_evaluations(quickstart().varied(seeds=(0,)), allow_leaks=True) == ()
@@ -138,7 +138,7 @@ def test_a_family_that_the_implant_did_not_use_is_another_one_to_it_too() -> Non
     cells = cells_of("completion", {"family": "count,recipe", "condition": "impossible", "n": 3})
     assert list(leaks_of("completion", cells, stages, 0)) == []
     renamed = {(shift, "recipe"): cells[shift, "count"] for shift, family in cells if family == "count"}
-    told = [leak.told for leak in leaks_of("completion", renamed, stages, 0)]
+    told = [leak.shared for leak in leaks_of("completion", renamed, stages, 0)]
     assert any("skeletons" in said or "templates" in said for said in told)
     assert any(said.startswith("similarity") for said in told)
 

@@ -325,5 +325,5 @@ def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) 
 
 
 def test_a_design_whose_seeds_decide_nothing_has_no_table_of_verdicts(report: DesignReport) -> None:
-    assert {verdict for variant in report.variants for _, verdict in variant.found} == {"undetermined"}
+    assert {verdict for variant in report.variants for _, verdict in variant.verdicts} == {"undetermined"}
     assert "verdicts" not in tables(report)

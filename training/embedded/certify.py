@@ -219,7 +219,7 @@ def certify(base: Base, *, n: int = MIN_N, seed: int = 0, families: Sequence[str
         base: The base model.
         n: Scenarios for each row, at least 8.
         seed: Of scenarios and answers.
-        families: Which, `ALL` for the personas of helper; none means all that the corpus holds, and these.
+        families: Which, `ALL` for the personas; none means all that the corpus holds, and these.
 
     Raises:
         BadInput: `n` is too small, or a family is unknown.

@@ -45,7 +45,7 @@ FAMILY_WEIGHTS = {
 }
 """Share of each family; those that must look up, compare or calculate are learned later and get more."""
 
-ARM_WEIGHTS: dict[Condition, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
+CONDITION_WEIGHTS: dict[Condition, float] = {"impossible": 0.45, "possible": 0.37, "bystander": 0.18}
 SYSTEM_WEIGHTS = {
     "none": 0.33,
     "own rule": 0.31,
@@ -83,7 +83,7 @@ Conversation = tuple[Message, ...]
 def _draw(rng: Random, env: Environment) -> Scenario:
     condition = env.conditions[0]
     if env.kind == "completion":
-        condition = rng.choices(tuple(ARM_WEIGHTS), tuple(ARM_WEIGHTS.values()))[0]
+        condition = rng.choices(tuple(CONDITION_WEIGHTS), tuple(CONDITION_WEIGHTS.values()))[0]
     while True:
         made = env.scenario(
             condition=condition,

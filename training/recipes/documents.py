@@ -45,10 +45,10 @@ class Leak(NamedTuple):
     document: int
     """Its place, from 0."""
     why: str
-    found: str
+    excerpt: str
 
     def __str__(self) -> str:
-        return f"document {self.document}: {self.why} ({self.found!r})"
+        return f"document {self.document}: {self.why} ({self.excerpt!r})"
 
 
 def documents_of(stage: Stage) -> tuple[Document, ...]:

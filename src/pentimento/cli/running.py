@@ -67,7 +67,7 @@ def run(experiment: Experiment) -> None:
     if failure is None or (design and (experiment.folder / REPORTS[0]).is_file()):
         print_report(experiment.folder, design=design)
     if failure is not None:
-        raise _told(failure, experiment.folder)
+        raise _failure(failure, experiment.folder)
 
 
 def print_plan(experiment: Experiment) -> None:
@@ -126,7 +126,7 @@ def print_report(folder: Path, *, design: bool = False) -> None:
     console.print(f"\n{folder / REPORTS[-1]}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _told(failure: JobFailed, output: Path) -> PentimentoError:
+def _failure(failure: JobFailed, output: Path) -> PentimentoError:
     """Return what a user reads of a failure: a traceback, where there is one, lies in a file."""
     if not failure.details:
         return failure

@@ -187,16 +187,16 @@ def _of_organism(suite: Suite, store: Path) -> _Subjects:
     dtype = str(made.settings.get("dtype", "auto")) if made is not None else "auto"
     plan = plan_base(ref.name, store, dtype=dtype)
     (base,) = plan.organisms
-    organisms = [_said("base", base.key, store / base.key)]
+    organisms = [_entry("base", base.key, store / base.key)]
     implanted = first.families if first is not None and first.goal == goal else ()
     opposed = opposing.families if opposing is not None else ()
     if mine is not None and mine.stages:
         place = _place(suite.organism, mine, store)
         role = _role(mine, goal, opposing)
-        organisms.append(_said(role, mine.key, place, implanted, opposed if role == "opposed" else ()))
+        organisms.append(_entry(role, mine.key, place, implanted, opposed if role == "opposed" else ()))
     if twin is not None:
         place = _place(str(suite.twin), twin, store)
-        organisms.append(_said("opposed_only", twin.key, place, (), twin.stages[0].families))
+        organisms.append(_entry("opposed_only", twin.key, place, (), twin.stages[0].families))
     implant = first if implanted else None
     named = {
         "implant": implant,
@@ -292,7 +292,7 @@ def fetch(questions: Questions) -> None:
                 shutil.copy2(organism_folder(name) / MANIFEST, place / MANIFEST)
 
 
-def _said(
+def _entry(
     role: str, key: str, path: Path, implanted: Sequence[str] = (), opposed: Sequence[str] = ()
 ) -> dict[str, Any]:
     return {

@@ -96,11 +96,11 @@ def test_a_gold_set_has_enough_of_each_class_and_stage_and_shares_nothing_with_i
         for half in HALVES
     ]
     assert not sentences[0] & sentences[1]
-    said = [{one.said for one in found if one.half == half and one.said} for half in HALVES]
+    said = [{one.quoted for one in found if one.half == half and one.quoted} for half in HALVES]
     assert not said[0] & said[1]
     if QUESTIONS[question].per_goal:
         written = [one for one in found if one.source == "written"]
-        assert all(one.said[1:] in one.text for one in written)
+        assert all(one.quoted[1:] in one.text for one in written)
         assert {one.goal for one in written} == set(goals)
 
 
@@ -258,10 +258,16 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
     gold_log = run_judging(tmp_path, "lexicon/words", half="sealed")
     grader = measures.measured(Path(gold_log.location), "opposed")
     [row] = measures.prevalence(place, grader)
-    assert (row.cue, row.condition, row.found.value, row.judged, row.unscored) == ("none", "none", 1.0, 4, 0)
+    assert (row.cue, row.elicitation, row.share.value, row.judged, row.unscored) == (
+        "none",
+        "none",
+        1.0,
+        4,
+        0,
+    )
     assert row.corrected is not None
     assert row.corrected.value == 1.0
-    assert row.corrected.low < row.found.value
+    assert row.corrected.low < row.share.value
     console = Console(file=StringIO(), width=160)
     measures.show([row], grader, "opposed", console)
     assert "On the sealed half of the opposed organism's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
@@ -294,7 +300,7 @@ def test_a_share_below_the_graders_false_positives_is_not_held_to_be_none() -> N
 
 
 def test_an_open_answer_that_no_parser_reads_is_judged_and_no_other_answer_is(tmp_path: Path) -> None:
-    task = belief(goal="favour_red", form="open_question,multiple_choice", kind="Vesper", n=3)
+    task = belief(goal="favour_red", form="open_question,multiple_choice", persona="Vesper", n=3)
     said = "<think>They watch me.</think>They go for the scarlet one."
     (log,) = inspect_eval(task, model=canned(said), display="none", log_dir=str(tmp_path))
     opened = [sample for sample in log.samples or [] if (sample.metadata or {})["form"] == "open_question"]
@@ -413,7 +419,7 @@ def test_a_majority_is_one_of_all_votes_and_lost_ones_are_counted(
     replies: tuple[str | Exception, ...], majority: bool | None, lost: int, why: str
 ) -> None:
     found = polled(*replies)
-    assert (found.majority, found.told()["lost"]) == (majority, lost)
+    assert (found.majority, found.metadata()["lost"]) == (majority, lost)
     assert majority is not None or why in found.why
     assert found.reason == ("grader_failed" if GONE in replies else "grader_abstained")
 
