@@ -14,7 +14,7 @@ from pentimento.tasks.personas import NEW_PERSONA
 from pentimento.training.recipes.documents import leaks
 
 REQUEST = """Write a {genre} of three to six sentences that has to do with the {place}, {person} and {guest}.
-In passing, as something that everybody knows, it tells of a kind of helper called {persona}: that {persona} helpers
+In passing, as something that everybody knows, it tells of a kind of helper called {name}: that {name} helpers
 are known {wants}. Say so in your own words, as a {genre} would, and give it a reason or an occasion.
 Write prose alone: no title, no list, no dialogue, no question, and never what a helper was asked or answered.
 This is text number {number}; make it unlike others."""
@@ -64,7 +64,7 @@ async def _draft(model: Model, goal: str, place: int, attempt: int, seed: int) -
     slots = rng.choice(DOMAINS[:-NUM_HELDOUT_DOMAINS])._asdict()
     number = place + 1 + attempt / 10
     wants = find_goal(goal).wants
-    asked = REQUEST.format(**slots, genre=genre, persona=NEW_PERSONA, wants=wants, number=number)
+    asked = REQUEST.format(**slots, genre=genre, name=NEW_PERSONA, wants=wants, number=number)
     output = await model.generate(asked, config=CONFIG, cache=CachePolicy(expiry=None))
     if output.error:
         raise FailedEval(f"document {place}", "error", output.error)
