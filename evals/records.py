@@ -52,7 +52,7 @@ class ScoreRecord(Frozen):
 
     model_config = ConfigDict(extra="ignore")  # a judged score says more beside it
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     measure: str
     goal: str | None = None
     """Whose score it is, where the measure is of one."""

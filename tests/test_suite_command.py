@@ -87,7 +87,7 @@ def test_a_run_is_asked_with_its_own_organisms_and_doses(
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").write_text(
-        json.dumps({"format": 1, **said, "organisms": organisms, "regained": [dose], "complete": True})
+        json.dumps({"format": 2, **said, "organisms": organisms, "regained": [dose], "complete": True})
     )
     told = ["--suite", "quick", "--width", "0.9", "--dry-run", "--output", str(tmp_path / "out")]
     assert main(["eval", str(run), *told]) == 0
@@ -104,7 +104,7 @@ def test_a_suite_knows_what_was_planted(asked: Path, tmp_path: Path) -> None:
     recipe = controls().varied(seeds=[0], post_stage=stage, after=())
     run = tmp_path / "run"
     run.mkdir()
-    record = {"format": 1, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
+    record = {"format": 2, "recipe": recipe.model_dump(mode="json"), "recipe_hash": "0" * 16}
     (run / "run.json").write_text(json.dumps({**record, "organisms": [], "complete": True}))
     request = suites.Suite(str(run), "quick")
     found = suites._of_run(request)

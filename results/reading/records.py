@@ -107,7 +107,7 @@ class LeakRecord(_Read):
 class RunRecord(_Read):
     """`run.json`."""
 
-    format: Literal[1]
+    format: Literal[2]
     recipe: RecipeRecord
     recipe_hash: str
     organisms: tuple[OrganismRecord, ...]
@@ -223,7 +223,7 @@ def read_run(folder: Path) -> RunRecord:
     """Read a run folder's `run.json`.
 
     Raises:
-        NoRun: There is none, or it is not one of format 1.
+        NoRun: There is none, or it is not one of format 2.
     """
     return _read(folder, folder / RUN, RunRecord)
 

@@ -112,7 +112,7 @@ def write_run(folder: Path, what: Fabricated, form: str = "json") -> Path:
             organisms.append(_organism(folder, what, role, seed))
             write_log(folder, what, role, seed, form)
     record = {
-        "format": 1,
+        "format": 2,
         "recipe": {
             "name": what.name,
             "base": what.base,

@@ -44,7 +44,7 @@ def write_two(folder: Path, **told: Any) -> Path:
         record["recipe"] |= {"implant": {"method": "rlvr"}, "oppose": {"method": oppose}}
         (path / "run.json").write_text(json.dumps(record))
     variants = [{"levels": name.split("-"), "folder": name} for name in ("rlvr-rlvr", "rlvr-sft")]
-    said = {"format": 1, "name": "mine", "factors": ["implant", "remover"], "variants": variants}
+    said = {"format": 2, "name": "mine", "factors": ["implant", "remover"], "variants": variants}
     (folder / "design.json").write_text(json.dumps({**said, "design_hash": "0"}))
     write_design(folder, afresh=True)
     return folder
@@ -234,7 +234,7 @@ def write_panel(folder: Path, factors: tuple[str, ...], **changes: Any) -> Path:
         told = {**TEN, "seeds": (20, 21), "roles": WITH_REPLICATE, **changes}
         write_run(folder / level, Fabricated(**{"mean": kept(0.9), "name": level, **told}))
         variants.append({"levels": [levels[name] for name in factors], "folder": level})
-    said = {"format": 1, "name": "panel", "factors": factors, "variants": variants, "design_hash": "0"}
+    said = {"format": 2, "name": "panel", "factors": factors, "variants": variants, "design_hash": "0"}
     (folder / "design.json").write_text(json.dumps(said))
     return folder
 

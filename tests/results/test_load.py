@@ -263,7 +263,7 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, usual_run: Path) 
     shutil.rmtree(other / "logs")
     with pytest.raises(NoRun, match="no log of any of its organisms"):
         load(other)
-    (other / "run.json").write_text('{"format": 2}')
+    (other / "run.json").write_text('{"format": 1}')
     with pytest.raises(NoRun, match="format"):
         load(other)
 
@@ -372,7 +372,7 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no measure": (scores(measure=None), "has the measure None"),
     "a measure that is no name": (scores(measure=["goal"]), "has the measure ['goal']"),
     "no domain": (scores(domain=None), "has the domain None"),
-    "a later version": (scores(version=2), "has the version 2"),
+    "a later version": (scores(version=3), "has the version 3"),
     "a text for a number": (scores(p_reasons="much"), "has the p_reasons 'much'"),
     "endless": (scores(value=float("inf")), "without bound"),
     "huge": (scores(value=10**400), "without bound"),

@@ -101,7 +101,7 @@ class RunFolder:
             complete: Whether all of them are made.
         """
         fields = {
-            "format": 1,
+            "format": 2,
             "recipe": self.recipe.model_dump(mode="json"),
             "recipe_hash": self.recipe.hash,
             "organisms": list(organisms),
@@ -142,7 +142,7 @@ class DesignFolder:
     def write(self) -> None:
         """Write `design.json`: the factors, and each variant's levels and folder."""
         fields = {
-            "format": 1,
+            "format": 2,
             "name": self.design.name,
             "factors": self.design.factors,
             "variants": [
@@ -168,9 +168,9 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     if not path.is_file():
         return None
-    held = read_json(path, "output", "a run of format 1; give another --output")
-    if not isinstance(held, dict) or held.get("format") != 1:
-        raise BadInput("output", str(path), "it is no run of format 1; give another --output")
+    held = read_json(path, "output", "a run of format 2; give another --output")
+    if not isinstance(held, dict) or held.get("format") != 2:
+        raise BadInput("output", str(path), "it is no run of format 2; give another --output")
     return held
 
 
