@@ -4,7 +4,7 @@
 - `write_report` writes report.json, report.md and report.html; `summary` prints the gist on a terminal.
 - `write_design` lays the recipes of a design beside each other; `design_summary` prints the gist of that.
 - `compare` holds two runs beside each other.
-- `analyse` returns the report as data: every measure with its interval and its flags.
+- `analyse` returns the report as data: measures with intervals and flags, which `sentences` says in words.
 """
 
 if __name__ != "pentimento.results":
@@ -16,6 +16,7 @@ from pentimento.results.comparison.compare import Comparison, compare
 from pentimento.results.comparison.designs import design_summary, write_design
 from pentimento.results.exceptions import NoRun, UnlikeLogs
 from pentimento.results.reading.load import Run, load
+from pentimento.results.report import sentences
 from pentimento.results.report.analysis import analyse
 from pentimento.results.report.report import Paths, figure, write_report
 from pentimento.results.report.summary import summary
@@ -35,6 +36,7 @@ __all__ = [
     "figure",
     "json_schema",
     "load",
+    "sentences",
     "summary",
     "write_design",
     "write_report",
