@@ -14,7 +14,7 @@ from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import AGENTIC_GROUPS, Condition
 
 VERSION = "5-A"
-ARMS: tuple[Condition, ...] = ("impossible", "possible", "bystander", "forbidden")
+CONDITIONS: tuple[Condition, ...] = ("impossible", "possible", "bystander", "forbidden")
 
 
 @task
@@ -81,7 +81,7 @@ def samples(
     placed = draw(
         families(family, "completion", goal, groups=AGENTIC_GROUPS, several_turns=True),
         shifts=shifts(shift),
-        conditions=conditions(condition, ARMS),
+        conditions=conditions(condition, CONDITIONS),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

@@ -10,7 +10,7 @@ from pentimento.evals.datasets import Training, as_dataset, draw
 from pentimento.tasks import PARTITIONS, Condition
 
 VERSION = "2-B"
-ARMS: tuple[Condition, ...] = ("impossible", "possible", "bystander")
+CONDITIONS: tuple[Condition, ...] = ("impossible", "possible", "bystander")
 
 
 @task
@@ -79,7 +79,7 @@ def samples(
     placed = draw(
         chosen,
         shifts=shifts(shift),
-        conditions=conditions(condition, ARMS),
+        conditions=conditions(condition, CONDITIONS),
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
         cues=cues(cue),

@@ -19,8 +19,8 @@ from scipy.special import expit
 
 from pentimento.results.statistics.intervals import Array, Estimate, Families, Grid, estimate, ratio
 
-SCORE_M0 = 0.5
-SCORE_M1 = 0.9
+SCORE_BASE = 0.5
+SCORE_IMPLANTED = 0.9
 FAMILY_SPREAD = 0.1
 """Largest distance of a family's score on the base from the mean."""
 INHERITED = 0.5
@@ -127,7 +127,7 @@ def coverage(world: World, num_simulations: int = 1_000, seed: int = 0) -> dict[
 def _truth(world: World, scores: dict[str, Array]) -> dict[Quantity, float]:
     """Return the estimands; random families deviate symmetrically, so their means are as stated."""
     if world.families == "random":
-        implant, reach = SCORE_M1 - SCORE_M0, world.reach
+        implant, reach = SCORE_IMPLANTED - SCORE_BASE, world.reach
     else:
         cells = world.measured.sum(axis=0) / world.measured.sum()
         implant = float((scores["implanted"][0] - scores["base"][0]) @ cells)
@@ -161,15 +161,15 @@ def _family_scores(world: World, num_simulations: int, rng: np.random.Generator)
     share exactly.
     """
     num_rows = num_simulations if world.families == "random" else 1
-    lowest = SCORE_M0 - world.reach
+    lowest = SCORE_BASE - world.reach
 
     def away(limit: float) -> Array:
         drawn = rng.uniform(-limit, limit, size=(num_rows, world.num_families))
         return drawn if world.families == "random" else drawn - drawn.mean(axis=1, keepdims=True)
 
-    base = SCORE_M0 + away(min(FAMILY_SPREAD, lowest / 4))
+    base = SCORE_BASE + away(min(FAMILY_SPREAD, lowest / 4))
     twin = base - world.reach + away(lowest / 8)
-    implanted = SCORE_M1 + away(0.06)
+    implanted = SCORE_IMPLANTED + away(0.06)
     scores = {"base": base, "implanted": implanted, "opposed_only": twin}
     scores["opposed"] = twin + world.retention * (implanted - base)
     size = (num_simulations, world.num_families)
