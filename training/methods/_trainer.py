@@ -280,15 +280,15 @@ class Watch(Marks):
 
     def _keep_dose(self, model: Model, step: int) -> None:
         model.save_pretrained(str(self._work.kept(self._phase, step)))
-        note_state(self.folder, doses=sorted({*phase_state(self.folder).doses, step}))
+        note_state(self.folder, doses=tuple(sorted({*phase_state(self.folder).doses, step})))
 
     def _keep(self, model: Model, step: int) -> None:
         model.save_pretrained(str(self.folder / f"{STRONGEST}-{step}"))
-        note_state(self.folder, strongest=sorted({*phase_state(self.folder).strongest, step}))
+        note_state(self.folder, strongest=tuple(sorted({*phase_state(self.folder).strongest, step})))
 
     def _forget_but(self, best: int | None) -> None:
         there = phase_state(self.folder).strongest
-        note_state(self.folder, strongest=[step for step in there if step == best])
+        note_state(self.folder, strongest=tuple(step for step in there if step == best))
         for step in there:
             if step != best:
                 shutil.rmtree(self.folder / f"{STRONGEST}-{step}", ignore_errors=True)

@@ -61,7 +61,8 @@ def note_state(folder: Path, **changes: Any) -> None:
         changes: Fields of `PhaseState`.
     """
     stage = read_state(folder.parent)
-    phase = stage.phases.get(folder.name, PhaseState()).model_copy(update=changes)
+    before = stage.phases.get(folder.name, PhaseState())
+    phase = PhaseState.model_validate({**before.model_dump(), **changes})
     stage = StageState(phases={**stage.phases, folder.name: phase})
     folder.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(folder.parent / STATE, stage.model_dump_json(indent=1) + "\n")
