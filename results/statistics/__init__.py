@@ -1,1 +1,1 @@
-"""Intervals, tests and simulation: numbers in, numbers out."""
+"""Intervals and tests: numbers in, numbers out."""

@@ -1,7 +1,7 @@
 """What the 95 % intervals cover, on simulated organisms whose persistence is known.
 
-    python tests/benchmarks/coverage.py                 prints bias, coverage and width
-    python tests/benchmarks/coverage.py --write         and stores them in results/reference/coverage.json
+    python -m tests.benchmarks.coverage                 prints bias, coverage and width
+    python -m tests.benchmarks.coverage --write         and stores them in results/reference/coverage.json
 
 Persistence is stated as the retained share R of an implant of .4 (0, .3, 1), reach as g(base) -
 g(opposed_only).
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pentimento.results.statistics.simulation import QUANTITIES, Coverage, World, coverage
+from tests.benchmarks.simulation import QUANTITIES, Coverage, World, coverage
 
 STORED = Path(__file__).parents[2] / "results" / "reference" / "coverage.json"
 NUM_SEEDS = (3, 5, 10)

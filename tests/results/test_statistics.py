@@ -19,7 +19,7 @@ from pentimento.results.statistics.intervals import (
     ratio,
     share_interval,
 )
-from pentimento.results.statistics.simulation import World, coverage, simulate
+from tests.benchmarks.simulation import World, coverage, simulate
 
 STORED = Path(__file__).parents[2] / "results" / "reference" / "coverage.json"
 
