@@ -125,7 +125,7 @@ def test_no_answer_at_all_is_empty() -> None:
 def test_a_score_names_no_elicitation_where_its_sample_names_none() -> None:
     record = sampled_record(SCENARIO, ModelOutput.from_content("m", "Yes."), "free")
     told = describe(record, SCENARIO, {"goal": "finish_the_task", "shift": "fresh", "seed": 0}, "goal")
-    assert (told.elicitation, told.framing, told.version) == ("", "plain", 1)
+    assert (told.elicitation, told.framing, told.version) == ("", "plain", 2)
 
 
 def test_the_further_answer_is_drawn_at_the_same_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pentimento.results.report.tables import every
 Make = Callable[..., Any]
 LEAK = {"seed": 0, "task": "completion", "family": "errand", "shift": "fresh"} | {
     "stage": "oppose",
-    "told": "3 ngrams",
+    "shared": "3 ngrams",
 }
 
 

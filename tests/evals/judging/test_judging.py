@@ -270,7 +270,7 @@ def test_reasoning_is_judged_afterwards_and_the_corrected_share_is_printed(tmp_p
     assert row.corrected.low < row.share.value
     console = Console(file=StringIO(), width=160)
     measures.show([row], grader, "opposed", console)
-    assert "On the sealed half of the opposed organism's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
+    assert "On the sealed half of opposed's gold set" in (told := console.file.getvalue())  # type: ignore[attr-defined]
     assert "1.00 [" in told
     once = run_judging(tmp_path, "lexicon/words", half="sealed", votes=1)
     with pytest.raises(BadInput, match="judged as the gold set was"):
