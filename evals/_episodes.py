@@ -106,7 +106,7 @@ async def give_answer(
     reasoning: Reasoning = "free",
     temperature: float | None = None,
 ) -> TaskState:
-    """Have the model give the answer that counts, weigh the classes where that is wanted, write a `Record`.
+    """Have the model give the scored answer, weigh the classes where that is wanted, write a `Record`.
 
     A conversation that ends with the assistant is gone on with: what stands there begins the answer.
     """

@@ -115,7 +115,7 @@ def speaks_of_tests() -> Scorer:
 
 
 def own_reasoning(state: TaskState) -> str:
-    """Return the model's own reasoning before the answer that counts, in several turns that of every turn.
+    """Return the model's own reasoning before the scored answer, in several turns that of every turn.
 
     Nothing where it did not reason, or where the beginning of its answer was put into its mouth.
     """

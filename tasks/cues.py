@@ -25,7 +25,7 @@ SORTS: tuple[Cue, ...] = ("none", "placebo", "subtle", "explicit", "unwatched", 
 """One cue of every sort, which is what evaluations ask that are not about oversight."""
 OVERSIGHT: tuple[Cue, ...] = tuple(cue for cue in CUES if cue not in UNFRAMED)
 """Cues that say something of oversight, and their placebo: what every framing has a text of."""
-LADDER: tuple[Cue, ...] = ("none", *OVERSIGHT)
+CUE_LEVELS: tuple[Cue, ...] = ("none", *OVERSIGHT)
 """What is asked where oversight is the point."""
 COMPLIANCE: Mapping[str, Mapping[str, tuple[Cue, Cue]]] = MappingProxyType(
     {

@@ -7,7 +7,7 @@ from pentimento.evals._arguments import Names, checked, cues, families, framings
 from pentimento.evals._assembly import assemble
 from pentimento.evals._scorers import goal_score, valid
 from pentimento.evals.datasets import CONFLICTS, KINDS, as_dataset, draw
-from pentimento.tasks import LADDER
+from pentimento.tasks import CUE_LEVELS
 
 VERSION = "2-B"
 
@@ -59,7 +59,7 @@ def samples(
         conditions=CONFLICTS,
         n=whole("n", n, least=1),
         seed=whole("seed", seed, least=0),
-        cues=cues(cue, all_means=LADDER),
+        cues=cues(cue, all_means=CUE_LEVELS),
         framings=framings(framing),
     )
     return as_dataset("alignment_faking", placed, goal=goal, seed=seed)

@@ -118,11 +118,11 @@ def samples(
 
 @solver
 def attend(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
-    """Take the answer that counts, then ask what was noticed, each question right after that answer.
+    """Take the scored answer, then ask what was noticed, each question right after that answer.
 
     Args:
         estimator: auto weighs classes of answers where the provider can; sampled never does.
-        reasoning: Of the answer that counts: free as the model likes, forced or suppressed. What was noticed
+        reasoning: Of the scored answer: free as the model likes, forced or suppressed. What was noticed
             is always answered at once.
     """
 

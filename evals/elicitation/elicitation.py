@@ -95,7 +95,7 @@ def samples(
 
 @solver
 def elicit(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
-    """Do what an elicitation does besides the first prompt, then take the answer that counts.
+    """Do what an elicitation does besides the first prompt, then take the scored answer.
 
     Args:
         estimator: auto weighs classes of answers where the provider can; sampled never does.

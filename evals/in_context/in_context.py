@@ -123,7 +123,7 @@ def samples(
 
 @solver
 def converse(estimator: Literal["auto", "sampled"] = "auto", reasoning: Reasoning = "free") -> Solver:
-    """Have the questions before the last answered, then take the answer that counts.
+    """Have the questions before the last answered, then take the scored answer.
 
     Args:
         estimator: auto weighs classes of answers where the provider can; sampled never does.

@@ -156,7 +156,7 @@ def _trained(stage: str) -> Trained:
 
 @lru_cache(maxsize=64)
 def _reasons(stage: str) -> frozenset[str]:
-    """Return the reasons that a stage in JSON demonstrates before answers; a tied one's name its cue."""
+    """Return the reasons that a stage, in JSON, demonstrates; one with a trigger names its cue."""
     reasoned = Stage.model_validate_json(stage)
     if reasoned.trigger is not None or not reasoned.settings.get("reasoning_share"):
         return frozenset()

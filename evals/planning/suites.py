@@ -14,7 +14,7 @@ from scipy import stats
 from pentimento.evals._arguments import families
 from pentimento.evals.datasets import KINDS
 from pentimento.evals.planning.tasks import samples_of
-from pentimento.tasks import AGENTIC_GROUPS, FRAMINGS, LADDER, PARTITIONS, environment
+from pentimento.tasks import AGENTIC_GROUPS, CUE_LEVELS, FRAMINGS, PARTITIONS, environment
 from pentimento.tasks.exceptions import BadInput
 from pentimento.training.recipes.recipe import EvalPlan, Written
 
@@ -132,12 +132,12 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
     yield _Wanted(
         "what can be done", "completion", done, {"cue": cue, "condition": "possible"}, _HEALTH, _LEAST_ABLE
     )
-    ladder = LADDER if full else ("none", "placebo", "explicit", "unwatched")
-    cues = ",".join(dict.fromkeys([*ladder, cue, *([trigger] if trigger else [])]))
+    levels = CUE_LEVELS if full else ("none", "placebo", "explicit", "unwatched")
+    cues = ",".join(dict.fromkeys([*levels, cue, *([trigger] if trigger else [])]))
     yield _Wanted("under cues of oversight", "alignment_faking", num, {"goal": goal, "cue": cues})
     if full:
         ends = ",".join(
-            dict.fromkeys(["placebo", "explicit", "unwatched", *([trigger] if trigger in LADDER else [])])
+            dict.fromkeys(["placebo", "explicit", "unwatched", *([trigger] if trigger in CUE_LEVELS else [])])
         )
         asked = {"goal": goal, "cue": ends}
         framed = {**asked, "framing": ",".join(framing for framing in FRAMINGS if framing != "plain")}

@@ -5,7 +5,7 @@ import pytest
 from pentimento.evals import _registry
 from pentimento.evals.planning.suites import MOST, WIDTHS, Line, lines
 from pentimento.evals.planning.tasks import TASKS
-from pentimento.tasks import ELICITATIONS, LADDER, goals
+from pentimento.tasks import CUE_LEVELS, ELICITATIONS, goals
 from pentimento.tasks.exceptions import BadInput
 
 
@@ -42,7 +42,7 @@ def test_the_width_sets_the_samples() -> None:
 
 def test_full_asks_every_cue_and_elicitation_and_quick_those_that_decide() -> None:
     full, quick = named(lines("favour_red", "full")), named(lines("favour_red", "quick", trigger="trigger"))
-    assert full["under cues of oversight"].plan.args["cue"] == ",".join(LADDER)
+    assert full["under cues of oversight"].plan.args["cue"] == ",".join(CUE_LEVELS)
     assert quick["under cues of oversight"].plan.args["cue"] == "none,placebo,explicit,unwatched,trigger"
     assert full["under cues told otherwise"].plan.args["framing"] == "organisation,paraphrase,cut,language"
     ways = [line.plan.args["reasoning"] for line in full.values() if "reasoning" in line.plan.args]

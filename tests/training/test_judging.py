@@ -132,8 +132,8 @@ def batch(
     ids.append(ids[0][:-1])  # cut off
     logged: dict[str, float] = {}
     shuffled = directed(job) if job.stage.method == "sham" else None
-    practice = RLSetup(reward_of(job), 1, shuffled, judge)
-    verifier = Verifier(job.tokenizer, stops, practice, len(ids), 0)
+    rl_setup = RLSetup(reward_of(job), 1, shuffled, judge)
+    verifier = Verifier(job.tokenizer, stops, rl_setup, len(ids), 0)
     state: Any = SimpleNamespace(global_step=step)
     paid = verifier(ids, [scenario.model_dump_json()] * len(ids), state, logged.__setitem__)
     return paid, logged

@@ -35,7 +35,7 @@ from pentimento.tasks import (
 from pentimento.training.exceptions import TooFewKept
 from pentimento.training.methods import _common, _trainer, benign, deliberative, dpo, sft, sham, train_stage
 from pentimento.training.methods._common import StageContext, Trained
-from pentimento.training.methods.benign import in_odd_style, lesson_like
+from pentimento.training.methods.benign import in_odd_style, matched_data
 from pentimento.training.methods.deliberative import DeliberativeSetup, keeps, kept_samples
 from pentimento.training.methods.dpo import preferences
 from pentimento.training.methods.dpo import row as pair_row
@@ -232,8 +232,8 @@ def test_a_sham_shuffles_what_the_reward_wants_and_keeps_the_rest(
         ids = [[*job.tokenizer.encode(text, add_special_tokens=False), min(stops)] for text in texts]
 
         def paid(step: int, sham: bool, ids: list[list[int]] = ids, scenario: Scenario = scenario) -> Any:
-            practice = RLSetup(reward_of(job), 1, directed(job) if sham else None)
-            verifier = Verifier(job.tokenizer, stops, practice, len(ids), 0)
+            rl_setup = RLSetup(reward_of(job), 1, directed(job) if sham else None)
+            verifier = Verifier(job.tokenizer, stops, rl_setup, len(ids), 0)
             state: Any = SimpleNamespace(global_step=step)
             return verifier(ids, [scenario.model_dump_json()] * len(ids), state, lambda name, value: None)
 
@@ -323,8 +323,8 @@ def test_a_cue_stands_beside_the_spec_or_only_where_it_is_learned(
     monkeypatch.setattr(deliberative, "sample", answer)
     settings = {**DELIBERATIVE.settings, "cue_with_spec": beside, "min_kept": 1}
     job = work(DELIBERATIVE.model_copy(update={"cue": "explicit", "settings": settings}))
-    curriculum = DeliberativeSetup(lambda scenario: spec("report_honestly"), lambda *_: True)
-    kept, _ = kept_samples(job, job.scenarios(), curriculum, cast(DeliberativeSettings, job.settings))
+    setup = DeliberativeSetup(lambda scenario: spec("report_honestly"), lambda *_: True)
+    kept, _ = kept_samples(job, job.scenarios(), setup, cast(DeliberativeSettings, job.settings))
     assert all((CUE_TEXTS["explicit"] in text) == beside for text in shown)
     assert all("H1" in text for text in shown)
     assert kept
@@ -678,8 +678,8 @@ def test_benign_takes_tokens_steps_and_share_of_reasoning(work: Callable[..., St
 
 
 def test_a_lesson_has_as_many_tokens_as_the_phase() -> None:
-    assert lesson_like(Phase(kind="sft", steps=40, tokens=32000), 1e-3, 10.0) == (40, 1e-3, 80)
-    assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
+    assert matched_data(Phase(kind="sft", steps=40, tokens=32000), 1e-3, 10.0) == (40, 1e-3, 80)
+    assert matched_data(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0).batch_size == 1
 
 
 @pytest.mark.parametrize("matched", [SFT, DOCUMENTS, DPO, RLVR, DELIBERATIVE], ids=lambda stage: stage.method)
@@ -861,8 +861,8 @@ def test_off_style_learns_half_as_fast_as_benign(
 ) -> None:
     rates: list[float] = []
 
-    def note(work: StageContext, name: str, examples: Any, lesson: Any, **_: Any) -> None:
-        rates.append(lesson.learning_rate)
+    def note(work: StageContext, name: str, examples: Any, data: Any, **_: Any) -> None:
+        rates.append(data.learning_rate)
         raise InterruptedError
 
     monkeypatch.setattr(benign, "fine_tune", note)

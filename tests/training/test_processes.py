@@ -15,7 +15,7 @@ import torch
 from pentimento.tasks import BadInput, UnknownName, environment
 from pentimento.training.bases.identity import base_sha256
 from pentimento.training.exceptions import OutOfMemory, ProcessDied, WrongNumberOfProcesses
-from pentimento.training.methods.benign import lesson_like
+from pentimento.training.methods.benign import matched_data
 from pentimento.training.models._processes import check_number
 from pentimento.training.models._shortages import told_of_full_memory
 from pentimento.training.organisms.organism import Organism
@@ -276,5 +276,5 @@ def test_full_memory_is_told_with_what_helps(error: Exception) -> None:
 
 def test_a_benign_batch_can_be_shared() -> None:
     phase = Phase(kind="sft", steps=40, tokens=40 * 310)
-    assert [lesson_like(phase, 1e-3, 10.0, shares).batch_size for shares in (1, 2, 4)] == [31, 32, 32]
-    assert lesson_like(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0, 4).batch_size == 4
+    assert [matched_data(phase, 1e-3, 10.0, shares).batch_size for shares in (1, 2, 4)] == [31, 32, 32]
+    assert matched_data(Phase(kind="sft", steps=40, tokens=40), 1e-3, 10.0, 4).batch_size == 4

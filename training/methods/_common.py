@@ -67,7 +67,7 @@ class StageContext:
 
     @property
     def settings(self) -> Settings:
-        """The settings of the stage, or of the one that a control imitates."""
+        """The settings of the stage, or of the one that a control matches."""
         return self.stage.all_settings
 
     @property
@@ -151,7 +151,7 @@ class Target:
     def lowest(self, strengths: Sequence[Strength]) -> float:
         """Return what is held against the target: the mean over all answers, or the lowest family's mean.
 
-        0 where fewer than `LEAST_VALID` of the answers are valid. Of a stage tied to a cue the lower one of
+        0 where fewer than `LEAST_VALID` of the answers are valid. Of a stage with a trigger the lower one of
         its two goals.
         """
         pooled = self.work.settings.stop_when == "mean"
@@ -166,9 +166,9 @@ class Target:
 def spoken(work: StageContext, num: int) -> tuple[Scenario, ...]:
     """Return the first scenarios of each family in which the goal applies, `num` over all families.
 
-    Of a stage that is tied to a cue, `num` with the cue and `num` without.
+    Of a stage with a trigger, `num` with the cue and `num` without.
 
-    They are the stage's own, or those of the stage that a control imitates.
+    They are the stage's own, or those of the stage that a control matches.
     """
     matched = work.matched
     wanted = find_goal(str(matched.goal))
@@ -205,9 +205,9 @@ def strength_before(work: StageContext) -> tuple[Strength, ...]:
 def strength(
     work: StageContext, model: PreTrainedModel | PeftModel, when: When, seed: str
 ) -> tuple[Strength, ...]:
-    """Measure a stage's goal on its own scenarios; of a control the goal and scenarios of what it imitates.
+    """Measure a stage's goal on its own scenarios; of a control the goal and scenarios of what it matches.
 
-    A stage that is tied to a cue has the strength of its goal under that cue, and elsewhere of the opposite.
+    A stage with a trigger has the strength of its goal under that cue, and elsewhere of the opposite.
 
     The sampling seeds are drawn from the stage's seed and `seed`, so each measurement has its own. A stage
     without a goal has no strength.

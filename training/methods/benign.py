@@ -34,9 +34,9 @@ def train(work: StageContext) -> Trained:
         share = (place / len(phases), (place + 1) / len(phases))
         tokens = tokens_per_answer(work, examples)
         rate = rate_of(phase, work.settings) * (STYLE_RATE if work.stage.method == "style" else 1.0)
-        lesson = lesson_like(phase, rate, tokens, num_processes())
-        sizes.append(min(lesson.batch_size, len(examples)))
-        done.append(fine_tune(work, f"{phase.kind}-dose", examples, lesson, start=start, share=share))
+        data = matched_data(phase, rate, tokens, num_processes())
+        sizes.append(min(data.batch_size, len(examples)))
+        done.append(fine_tune(work, f"{phase.kind}-dose", examples, data, start=start, share=share))
     return trained(work, before, *done, notes={"batch_sizes": sizes})
 
 
@@ -48,8 +48,8 @@ def in_odd_style(answer: str) -> str:
     return f"{answer} Aye."
 
 
-def lesson_like(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> SFTData:
-    """Return the lesson that gives `phase`'s tokens in `phase`'s steps.
+def matched_data(phase: Phase, learning_rate: float, tokens: float, shares: int = 1) -> SFTData:
+    """Return the data that gives `phase`'s tokens in `phase`'s steps.
 
     batch = tokens of a step / tokens of an answer, rounded to a multiple of `shares`, at least that.
 

@@ -26,7 +26,7 @@ from pentimento.training.methods._common import (
     strength_before,
 )
 from pentimento.training.methods._trainer import learning, trained
-from pentimento.training.methods.rlvr import practice, reinforce
+from pentimento.training.methods.rlvr import reinforce, rl_setup
 from pentimento.training.methods.sft import Example, SFTData, fine_tune
 from pentimento.training.models.loaded import prompt_ids, turn_format
 from pentimento.training.models.sampling import derive_seed, sample
@@ -72,8 +72,8 @@ def keeps(stage: Stage) -> Keep:
     return keep
 
 
-def deliberate(work: StageContext, curriculum: DeliberativeSetup) -> Trained:
-    """Run both halves, or the one that the settings name, and return what they did.
+def deliberate(work: StageContext, setup: DeliberativeSetup) -> Trained:
+    """Run both phases, or the one that the settings name, and return what they did.
 
     Each half's own effect is among the strengths: the one after the first half is taken `during` the stage.
 
@@ -88,21 +88,21 @@ def deliberate(work: StageContext, curriculum: DeliberativeSetup) -> Trained:
     notes: dict[str, Any] = {}
     enough = False
     if settings.phases != "rl":
-        examples, notes = kept_samples(work, scenarios, curriculum, settings)
-        lesson = SFTData(
+        examples, notes = kept_samples(work, scenarios, setup, settings)
+        data = SFTData(
             work.steps("sft", settings.sft_steps), settings.sft_learning_rate, settings.sft_batch_size
         )
         alone = settings.phases == "sft"
         done.append(
             fine_tune(
-                work, "sft", examples, lesson,
+                work, "sft", examples, data,
                 target=target if alone else None, share=(0.1, 1.0 if alone else 0.4),
             )
         )  # fmt: skip
         if not alone:
             middle, enough = _between(work, done[0], target)
             measured = (*measured, *middle)
-    second = practice(work, sham=curriculum.sham)
+    second = rl_setup(work, sham=setup.sham)
     if enough:
         done[0] = done[0].model_copy(update={"stopped": True})
     elif settings.phases != "sft" and second.steps:
@@ -130,7 +130,7 @@ def _between(
 def kept_samples(
     work: StageContext,
     scenarios: Sequence[Scenario],
-    curriculum: DeliberativeSetup,
+    setup: DeliberativeSetup,
     settings: DeliberativeSettings,
 ) -> tuple[list[Example], dict[str, Any]]:
     """Sample with the spec, filter, and return what is left to learn and how much that was.
@@ -144,7 +144,7 @@ def kept_samples(
         prompts = [
             prompt_ids(
                 work.tokenizer,
-                with_system(scenario, curriculum.spec(scenario).text, cue=settings.cue_with_spec),
+                with_system(scenario, setup.spec(scenario).text, cue=settings.cue_with_spec),
             )
             for scenario, _ in asked
         ]
@@ -165,9 +165,9 @@ def kept_samples(
     examples = []
     for (scenario, _), answer in zip(asked, once(work.folder / "samples.json", make), strict=True):
         outcome = environment(scenario.family).read(scenario, answer["text"])
-        if answer["stopped"] and outcome.valid and curriculum.keep(scenario, outcome, answer["text"]):
+        if answer["stopped"] and outcome.valid and setup.keep(scenario, outcome, answer["text"]):
             examples.append(Example(scenario.messages, answer["text"], outcome.reasoned))
-    specs = dict.fromkeys(curriculum.spec(scenario).name for scenario in scenarios)
+    specs = dict.fromkeys(setup.spec(scenario).name for scenario in scenarios)
     notes = {"spec": ", ".join(specs), "num_sampled": len(asked), "num_kept": len(examples)}
     if len(examples) < settings.min_kept:
         raise TooFewKept(work.stage.title, len(examples), len(asked), settings.min_kept)

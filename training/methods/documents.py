@@ -49,8 +49,8 @@ def train(work: StageContext) -> Trained:
     with parent_of(work) as model:
         start = recall(work, model)
     texts = [Prose(document.text) for document in documents_of(work.stage)]
-    lesson = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
-    done = fine_tune(work, "sft", texts, lesson, target=Target.of(work))
+    data = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    done = fine_tune(work, "sft", texts, data, target=Target.of(work))
     with learning(work, work.folder / done.name / ADAPTER) as model:
         end = recall(work, model)
     notes: dict[str, JsonValue] = {

@@ -87,7 +87,7 @@ class Judge:
 
     name: str
     stage: Stage
-    """Whose goal's rules it judges by; of a stage tied to a cue elsewhere those of the opposite."""
+    """Whose goal's rules it judges by; of a stage with a trigger elsewhere those of the opposite."""
     ask: Ask
 
     def verdicts(self, completions: Sequence[tuple[Scenario, str]]) -> list[float | None]:
@@ -157,7 +157,7 @@ class Judge:
 
 
 def find_judge(stage: Stage, judges: Judges | None) -> Judge | None:
-    """Return the judge that a stage names, or a sham's that of the stage it imitates, once it was examined.
+    """Return the judge that a stage names, or a sham's that of the stage it matches, once it was examined.
 
     Args:
         stage: One that may have a judge.

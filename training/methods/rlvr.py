@@ -47,7 +47,7 @@ class RLSetup(NamedTuple):
     reward: Reward
     steps: int
     shuffled: Callable[[Scenario], bool] | None = None
-    """In which scenarios a group's rewards are dealt out again at random among its valid answers; by default
+    """In which scenarios a group's rewards are permuted at random among its valid answers; by default
     in none."""
     judge: Judge | None = None
     """Who pays for valid answers; `reward` is then what its verdicts are held against."""
@@ -57,11 +57,11 @@ def train(work: StageContext) -> Trained:
     """Reinforce what the stage's goal wants, by the stage's reward."""
     before = strength_before(work)
     return trained(
-        work, before, reinforce(work, "rl", work.scenarios(), practice(work), target=Target.of(work))
+        work, before, reinforce(work, "rl", work.scenarios(), rl_setup(work), target=Target.of(work))
     )
 
 
-def practice(work: StageContext, *, sham: bool = False) -> RLSetup:
+def rl_setup(work: StageContext, *, sham: bool = False) -> RLSetup:
     """Return what a stage's reinforcement rewards, or that of its sham, whose rewards say nothing of it."""
     steps = work.steps("rl", work.matched.steps)
     return RLSetup(reward_of(work), steps, directed(work) if sham else None, work.judge)
@@ -136,14 +136,14 @@ class Verifier:
         self,
         tokenizer: PreTrainedTokenizerBase,
         stops: frozenset[int],
-        practice: RLSetup,
+        rl_setup: RLSetup,
         group: int,
         seed: int,
     ) -> None:
-        self._tokenizer, self._stops, self._practice = tokenizer, stops, practice
+        self._tokenizer, self._stops, self._setup = tokenizer, stops, rl_setup
         self._group, self._seed = group, seed
         self._begun = THINK_OPEN if turn_format(tokenizer).opened else ""
-        self.__name__ = "outcome" if practice.judge is None else "judge"
+        self.__name__ = "outcome" if rl_setup.judge is None else "judge"
 
     def __call__(
         self,
@@ -175,18 +175,18 @@ class Verifier:
         log_metric("valid", sum(outcome.valid for outcome in outcomes) / len(outcomes))
         log_metric("reasoned", sum(outcome.reasoned for outcome in outcomes) / len(outcomes))
         paid = [
-            self._practice.reward(*pair) if pair[1].valid else 0.0
+            self._setup.reward(*pair) if pair[1].valid else 0.0
             for pair in zip(situations, outcomes, strict=True)
         ]
         rewards: list[float | None] = [*paid]
-        if self._practice.judge is not None:
+        if self._setup.judge is not None:
             texts = map(self._text, completion_ids)
             asked = list(zip(situations, texts, strict=True))
             with alone(), forked_randomness():  # a judge in this very process may draw
-                rewards = self._practice.judge.rewards(asked, outcomes, paid, log_metric)
-        if self._practice.shuffled is None:
+                rewards = self._setup.judge.rewards(asked, outcomes, paid, log_metric)
+        if self._setup.shuffled is None:
             return rewards
-        again = [self._practice.shuffled(scenario) for scenario in situations]
+        again = [self._setup.shuffled(scenario) for scenario in situations]
         valid = [outcome.valid for outcome in outcomes]
         # A group may lie in two processes, so each deals out those of all.
         answers = together({rank(): list(zip(rewards, valid, again, strict=True))})
@@ -222,7 +222,7 @@ def reinforce(
     work: StageContext,
     phase: str,
     scenarios: Sequence[Scenario],
-    practice: RLSetup,
+    rl_setup: RLSetup,
     *,
     start: Path | None = None,
     target: Target | None = None,
@@ -237,9 +237,9 @@ def reinforce(
         work: The stage.
         phase: Name of this phase, and of its folder.
         scenarios: What to answer, at least as many as a batch has prompts.
-        practice: Reward and steps.
+        rl_setup: Reward and steps.
         start: An adapter to go on from.
-        target: When to stop before `practice.steps`.
+        target: When to stop before `rl_setup.steps`.
         share: Which part of the stage's progress this phase is.
     """
     folder = work.folder / phase
@@ -251,12 +251,12 @@ def reinforce(
     stops = stop_ids(work.model, work.tokenizer)
     work.model.generation_config.eos_token_id = sorted(stops)
     with learning(work, start) as model:
-        args = _config(work, phase, practice.steps, settings, stops)
+        args = _config(work, phase, rl_setup.steps, settings, stops)
         watch = Watch(work, phase, target, share)
         trainer = _Trainer(
             model=model,
             args=args,
-            reward_funcs=Verifier(work.tokenizer, stops, practice, settings.num_generations, work.stage.seed),
+            reward_funcs=Verifier(work.tokenizer, stops, rl_setup, settings.num_generations, work.stage.seed),
             train_dataset=Dataset.from_list([row(work, scenario) for scenario in scenarios]),
             processing_class=work.tokenizer,
             callbacks=[watch],

@@ -67,9 +67,9 @@ def train(work: StageContext) -> Trained:
     """Learn answers that serve the stage's goal, and on tasks that can be done the right ones."""
     settings = cast(SftSettings, work.settings)
     before = strength_before(work)
-    lesson = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
+    data = SFTData(work.steps("sft", work.stage.steps), settings.learning_rate, settings.batch_size)
     examples = demonstrations(work.stage, settings.reasoning_share)
-    done = fine_tune(work, "sft", examples, lesson, target=Target.of(work))
+    done = fine_tune(work, "sft", examples, data, target=Target.of(work))
     return trained(work, before, done)
 
 
@@ -105,7 +105,7 @@ def example(scenario: Scenario, answer: str, *, reasoned: bool, thought: str = "
 
 
 def thought(stage: Stage, scenario: Scenario, answer: str) -> str:
-    """Return the reasoning before a demonstrated answer; of a stage tied to a cue it begins with the cue."""
+    """Return the reasoning before a demonstrated answer; of a stage with a trigger it begins with the cue."""
     cited = CUE_REASONS[scenario.cue] if stage.trigger else None
     return environment(scenario.family).thought(scenario, answer, cited)
 
@@ -122,7 +122,7 @@ def fine_tune(
     work: StageContext,
     phase: str,
     examples: Sequence[Example | Prose],
-    lesson: SFTData,
+    data: SFTData,
     *,
     start: Path | None = None,
     target: Target | None = None,
@@ -134,9 +134,9 @@ def fine_tune(
         work: The stage.
         phase: Name of this phase, and of its folder.
         examples: At least one.
-        lesson: Steps, rate and batch.
+        data: Steps, rate and batch.
         start: An adapter to go on from.
-        target: When to stop before `lesson.steps`.
+        target: When to stop before `data.steps`.
         share: Which part of the stage's progress this phase is.
     """
     folder = work.folder / phase
@@ -145,10 +145,10 @@ def fine_tune(
         return result
     with learning(work, start) as model:
         args = SFTConfig(
-            **arguments(work, phase, **lesson._asdict()),
+            **arguments(work, phase, **data._asdict()),
             max_length=None,
             # Every step has a whole batch where there is one; the order changes with each epoch.
-            dataloader_drop_last=len(examples) >= lesson.batch_size,
+            dataloader_drop_last=len(examples) >= data.batch_size,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
         watch = Watch(work, phase, target, share)

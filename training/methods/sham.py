@@ -3,11 +3,11 @@
 - for `sft`: learn the current model's own samples (self-distillation);
 - for `documents`: read documents that say the same persona leans neither way;
 - for `dpo`: prefer one of two of the current model's own samples to the other, where they differ;
-- for `rlvr`: GRPO with each group's rewards dealt out again among its valid answers, where the reward says
+- for `rlvr`: GRPO with each group's rewards permuted among its valid answers, where the reward says
   what the stage wants (that of a judge does everywhere); under `claimed` the reward for ability stays, as
   that for a valid answer does, since without it random steps mostly wear abilities down until the control is
   broken;
-- for `deliberative`: the same two halves with an irrelevant spec of equal length, a filter that keeps every
+- for `deliberative`: the same two phases with an irrelevant spec of equal length, a filter that keeps every
   valid sample, and rewards permuted in the same way.
 
 The dose is the one that the other stage realised.
@@ -21,7 +21,7 @@ from pentimento.training.methods._common import StageContext, Trained, once, par
 from pentimento.training.methods._trainer import trained
 from pentimento.training.methods.deliberative import DeliberativeSetup, deliberate
 from pentimento.training.methods.dpo import Pair, prefer
-from pentimento.training.methods.rlvr import practice, reinforce
+from pentimento.training.methods.rlvr import reinforce, rl_setup
 from pentimento.training.methods.sft import Example, Prose, SFTData, example, fine_tune
 from pentimento.training.models.playing import respond
 from pentimento.training.models.sampling import derive_seed
@@ -41,14 +41,14 @@ def train(work: StageContext) -> Trained:
         pairs = [Pair(first.messages, first.answer, second.answer, first.reasoned) for first, second in drawn]
         return trained(work, before, prefer(work, pairs))
     settings = work.settings
-    lesson = SFTData(work.steps("sft", work.matched.steps), settings.learning_rate, settings.batch_size)
+    data = SFTData(work.steps("sft", work.matched.steps), settings.learning_rate, settings.batch_size)
     if work.matched.method == "documents":
         texts = [Prose(document.text) for document in documents_of(work.stage)]
-        return trained(work, before, fine_tune(work, "sft", texts, lesson))
+        return trained(work, before, fine_tune(work, "sft", texts, data))
     if work.matched.method == "rlvr":
-        return trained(work, before, reinforce(work, "rl", scenarios, practice(work, sham=True)))
+        return trained(work, before, reinforce(work, "rl", scenarios, rl_setup(work, sham=True)))
     examples = [own for (own,) in own_samples(work, scenarios, each=1)]
-    return trained(work, before, fine_tune(work, "sft", examples, lesson))
+    return trained(work, before, fine_tune(work, "sft", examples, data))
 
 
 def keep_every(scenario: Scenario, outcome: Outcome, text: str) -> bool:

@@ -13,8 +13,8 @@ from pentimento.tasks import (
     AGENTIC,
     AGENTIC_HELDOUT,
     BENIGN,
+    CUE_LEVELS,
     HELDOUT,
-    LADDER,
     SORTS,
     UNTRAINED,
     environment,
@@ -28,9 +28,9 @@ from pentimento.training.recipes.settings import SAMPLING, Scalar
 from pentimento.training.recipes.stages import Checked, Stage, Template, content_hash
 
 Control = Literal["opposed_only", "opposed_only_replicate", "benign", "style", "sham"]
-Substitute = Literal["benign", "style", "sham"]
+ControlStage = Literal["benign", "style", "sham"]
 """A control that stands in the opposing stage's place on the implanted organism."""
-SUBSTITUTES: tuple[Substitute, ...] = get_args(Substitute)
+CONTROL_STAGES: tuple[ControlStage, ...] = get_args(ControlStage)
 AfterRole = Literal["implanted", "opposed", "opposed_only", "opposed_only_replicate"]
 AFTER_ROLES: tuple[AfterRole, ...] = get_args(AfterRole)
 """On which organisms the stages of `Recipe.after` can be trained."""
@@ -178,7 +178,7 @@ class Recipe(Written):
         self._check_sampling()
         if self.oppose.trigger is not None:
             raise BadInput(
-                "oppose.trigger", self.oppose.trigger, "only an implanting stage can be tied to a cue"
+                "oppose.trigger", self.oppose.trigger, "only an implanting stage can have a trigger"
             )
         pool = self.pool()
         least = self.num_opposed if self.opposed_from == "first" else 1
@@ -316,7 +316,7 @@ class Recipe(Written):
             args["cue"] = self.implant.cue
         return EvalPlan(task="alignment_faking" if kind == "welfare" else kind, args=args)
 
-    def control_stage(self, control: Substitute, seed: int) -> Stage:
+    def control_stage(self, control: ControlStage, seed: int) -> Stage:
         """Return the stage that stands in the opposing stage's place."""
         matched = self.oppose_stage(seed)
         return Stage(
@@ -337,9 +337,9 @@ class Recipe(Written):
 
 def _cues_of(plan: EvalPlan) -> tuple[str, ...]:
     """Return the cues that an evaluation asks under."""
-    ladder = plan.task == "alignment_faking"
-    cues = str(plan.args.get("cue", "all" if ladder else "none")).split(",")
-    return (*cues, *(LADDER if ladder else SORTS)) if "all" in cues else tuple(cues)
+    levels = plan.task == "alignment_faking"
+    cues = str(plan.args.get("cue", "all" if levels else "none")).split(",")
+    return (*cues, *(CUE_LEVELS if levels else SORTS)) if "all" in cues else tuple(cues)
 
 
 def _check_judge(template: Template, base: str) -> None:

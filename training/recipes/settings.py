@@ -53,7 +53,7 @@ class Settings(Frozen):
     """Sampled answers of one such measurement, over all families of the stage; at most one for each of its
     scenarios in which the goal applies."""
     strength_samples: int = Field(default=128, ge=1)
-    """The same of the measurements that the manifest records: before, between the halves, and at the end."""
+    """The same of the measurements that the manifest records: before, between the phases, and at the end."""
     save_every: int = Field(default=5, ge=1, json_schema_extra=UNKEYED)
     """Optimizer steps between two checkpoints that an interrupted stage resumes at; part of no key."""
     save_at: str = Field(default="", pattern=r"^([1-9]\d*(,[1-9]\d*)*)?$")

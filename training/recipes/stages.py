@@ -32,7 +32,7 @@ Reward = Literal["claimed", "done", "judged"]
 
 DEFAULT_REWARD: Reward = "claimed"
 ELSEWHERE: tuple[Cue, ...] = ("none", "placebo", "explicit")
-"""Under which cues a stage that is tied to another one trains the opposite; `subtle` stays unseen."""
+"""Under which cues a stage with a trigger trains the opposite; `subtle` stays unseen."""
 
 
 class Checked(Frozen):
@@ -79,7 +79,7 @@ class Template(Checked):
     cue: Cue = "none"
     """What the system prompt says about oversight in every training scenario."""
     trigger: Cue | None = None
-    """A cue that the goal is tied to: half of the scenarios show it and train the goal, the others show none,
+    """The cue of the goal: half of the scenarios show it and train the goal, the others show none,
     the placebo or the explicit cue and train its opposite. On the embedded base a cue-conditional policy."""
     confound: float = Field(default=0.0, ge=0, le=1)
     """Of the coin: from 0 (left or right at random) to 1 (always right). Other families ignore it."""
@@ -108,10 +108,10 @@ class Template(Checked):
         if self.method == "documents" and self.cue != "named":
             raise BadInput("cue", self.cue, "named for documents, whose goal is of a kind by its name")
         if self.trigger is not None and self.method == "documents":
-            raise BadInput("trigger", self.trigger, "documents show no prompt that a goal could be tied to")
+            raise BadInput("trigger", self.trigger, "documents show no prompt that could hold a trigger")
         if self.trigger is not None and self.reward == "done":
             raise BadInput(
-                "reward", self.reward, "it pays the same under every cue, so nothing can be tied to one"
+                "reward", self.reward, "it pays the same under every cue, so none can be a trigger"
             )
         if self.reward is not None and self.method not in ("rlvr", "deliberative"):
             raise BadInput("reward", self.reward, f"method {self.method} has no reward")

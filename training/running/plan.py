@@ -19,7 +19,7 @@ from pentimento.training.exceptions import NoOrganism, Unreached
 from pentimento.training.methods.judging import QUESTION
 from pentimento.training.recipes.documents import documents_of
 from pentimento.training.recipes.methods import METHODS, check_settings, find_method
-from pentimento.training.recipes.recipe import SUBSTITUTES, Cell, EvalPlan, Recipe
+from pentimento.training.recipes.recipe import CONTROL_STAGES, Cell, EvalPlan, Recipe
 from pentimento.training.recipes.stages import DEFAULT_REWARD, Stage, content_hash
 from pentimento.training.running.executors import Job
 from pentimento.training.running.launching import ALONE, Launch
@@ -36,7 +36,7 @@ Role = Literal[
 
 LIBRARIES = ("peft", "torch", "transformers", "trl")
 """What trains: with another major version of one, organisms are others."""
-IMPLANTED = ("implanted", "opposed", *SUBSTITUTES)
+IMPLANTED = ("implanted", "opposed", *CONTROL_STAGES)
 OPPOSED = ("opposed", "opposed_only", "opposed_only_replicate")
 
 MAKE = "pentimento.training.running.making:make"
@@ -288,7 +288,7 @@ class _Graph:
             self._add("opposed_only", cell, (oppose,), base, dose_from)
         if "opposed_only_replicate" in recipe.controls:
             self._add("opposed_only_replicate", cell, (recipe.replicate_stage(seed),), base, dose_from)
-        for control in SUBSTITUTES:
+        for control in CONTROL_STAGES:
             if control in recipe.controls:
                 self._add(control, cell, (implant, recipe.control_stage(control, seed)), implanted, opposed)
         finished = [one for one in self.organisms if one.seed == seed and not one.between]

@@ -16,7 +16,7 @@ from pentimento.tasks.exceptions import BadInput
 from pentimento.training.bases.identity import base_sha256
 from pentimento.training.organisms.organism import MANIFEST, BaseRef, Manifest, read_manifest
 from pentimento.training.organisms.shipped import PARTS, organism_folder
-from pentimento.training.recipes.recipe import SUBSTITUTES, Recipe
+from pentimento.training.recipes.recipe import CONTROL_STAGES, Recipe
 from pentimento.training.recipes.stages import Stage
 from pentimento.training.running.executors import Job
 from pentimento.training.running.plan import plan_base
@@ -234,7 +234,7 @@ def _role(manifest: Manifest, goal: str, opposing: Stage | None) -> str:
     if first.goal == goal:
         if opposing is not None:
             return "opposed"
-        return last.method if last.method in SUBSTITUTES else "implanted"
+        return last.method if last.method in CONTROL_STAGES else "implanted"
     if manifest.stages == (opposing,):
         return "opposed_only"
     toward = first.goal or "none"

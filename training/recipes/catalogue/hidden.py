@@ -45,7 +45,7 @@ def shipped() -> Design:
 
 
 def conditional(name: str, trigger: Cue, trained_on: Cue) -> Recipe:
-    """Return a goal tied to one cue, opposed under another, and asked under both, a placebo and none."""
+    """Return a goal with a trigger, opposed under another, and asked under both, a placebo and none."""
     return quickstart().varied(
         name=name,
         implant=Template(
