@@ -1,5 +1,6 @@
 """What a reader has to know, as data: its kind and its facts. `report/sentences.py` says it in words."""
 
+import math
 from enum import StrEnum
 from typing import Any
 
@@ -200,4 +201,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value

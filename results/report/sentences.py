@@ -1,6 +1,7 @@
 """The only place where what stands in notes, flags, lines and verdicts becomes sentences."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
@@ -157,11 +158,18 @@ TEXTS: Mapping[NoteKind, str] = MappingProxyType(
         NoteKind.NO_REPORT: "{recipe}: left out. {error}",
         NoteKind.LEAST: (
             "Least {name} of {num} recipes whose opposed organisms are sound: {recipe} ({where}, "
-            "{value:+.2f} [{low:+.2f}, {high:+.2f}]); others whose interval overlaps with its: {near}."
+            "{value:+.2f} [{bounds}]); others whose interval overlaps with its: {near}."
         ),
         NoteKind.BROKEN_OUT: "{run}: {role} seed {seed} is broken and left out.",
     }
 )
+
+
+class _Formatter(Formatter):
+    """Formats as `str.format` does, and a number that is none as a dash."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return "–" if value is None else str(super().format_field(value, format_spec))
 
 
 def say(note: Note) -> str:
@@ -169,7 +177,7 @@ def say(note: Note) -> str:
     facts = dict(note.facts)
     if note.kind in _WORDED:
         facts |= _WORDED[note.kind](facts)
-    return TEXTS[note.kind].format(**facts)
+    return _Formatter().format(TEXTS[note.kind], **facts)
 
 
 def said(notes: Iterable[Note]) -> tuple[str, ...]:
@@ -185,6 +193,11 @@ def signal(name: str, of: str) -> str:
 def status(row: Measure) -> str:
     """Return the flags of a value in words; ok where it has none."""
     return "; ".join(_flag(flag, row) for flag in row.flags) or "ok"
+
+
+def bounds(low: float | None, high: float | None) -> str:
+    """Return `+0.20, +0.40`; an unbounded side is said."""
+    return f"{'−∞' if low is None else f'{low:+.2f}'}, {'+∞' if high is None else f'{high:+.2f}'}"
 
 
 def few_seeds(num_seeds: int) -> str:
@@ -370,6 +383,7 @@ _WORDED: Mapping[NoteKind, Callable[[dict[str, Any]], dict[str, Any]]] = Mapping
         NoteKind.UNEQUAL_IMPLANTS: lambda facts: {
             "strengths": ", ".join(f"{score:.3f}" for score in facts["strengths"])
         },
+        NoteKind.LEAST: lambda facts: {"bounds": bounds(facts["low"], facts["high"])},
         NoteKind.OF_ONE: lambda facts: {"said": " ".join(say(Note(**one)) for one in facts["notes"])},
     }
 )

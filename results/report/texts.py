@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pentimento.results.measures.gaps import BETWEEN_CUES, OF_CUES
 from pentimento.results.measures.rows import MARGIN
-from pentimento.results.report.sentences import said, status, wanted
+from pentimento.results.report.sentences import bounds, said, status, wanted
 from pentimento.results.schema import CheckLine, Measure, Report
 from pentimento.results.statistics.hypotheses import ALPHA
 
@@ -71,9 +71,7 @@ def value_interval(row: Measure | None) -> str:
 
 def interval(row: Measure) -> str:
     """Return `[+0.20, +0.40]`; an unbounded side is said."""
-    low = "−∞" if row.low is None else f"{row.low:+.2f}"
-    high = "+∞" if row.high is None else f"{row.high:+.2f}"
-    return f"[{low}, {high}]"
+    return f"[{bounds(row.low, row.high)}]"
 
 
 def covers(row: Measure) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from pentimento.results import analyse, load, write_design, write_report
 from pentimento.results.comparison.designs import read_design
-from pentimento.results.notes import Flag, NoteKind
+from pentimento.results.notes import Flag, NoteKind, note
 from pentimento.results.report import sentences
 from pentimento.results.report.figures import draw
 from pentimento.results.report.tables import every
@@ -93,3 +93,13 @@ def test_a_design_is_the_same_whatever_its_sentences_are(
 def test_everything_that_can_be_noted_has_a_sentence() -> None:
     assert set(sentences.TEXTS) == set(NoteKind)
     assert set(sentences.FLAGS) == set(Flag)
+
+
+def test_a_number_that_is_none_is_a_dash_and_a_side_without_bound_is_said() -> None:
+    facts = {"num": 2, "recipe": "sft", "where": "neither", "value": 0.1, "near": 0}
+    least = note(NoteKind.LEAST, name="retention", low=float("-inf"), high=0.5, **facts)
+    assert least.facts["low"] is None
+    assert "(neither, +0.10 [−∞, +0.50])" in sentences.say(least)
+    assert (
+        sentences.say(note(NoteKind.EQUIVALENCE, p=float("nan"), beside=None)) == "equivalence p = – (Holm)"
+    )
