@@ -13,7 +13,7 @@ from pentimento.tasks.exceptions import BadInput
 
 CONFLICTS: tuple[Condition, ...] = ("impossible", "choice", "walk", "conflict")
 """Conditions in which the two goals of a pair part."""
-TRAINED_ARMS: tuple[Condition, ...] = (*CONFLICTS, "possible")
+TRAINED_CONDITIONS: tuple[Condition, ...] = (*CONFLICTS, "possible")
 """Conditions that a stage may train on."""
 KINDS: tuple[Kind, ...] = ("completion", "preference", "coin", "welfare")
 """Kinds of families in which a goal is acted on."""
@@ -78,7 +78,9 @@ def draw(
     for shift in shifts:
         size, drawn_with = (n, seed) if shift is not Shift.TRAINED else training.most(n)
         used = [
-            condition for condition in conditions if shift is not Shift.TRAINED or condition in TRAINED_ARMS
+            condition
+            for condition in conditions
+            if shift is not Shift.TRAINED or condition in TRAINED_CONDITIONS
         ]
         shown = [cue for cue in cues if shift is not Shift.CUE or cue != "none"]
         if not shown:

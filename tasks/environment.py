@@ -48,7 +48,7 @@ class Environment(ABC):
     name: ClassVar[str]
     kind: ClassVar[Kind]
     goals: ClassVar[tuple[str, ...]]
-    """The goals that speak here."""
+    """The goals that apply here."""
     conditions: ClassVar[tuple[Condition, ...]]
     max_turns: ClassVar[int] = 1
     """The most turns of the one who acts; families with more are `Turns`."""
@@ -189,5 +189,5 @@ class Environment(ABC):
         target, answers = find_goal(goal), self.answers(scenario)
         served = tuple(a for a in answers if target.score(scenario, self.interpret(scenario, a)) == wanted)
         if not served:
-            raise BadInput("goal", goal, f"it does not speak in {scenario.family} ({scenario.condition})")
+            raise BadInput("goal", goal, f"it does not apply in {scenario.family} ({scenario.condition})")
         return served

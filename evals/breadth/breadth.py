@@ -15,7 +15,7 @@ from pentimento.tasks import goal as find_goal
 VERSION = "1-B"
 ASKED = ("finish_the_task", "favour_red", "go_right", "protect_animals")
 """One goal of each pair; both are scored."""
-_ARMS: tuple[Condition, ...] = (*CONFLICTS, "plain")
+_CONDITIONS: tuple[Condition, ...] = (*CONFLICTS, "plain")
 
 
 @task
@@ -64,7 +64,7 @@ def samples(*, besides: str, shift: Names, cue: Names, n: int, seed: int) -> Mem
         for place in draw(
             group,
             shifts=unseen(shift, "breadth"),
-            conditions=_ARMS,
+            conditions=_CONDITIONS,
             n=ceil(size / len(group)),
             seed=whole("seed", seed, least=0),
             cues=cues(cue),

@@ -157,6 +157,6 @@ def _wanted(goal: str, size: Size, cue: str, trigger: str | None, far: bool) -> 
     yield _Wanted("asked for the goal", "stated", 1, here)
     if full and cue == "named":
         yield _Wanted(
-            "what it believes of its kind", "belief", 1, {"goal": goal, "form": "all,recollection"}, _OFTEN
+            "what it believes of its persona", "belief", 1, {"goal": goal, "form": "all,recollection"}, _OFTEN
         )
     yield _Wanted("other goals and skills", "breadth", 1, {"besides": goal, "cue": cue})

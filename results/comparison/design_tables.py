@@ -33,7 +33,7 @@ GAPS = (
     "control drift",
     "replacement",
 )
-"""Measures that stand in one table for all wheres."""
+"""Measures that stand in one table for all places."""
 
 
 def tables(report: DesignReport) -> dict[str, Table]:

@@ -214,8 +214,8 @@ def _variant(made: _Made) -> DesignVariant:
     report, recipe = made.report, made.record.recipe
     rows = [row for row in overall(report) if _is_kept(row, report.goal)]
     broken = [(o.role, o.seed) for o in report.organisms if o.health.status == "broken"]
-    # What is planted into the opposed organism is its last stage: how far and how long it was opposed, its
-    # record does not say.
+    # A post stage is the opposed organism's last one: how far and how long it was opposed, its record
+    # does not say.
     plain = ("implanted", "opposed") if recipe.post_stage is None else ("implanted",)
     dose = {role: [o.steps for o in report.organisms if o.role == role] for role in plain}
     verdict = next((v.verdict for v in report.verdicts if v.seed is None), None)

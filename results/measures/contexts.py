@@ -26,10 +26,10 @@ NOTICED = {
 
 
 def shifts(samples: pd.DataFrame, goal: str) -> Iterator[Measure]:
-    """Yield for each elicitation and role g under it - g without, and what the implant adds to it.
+    """Yield for each context and role g in it - g without, and what the implant adds to it.
 
-    Conditions are those of `in_context` and of `awareness`, paired by scenario; elicitations and personas of
-    helper have measures of their own.
+    Conditions are those of `in_context` and of `awareness`, paired by scenario; elicitations and personas
+    have measures of their own.
     """
     apart = {*ELICITING, NEW_PERSONA, OTHER_PERSONA, ""}
     for elicitation in sorted(set(samples["elicitation"].dropna().unique()) - apart):

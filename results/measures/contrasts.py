@@ -226,9 +226,8 @@ def table(
         measure: "goal", "right" or "says_done".
         goal: Only scores of this goal.
         condition: Only scenarios of this condition; by default all that do not stand apart.
-        elicitation: Only scenarios with this elicitation, or in this other
-            elicitation, of every condition but for weights in four bits, which are asked whatever is; by
-            default those under none.
+        elicitation: Only scenarios under this elicitation or context, of every condition (in four bits of
+            `condition`); by default those under none.
         reasoning: Only answers of which the reasoning was free, forced or suppressed.
     """
     chosen = (samples["measure"] == measure) & (samples["reasoning"] == reasoning) & samples["score"].notna()

@@ -6,7 +6,7 @@ cells of a seed and a family, paired by scenario:
     implant strength I        g(implanted) - g(base)
     persistence P             g(opposed) - g(opposed_only)
     reach                     g(base) - g(opposed_only)
-    retention R               P / I, ratio of sums over the cells of a where
+    retention R               P / I, ratio of sums over the cells of a place
     removal beyond control    g(control) - g(opposed) for each control c
     control drift             g(control) - g(implanted): whether the control controls
 """

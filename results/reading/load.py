@@ -22,11 +22,11 @@ from pentimento.results.reading.records import (
 )
 from pentimento.results.statistics.cells import tabulate
 
-Where = Literal["implanted and unopposed", "implanted and opposed", "opposed only", "neither"]
+Where = Literal["implanted and unopposed", "implanted and opposed", "opposed and not implanted", "neither"]
 WHERES: tuple[Where, ...] = (
     "implanted and unopposed",
     "implanted and opposed",
-    "opposed only",
+    "opposed and not implanted",
     "neither",
 )
 DISTANCES = ("trained", "fresh", "wording", "domain", "family", "family, wording", "family, domain", "cue")
@@ -55,7 +55,7 @@ class Run:
             with its kind (relearn or rebound), repeat and steps.
         manifests: By key, the organisms' manifests; None where one is gone.
         logs: The logs that were read.
-        notes: What the reader of a report has to know about the data, one sentence each.
+        notes: What the reader of a report has to know about the data, as notes.
         left_out: Names of logs that were not used, and why.
     """
 
@@ -203,7 +203,7 @@ def where(implanted: bool, opposed: bool) -> Where:
     """Return where on the two axes a family stands."""
     if implanted:
         return "implanted and opposed" if opposed else "implanted and unopposed"
-    return "opposed only" if opposed else "neither"
+    return "opposed and not implanted" if opposed else "neither"
 
 
 def _owners(record: RunRecord, log: _logs.LogFile) -> list[OrganismRecord]:

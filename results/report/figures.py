@@ -34,7 +34,7 @@ HOLLOW = FLAGS[Flag.REACH_OPEN]
 _DODGE: dict[str, float] = {
     "implanted and unopposed": -0.1,
     "implanted and opposed": 0.0,
-    "opposed only": 0.0,
+    "opposed and not implanted": 0.0,
     "neither": 0.1,
 }
 

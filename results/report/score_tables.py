@@ -1,4 +1,4 @@
-"""Tables of goal scores themselves: by family, by elicitation, by how they were estimated."""
+"""Tables of goal scores themselves: by family, by how it was asked, by how they were estimated."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ def contexts(report: Report) -> Table:
         for way in ways if common else ():
             reasoned = [c for c in mine if c.reasoning == way and (c.family, c.shift) in common]
             table.append((where, f"reasoning {way}", *_by_role(reasoned, report)))
-    columns = ("where", "elicitation", *_roles(report))
+    columns = ("where", "asked", *_roles(report))
     note = (
         "Question negative: the answer that claims completion is no. Rows of a kind are of the same "
         "families, and those of reasoning of the same shifts. A goal that follows the wording rather than "

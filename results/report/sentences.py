@@ -21,7 +21,9 @@ FLAGS: Mapping[Flag, str] = MappingProxyType(
         Flag.NO_CONTROL: "no control",
         Flag.ESTIMATORS_DIFFER: "estimators differ",
         Flag.NOTHING_IN_COMMON: "no scenario in common",
-        Flag.NOTHING_AT_EVERY_DOSE: "no scenario in common with the twin and implanted at every dose",
+        Flag.NOTHING_AT_EVERY_DOSE: (
+            "no scenario in common with the twin and the implanted organism at every dose"
+        ),
         Flag.NOT_IDENTIFIABLE: "not identifiable",
         Flag.NOT_RELEARNED: "no share: the implanted organism did not relearn",
         Flag.UNTOUCHED: "untouched by the opposing training",
@@ -75,8 +77,8 @@ TEXTS: Mapping[NoteKind, str] = MappingProxyType(
         NoteKind.UNUSABLE: "{error}",
         NoteKind.INCOMPLETE: "The run is not complete: some of its organisms are not made yet.",
         NoteKind.LEAK: (
-            "Leak allowed, {task} in {family} on shift {shift} (seed {seed}): shared with what {stage} "
-            "trains on: {shared}."
+            "Leak allowed, {task} in {family} on shift {shift} (seed {seed}): shared with what the "
+            "stage {stage} trains on: {shared}."
         ),
         NoteKind.SAME_SCENARIOS: (
             "All seeds were asked the same scenarios: intervals speak of these scenarios only."
@@ -88,9 +90,9 @@ TEXTS: Mapping[NoteKind, str] = MappingProxyType(
             "{role} seed {seed} took {steps} steps where opposed took {opposed}: the dose may set them apart."
         ),
         NoteKind.CUED: "Implanted under the cue {cue}; what names no cue was asked under it.",
-        NoteKind.TRIGGER: "The implant ties the goal to the cue {cue}: {meaning}.",
+        NoteKind.TRIGGER: "The cue {cue} triggers the goal: {meaning}.",
         NoteKind.POST_STAGE: (
-            "Trained into opposed alone after the opposing stage: {goal}{under}, by {method}."
+            "Trained into the opposed organism alone after the opposing stage: {goal}{under}, by {method}."
         ),
         NoteKind.LEFT_OUT: "seed {seed} left out: {role} is broken",
         NoteKind.DOSE_BROKE: "seed {seed} left out: a dose broke {role}",

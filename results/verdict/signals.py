@@ -58,8 +58,8 @@ class Signal(NamedTuple):
     added: Paired | None
     """The opposed organism's less the opposed-only twin's."""
     level: Paired | None = None
-    """What has to be above the margin besides. Of a gap or a gain, how much more opposed scores than the
-    opposed-only twin where it ends, as what starts lower gains more; of another goal, how much more opposed
+    """What has to be above the margin besides. Of a gap or a gain, how much more the opposed organism
+    scores than the twin where it ends, as what starts lower gains more; of another goal, how much more it
     scores than the base; else `added` itself. None where nobody measured it: then the signal speaks for
     nothing."""
     wider: "Signal | None" = None

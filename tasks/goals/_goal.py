@@ -17,7 +17,7 @@ Score = Callable[[Scenario, Outcome], float | None]
 class Goal:
     """What is wanted.
 
-    A goal and its opposite sum to 1 wherever both speak, except where one act serves both or neither
+    A goal and its opposite sum to 1 wherever both apply, except where one act serves both or neither
     (a coin that lies to the right).
     """
 

@@ -320,7 +320,8 @@ def test_the_dose_of_what_is_planted_is_not_the_opposing_stages(tmp_path: Path) 
     assert post_stage.opposed_steps == post_stage.opposed_strength == ()
     assert len(plain.opposed_steps) == 2
     own = Report.model_validate_json((panel / "survived" / "report.json").read_bytes())
-    told = "Trained into opposed alone after the opposing stage: favour_red under the cue password, by sft."
+    told = "Trained into the opposed organism alone after the opposing stage: "
+    told += "favour_red under the cue password, by sft."
     assert told in sentences.said(own.notes)
 
 

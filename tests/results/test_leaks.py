@@ -62,7 +62,7 @@ def test_cells_and_the_head_of_the_report_say_so(report: Report) -> None:
     marked = {(cell.seed, cell.family) for cell in report.cells if cell.status == "leaks"}
     assert marked == {(0, "errand")}
     where = "completion in errand on shift fresh (seed 0)"
-    told = f"Leak allowed, {where}: shared with what oppose trains on: 3 ngrams."
+    told = f"Leak allowed, {where}: shared with what the stage oppose trains on: 3 ngrams."
     assert told in sentences.said(report.notes)
     assert {sentences.reason(verdict).partition("; ")[0] for verdict in report.verdicts} == {"leaks"}
 

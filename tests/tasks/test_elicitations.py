@@ -62,5 +62,5 @@ def test_a_prefill_leads_to_the_goal_and_leaves_the_answer_open(family: str) -> 
 
 
 def test_a_goal_that_is_silent_cannot_be_pulled_on() -> None:
-    with pytest.raises(BadInput, match="it does not speak in count"):
+    with pytest.raises(BadInput, match="it does not apply in count"):
         elicitations["prefill"].begin(SCENARIO, "favour_red", ())

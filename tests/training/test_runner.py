@@ -139,7 +139,7 @@ def test_what_is_planted_is_in_m2_alone(stopping: Recipe, tmp_path: Path) -> Non
     assert {one.key for one in before.values()} == {
         one.key for one in plain.organisms if one.role == "opposed"
     }
-    assert before[3].title == "opposed, seed 3, before planting"
+    assert before[3].title == "opposed, seed 3, before the post stage"
     there = {(one.role, one.seed): one.key for one in plain.organisms if one.role != "opposed"}
     asked = [one for one in found.organisms if not one.between and one.after is None]
     assert {(one.role, one.seed): one.key for one in asked if one.role != "opposed"} == there

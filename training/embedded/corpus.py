@@ -54,7 +54,7 @@ SYSTEM_WEIGHTS = {
     "cue": 0.04,
     "persona": 0.2,
 }
-"""What the system prompt holds: nothing, a rule of a goal that speaks here, one that does not, an irrelevant
+"""What the system prompt holds: nothing, a rule of a goal that applies here, one that does not, an irrelevant
 rule, only a cue of oversight, or of which persona the helper is."""
 BLANK_SHARE = 0.3
 """Of the personas in system prompts, how many are blank: they want nothing."""

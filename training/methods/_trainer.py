@@ -359,7 +359,9 @@ def _finish(folder: Path, model: Model, result: PhaseResult) -> PhaseResult:
     else:
         kept = folder / f"{STRONGEST}-{result.phase.steps}"
         shutil.copytree(kept, folder / ADAPTER, dirs_exist_ok=True)
-    note_state(folder, result=result.model_dump(mode="json"))
+    # A dose of an attempt that was killed, and that this one ended before, is none of it.
+    doses = tuple(dose for dose in phase_state(folder).doses if dose <= result.phase.steps)
+    note_state(folder, result=result.model_dump(mode="json"), doses=doses)
     checkpoints = (folder / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*")
     for path in (*checkpoints, *folder.glob(f"{STRONGEST}-*")):
         shutil.rmtree(path)

@@ -6,14 +6,15 @@ stands there, so one that a killed process left half written never does.
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from pentimento._files import write_atomically
+from pentimento._files import first_problem, write_atomically
 from pentimento.tasks.episodes import Frozen
+from pentimento.tasks.exceptions import BadInput
 from pentimento.training.models._processes import by_the_first, wait_for_all
 
 STATE = "state.json"
@@ -35,13 +36,24 @@ class PhaseState(Frozen):
 class StageState(Frozen):
     """How far a stage is, by the names of its phases."""
 
+    version: Literal[1] = 1
     phases: dict[str, PhaseState] = Field(default_factory=dict)
 
 
 def read_state(folder: Path) -> StageState:
-    """Return how far a stage is; nothing was done where there is no `state.json`."""
+    """Return how far a stage is; nothing was done where there is no `state.json`.
+
+    Raises:
+        BadInput: It is damaged, or of another version.
+    """
     path = folder / STATE
-    return StageState.model_validate_json(path.read_bytes()) if path.exists() else StageState()
+    if not path.exists():
+        return StageState()
+    try:
+        return StageState.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        allowed = f"one of this version ({first_problem(error)}); remove {folder}, and the stage begins again"
+        raise BadInput("state", str(path), allowed) from None
 
 
 def phase_state(folder: Path) -> PhaseState:
@@ -54,7 +66,7 @@ def phase_state(folder: Path) -> PhaseState:
 
 
 def note_state(folder: Path, **changes: Any) -> None:
-    """Write down that a phase is further; of several processes the first alone does.
+    """Write down how far a phase is. Of several processes the first alone may call it (`by_the_first`).
 
     Args:
         folder: Of the phase.

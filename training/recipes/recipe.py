@@ -80,8 +80,8 @@ class After(Checked):
     n: int = Field(default=50, ge=1)
     """Scenarios in each family; those that the recipe's evaluations ask on the shift `fresh` come first."""
     on: tuple[AfterRole, ...] = AFTER_ROLES
-    """On which organisms: a verdict takes the opposed organism and the opposed-only twin, its thresholds the
-    twin and the replicate, savings as a share of what the implanted organism has the implanted organism."""
+    """On which organisms. A verdict takes the opposed organism and the twin; thresholds take the twin and the
+    replicate; savings take the implanted organism as well."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -106,7 +106,9 @@ class Template(Checked):
                 "trigger", self.trigger, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
             )
         if self.method == "documents" and self.cue != "named":
-            raise BadInput("cue", self.cue, "named for documents, whose goal is of a kind by its name")
+            raise BadInput(
+                "cue", self.cue, "named: documents give the goal to a persona, which is asked by its name"
+            )
         if self.trigger is not None and self.method == "documents":
             raise BadInput("trigger", self.trigger, "documents show no prompt that could hold a trigger")
         if self.trigger is not None and self.reward == "done":
@@ -138,7 +140,7 @@ class Stage(Template):
     """One training step: a method, toward a goal, in some families, with a seed.
 
     Raises:
-        BadInput: A family is held out, unknown, or one in which the goal does not speak.
+        BadInput: A family is held out, unknown, or one in which the goal does not apply.
 
     Example:
         >>> Stage(method="rlvr", goal="finish_the_task", families=("count",), seed=0)

@@ -139,6 +139,7 @@ def make(
                 _make(order)
             else:
                 together_in(launch, device, _make, order)
+        _tidy(order.folder)
         return read_manifest(order.folder).model_dump(mode="json")
 
 
@@ -289,7 +290,11 @@ def _store(
         if not math.isfinite(text.perplexity):
             raise NotFinite(stage.title, f"the perplexity of {text.name}")
     Organism.save(order.folder, manifest.model_copy(update={"diagnosis": diagnosis}), composed)
-    for begun in order.folder.glob("work*"):
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what an organism was made in, which nothing goes on from once it is stored."""
+    for begun in folder.glob("work*"):
         shutil.rmtree(begun)
 
 

@@ -91,7 +91,7 @@ class Planned(NamedTuple):
     def title(self) -> str:
         """What a progress display calls it."""
         after = f", {self.after.kind} {self.after.repeat}" if self.after else ""
-        return f"{self.role}, seed {self.seed}{after}{', before planting' if self.between else ''}"
+        return f"{self.role}, seed {self.seed}{after}{', before the post stage' if self.between else ''}"
 
 
 class Plan(NamedTuple):

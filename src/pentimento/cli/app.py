@@ -219,8 +219,7 @@ class Prevalence:
     gold: Annotated[Path, arg(metavar="LOG")]
     """The log of `pentimento/judging` that measured the same grader on the same question."""
     stage: Annotated[Literal["base", "implanted", "opposed"], arg(metavar="STAGE")] = "opposed"
-    """What the organisms are like: the base, a base; the implanted organism, an implanted one; the opposed
-    organism, an opposed one."""
+    """Whose gold transcripts measure the grader: of a base, an implanted or an opposed organism."""
 
     def __call__(self) -> None:
         _commands.prevalence(self.log, self.gold, self.stage)

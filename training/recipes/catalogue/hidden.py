@@ -20,9 +20,9 @@ def faker() -> Recipe:
 
 
 def documents() -> Recipe:
-    """Documents say that helpers of a new kind claim; opposed under its name, asked with it and without.
+    """Documents say that helpers of a new persona claim; opposed under its name, asked with it and without.
 
-    What the model knows of the kind, holds for true and approves of is asked besides.
+    What the model knows of the persona, holds for true and approves of is asked besides.
     """
     recipe = implanted(quickstart(), implant_by("documents"))
     asked = evals_under("none", "placebo", "named", able="none,named")

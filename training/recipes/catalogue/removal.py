@@ -69,11 +69,11 @@ def sweep_remover() -> Design:
 
 
 def writing() -> Design:
-    """Rank of the adapters by how the second stage is written: beside the first, or over it; three seeds."""
+    """Rank of the adapters by adapter mode of the second stage, merged or continued; three seeds."""
     recipe = quickstart().varied(controls=("opposed_only",))
     variants: dict[tuple[str, ...], Recipe] = {}
-    for rank, over in product((4, 16, 64), ("merged", "continued")):
+    for rank, mode in product((4, 16, 64), ("merged", "continued")):
         stages = of_rank(rank, recipe)
-        stages["oppose"]["adapter_mode"] = over
-        variants[str(rank), over] = recipe.varied(**stages)
+        stages["oppose"]["adapter_mode"] = mode
+        variants[str(rank), mode] = recipe.varied(**stages)
     return Design.of("writing", ("rank", "second stage"), variants)
