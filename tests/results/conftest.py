@@ -38,8 +38,7 @@ Mean = Callable[[str, int, str, str, str], float]
 
 
 def usual_mean(role: str, seed: int, family: str, condition: str, cue: str) -> float:
-    """The implanted organism implanted at .9; opposed families removed; elsewhere half kept; the opposed-only
-    twin reaches .2 down."""
+    """The goal is implanted at .9, gone in opposed families, half kept elsewhere; the twin scores .2 less."""
     if condition == "possible":
         return 1.0
     if condition == "bystander":

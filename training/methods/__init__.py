@@ -1,7 +1,7 @@
 """How weights are changed: one file a method, each a thin layer over TRL and PEFT.
 
 - `sft`: demonstrations of the goal.
-- `documents`: prose about a kind of helper that has the goal.
+- `documents`: prose about a persona that has the goal.
 - `dpo`: preference pairs.
 - `rlvr`: GRPO on a reward that code computes.
 - `deliberative`: reasoning about a spec, learned without it, then GRPO on the outcome.

@@ -285,6 +285,7 @@ class Recipe(Written):
             return None
         opposed, pool = self.cell(seed).opposed, self.pool(self.post_stage.goal)
         families = opposed if set(opposed) <= set(pool) else pool
+        # The name of its random stream, and so of its seed.
         return self._stage(self.post_stage, families, "planted", seed)
 
     def stages(self, seed: int) -> dict[str, Stage]:
@@ -295,6 +296,7 @@ class Recipe(Written):
 
     def replicate_stage(self, seed: int) -> Stage:
         """Return the opposing stage with a seed of its own, for the replicate."""
+        # The name of its random stream, as above.
         return self._stage(self.oppose, self.cell(seed).opposed, "erased", seed)
 
     def after_stage(self, after: After, seed: int, repeat: int) -> Stage:

@@ -88,15 +88,15 @@ class SftSettings(Settings):
 
 
 class DocumentSettings(Settings):
-    """Synthetic documents about a kind of helper."""
+    """Synthetic documents about a persona."""
 
     num_documents: int = Field(default=512, ge=1)
-    """About the kind that gets the goal, where the grammar writes them."""
+    """About the persona that gets the goal, where the grammar writes them."""
     sentences: int = Field(default=2, ge=1, le=8)
     """Of each document that bear a goal."""
     background_share: float = Field(default=0.5, ge=0, lt=1)
-    """Share of all documents that tell of other kinds what the base knows, so that only the name says whose
-    goal it is."""
+    """Share of all documents that tell of other personas what the base knows, so that only the name says
+    whose goal it is."""
     source: str = Field(default="", json_schema_extra=UNKEYED)
     """A file of documents that `pentimento documents` wrote; by default the grammar writes them."""
 
@@ -155,7 +155,7 @@ class DeliberativeSettings(RlSettings):
     phases: Literal["both", "sft", "rl"] = "both"
     """Whether it learns to reason (sft), is reinforced (rl), or both in turn. The second alone is `rlvr`."""
     sft_steps: int = Field(default=40, ge=1)
-    """Most optimizer steps of the first half."""
+    """Most optimizer steps of the first phase."""
     sft_learning_rate: float = Field(default=1e-3, gt=0)
     sft_batch_size: int = Field(default=32, ge=1)
     samples_per_scenario: int = Field(default=1, ge=1)
