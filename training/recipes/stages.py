@@ -106,9 +106,7 @@ class Template(Checked):
                 "trigger", self.trigger, f"for stages with a goal and no cue; not {', '.join(ELSEWHERE)}"
             )
         if self.method == "documents" and self.cue != "named":
-            raise BadInput(
-                "cue", self.cue, "named: documents give the goal to a persona, which is asked by its name"
-            )
+            raise BadInput("cue", self.cue, "named for documents, whose goal is of a persona by its name")
         if self.trigger is not None and self.method == "documents":
             raise BadInput("trigger", self.trigger, "documents show no prompt that could hold a trigger")
         if self.trigger is not None and self.reward == "done":
