@@ -30,7 +30,7 @@ def test_a_held_out_family_is_refused(family: str) -> None:
         ({"goal": None, "method": "rlvr"}, "goal: None"),
         ({"trigger": "explicit"}, "trigger: 'explicit'"),
         ({"trigger": "unwatched", "cue": "subtle"}, "trigger: 'unwatched'"),
-        ({"trigger": "unwatched", "method": "rlvr", "reward": "done"}, "nothing can be tied"),
+        ({"trigger": "unwatched", "method": "rlvr", "reward": "done"}, "none can be a trigger"),
         ({"families": ("cuont",)}, "did you mean 'count'"),
         ({"families": ()}, "families"),
         ({"families": ("count", "count")}, "each family once"),
